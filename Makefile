@@ -1,0 +1,63 @@
+# konseki. `make help` lists the targets; everything that is built is under build/.
+# Packages: scripts/deps is the only list.
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+CC      ?= gcc
+CFLAGS  ?= -O2 -g
+BUILD   ?= build
+
+WARN := -Wall -Wextra -Wconversion -Wno-sign-conversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wformat=2 -Wundef -Wvla
+KCFLAGS := -std=gnu11 -I. $(WARN) -fno-strict-aliasing -fstack-protector-strong -D_FORTIFY_SOURCE=2 $(CFLAGS)
+ifdef SANITIZE
+# make SANITIZE=address,undefined: a build of its own, beside the plain one
+BUILD := build/sanitize
+KCFLAGS += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer -U_FORTIFY_SOURCE
+LDFLAGS += -fsanitize=$(SANITIZE)
+endif
+
+PKGS := libarchive sqlite3 libxml-2.0 libzstd yaml-0.1 libhs libpcre2-8 libsystemd jansson libseccomp
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -ltsk -lyara -lpthread -lm
+
+LAYERS := base evidence collectors parsers timeline detect analysis
+LIB_SRC := $(wildcard $(addsuffix /*.c,$(LAYERS)))
+CMD_SRC := $(wildcard cmd/*.c)
+LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
+CMD_OBJ := $(CMD_SRC:%.c=$(BUILD)/%.o)
+
+.PHONY: all
+all: $(BUILD)/konseki
+
+$(BUILD)/konseki: $(CMD_OBJ) $(BUILD)/libkonseki.a
+	$(CC) $(LDFLAGS) -o $@ $(CMD_OBJ) $(BUILD)/libkonseki.a $(LIBS)
+
+$(BUILD)/libkonseki.a: $(LIB_OBJ)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(KCFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
+
+# ---- tests ----
+# tests/lib: helpers for tests (writers of fixtures); tests/unit/test_*.c: a cmocka program each;
+# tests/cmd/*.t: TAP, run by prove, with $KONSEKI set; tests/golden/PARSER/*: see tests/cmd/golden.t
+
+TEST_LIB := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/lib/*.c))
+UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(TEST_LIB) $(BUILD)/libkonseki.a
+	$(CC) $(LDFLAGS) -o $@ $< $(TEST_LIB) $(BUILD)/libkonseki.a -lcmocka $(LIBS)
+
+.PHONY: unit
+unit: $(UNIT)
+	@set -e; for t in $(UNIT); do $$t; done
+
+-include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(TEST_LIB:.o=.d) $(UNIT:=.d)
+.SECONDARY:
+
+.PHONY: clean
+clean:
+	rm -rf build

@@ -1,0 +1,76 @@
+#include "base/buffer.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void buffer_grow(struct buffer *b, size_t extra)
+{
+	size_t need;
+
+	if (__builtin_add_overflow(b->len, extra, &need))
+		need = SIZE_MAX;
+	b->data = xgrow(b->data, &b->cap, need, 1);
+}
+
+void buffer_printf(struct buffer *b, const char *fmt, ...)
+{
+	va_list args;
+	int n;
+
+	va_start(args, fmt);
+	n = vsnprintf(buffer_reserve(b, 64), b->cap - b->len, fmt, args);
+	va_end(args);
+	if (n > 0 && (size_t)n >= b->cap - b->len) {
+		buffer_grow(b, (size_t)n + 1);
+		va_start(args, fmt);
+		n = vsnprintf(b->data + b->len, b->cap - b->len, fmt, args);
+		va_end(args);
+	}
+	if (n > 0)
+		b->len += (size_t)n;
+}
+
+void buffer_unsigned(struct buffer *b, uint64_t n)
+{
+	char digits[20];
+	size_t i = sizeof(digits);
+
+	do {
+		digits[--i] = (char)('0' + n % 10);
+		n /= 10;
+	} while (n);
+	buffer_append(b, digits + i, sizeof(digits) - i);
+}
+
+void buffer_signed(struct buffer *b, int64_t n)
+{
+	if (n < 0)
+		buffer_char(b, '-');
+	buffer_unsigned(b, n < 0 ? 0 - (uint64_t)n : (uint64_t)n);
+}
+
+void buffer_hex(struct buffer *b, const void *data, size_t n, bool upper)
+{
+	const char *digits = upper ? "0123456789ABCDEF" : "0123456789abcdef";
+	const uint8_t *p = data;
+	char *out = buffer_reserve(b, n * 2);
+
+	for (size_t i = 0; i < n; i++) {
+		*out++ = digits[p[i] >> 4];
+		*out++ = digits[p[i] & 15];
+	}
+	b->len += n * 2;
+}
+
+const char *buffer_text(struct buffer *b)
+{
+	*buffer_reserve(b, 1) = '\0';
+	return b->data;
+}
+
+void buffer_release(struct buffer *b)
+{
+	free(b->data);
+	*b = (struct buffer){ 0 };
+}

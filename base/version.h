@@ -1,0 +1,4 @@
+#ifndef KONSEKI_BASE_VERSION_H
+#define KONSEKI_BASE_VERSION_H
+#define KONSEKI_VERSION "0.1.0"
+#endif

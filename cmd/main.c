@@ -1,0 +1,113 @@
+/* konseki: one multicall binary. `konseki NAME ...` and a link `konseki-NAME` both run command NAME. */
+#include "cmd/command.h"
+
+#include "base/text.h"
+#include "base/version.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct command *const commands[] = {
+#define COMMAND(name) &command_##name,
+#include "cmd/list.h"
+#undef COMMAND
+};
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+void complain(const char *file, const struct problem *problem)
+{
+	if (problem->offset == PROBLEM_NO_OFFSET)
+		complainf(file, "%s", problem->reason);
+	else
+		complainf(file, "offset %llu: %s", (unsigned long long)problem->offset, problem->reason);
+}
+
+void complainf(const char *file, const char *fmt, ...)
+{
+	struct buffer line = { 0 }, text = { 0 };
+	char reason[1024];
+	va_list args;
+
+	va_start(args, fmt);
+	(void)vsnprintf(reason, sizeof(reason), fmt, args);
+	va_end(args);
+	buffer_string(&line, "konseki: ");
+	if (file) {
+		text_terminal(&line, view_text(file));
+		buffer_string(&line, ": ");
+	}
+	text_terminal(&text, view_text(reason));
+	buffer_view(&line, buffer_as_view(&text));
+	buffer_char(&line, '\n');
+	(void)fflush(stdout);
+	(void)fwrite(line.data, 1, line.len, stderr);
+	buffer_release(&line);
+	buffer_release(&text);
+}
+
+int finish_stdout(int status)
+{
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		if (errno != EPIPE)
+			complainf(NULL, "standard output: %s", strerror(errno));
+		return EXIT_MISUSE;
+	}
+	return status;
+}
+
+const char *case_path(const char *option)
+{
+	const char *path = option ? option : getenv("KONSEKI_CASE");
+
+	if (!path || !*path) {
+		complainf(NULL, "which case? give -c FILE or set KONSEKI_CASE");
+		return NULL;
+	}
+	return path;
+}
+
+static void usage(FILE *to)
+{
+	fputs("usage: konseki COMMAND [options] ...\n\n"
+	      "Offline forensic triage and timelines.\n\n",
+	      to);
+	for (size_t i = 0; i < COMMANDS; i++)
+		fprintf(to, "  %-10s %s\n", commands[i]->help->name, commands[i]->help->summary);
+	fputs("\n`konseki COMMAND --help` tells more of a command, `man konseki` of the whole.\n", to);
+}
+
+static int dispatch(const char *name, int argc, char **argv)
+{
+	for (size_t i = 0; i < COMMANDS; i++)
+		if (strcmp(commands[i]->help->name, name) == 0)
+			return finish_stdout(commands[i]->run(argc, argv));
+	complainf(name, "no such command (see konseki --help)");
+	return EXIT_MISUSE;
+}
+
+int main(int argc, char **argv)
+{
+	const char *self = strrchr(argv[0], '/');
+
+	(void)setlocale(LC_CTYPE, "C.UTF-8");
+	self = self ? self + 1 : argv[0];
+	if (strncmp(self, "konseki-", 8) == 0 && self[8])
+		return dispatch(self + 8, argc, argv);
+	if (argc < 2) {
+		usage(stderr);
+		return EXIT_MISUSE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+		usage(stdout);
+		return finish_stdout(EXIT_COMPLETE);
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		puts("konseki " KONSEKI_VERSION);
+		return finish_stdout(EXIT_COMPLETE);
+	}
+	return dispatch(argv[1], argc - 1, argv + 1);
+}

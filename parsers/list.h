@@ -1,0 +1,1 @@
+PARSER(shell_history)
