@@ -51,9 +51,21 @@ UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/te
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(TEST_LIB) $(BUILD)/libkonseki.a
 	$(CC) $(LDFLAGS) -o $@ $< $(TEST_LIB) $(BUILD)/libkonseki.a -lcmocka $(LIBS)
 
-.PHONY: unit
+.PHONY: unit fixtures check-quick
 unit: $(UNIT)
-	@set -e; for t in $(UNIT); do $$t; done
+	@set -e; for t in $(UNIT); do $$t 2>$$t.log || { cat $$t.log; exit 1; }; done
+
+# tests/fixtures/make_*.py OUTDIR writes fixtures into OUTDIR/PARSER/; small ones by hand are committed
+# as tests/fixtures/PARSER/NAME.
+FIXTURE_MAKERS := $(wildcard tests/fixtures/make_*.py)
+$(BUILD)/fixtures/.done: $(FIXTURE_MAKERS)
+	@mkdir -p $(BUILD)/fixtures
+	@set -e; for f in $(FIXTURE_MAKERS); do python3 $$f $(BUILD)/fixtures; done
+	@touch $@
+fixtures: $(BUILD)/fixtures/.done
+
+check-quick: all unit fixtures
+	KONSEKI=$(abspath $(BUILD)/konseki) BUILD=$(BUILD) prove -Q -j2 tests/cmd
 
 -include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(TEST_LIB:.o=.d) $(UNIT:=.d)
 .SECONDARY:
