@@ -67,8 +67,42 @@ fixtures: $(BUILD)/fixtures/.done
 check-quick: all unit fixtures
 	KONSEKI=$(abspath $(BUILD)/konseki) BUILD=$(BUILD) prove -Q -j2 tests/cmd
 
--include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(TEST_LIB:.o=.d) $(UNIT:=.d)
+$(BUILD)/tests/mutate: $(BUILD)/tests/mutation/mutate.o $(BUILD)/libkonseki.a
+	$(CC) $(LDFLAGS) -o $@ $< $(BUILD)/libkonseki.a $(LIBS)
+
+# Fuzz targets: the libraries once with clang's instrumentation, one binary, a name for each parser.
+FUZZ_FLAGS := -std=gnu11 -I. -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+FUZZ_OBJ := $(patsubst %.c,build/fuzz/%.o,$(wildcard base/*.c parsers/*.c))
+FUZZ_NAMES := $(shell sed -n 's/^PARSER(\(.*\))/\1/p' parsers/list.h)
+build/fuzz/%.o: %.c
+	@mkdir -p $(@D)
+	clang $(FUZZ_FLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
+build/fuzz/fuzz: $(FUZZ_OBJ) build/fuzz/tests/fuzz/fuzz.o
+	clang -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIBS)
+.PHONY: fuzz
+fuzz: build/fuzz/fuzz
+	@rm -f build/fuzz/fuzz_*
+	@for p in $(FUZZ_NAMES); do ln -f build/fuzz/fuzz build/fuzz/fuzz_$$p; done
+
+.PHONY: check sanitized
+sanitized:
+	$(MAKE) --no-print-directory SANITIZE=address,undefined build/sanitize/konseki build/sanitize/tests/mutate \
+		$(patsubst tests/unit/%.c,build/sanitize/tests/unit/%,$(wildcard tests/unit/test_*.c))
+
+check: deps-check
+	$(MAKE) --no-print-directory -j2 all static fixtures
+	$(MAKE) --no-print-directory -j2 sanitized
+	$(MAKE) --no-print-directory -j2 fuzz
+	tests/run-all
+
+-include $(FUZZ_OBJ:.o=.d) $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(TEST_LIB:.o=.d) $(UNIT:=.d)
 .SECONDARY:
+
+.PHONY: deps-build deps-check
+deps-build:
+	@scripts/deps build
+deps-check:
+	@scripts/deps check
 
 .PHONY: clean
 clean:
