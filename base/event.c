@@ -205,14 +205,9 @@ static void append_guid(struct buffer *out, const uint8_t *g)
 
 static void append_filetime(struct buffer *out, uint64_t ticks)
 {
-	/* Civil time straight from the ticks: FILETIME reaches past what int64 nanoseconds hold. */
-	uint64_t seconds = ticks / 10000000, days = seconds / 86400;
-	/* 1601-01-01 begins a 400-year era; shift it into the range that time_to_civil knows. */
-	uint64_t era = days / 146097;
-	struct civil c = time_to_civil(((int64_t)(days % 146097) * 86400 + (int64_t)(seconds % 86400) -
-					INT64_C(11644473600)) * TIME_SECOND);
+	/* Not through int64 nanoseconds: FILETIME begins in 1601 and they reach back to 1677. */
+	struct civil c = time_civil_of_seconds((int64_t)(ticks / 10000000) - INT64_C(11644473600));
 
-	c.year += (int64_t)(era * 400);
 	buffer_printf(out, "%04lld-%02u-%02uT%02u:%02u:%02u.%07uZ", (long long)c.year, c.month, c.day,
 		      c.hour, c.minute, c.second, (unsigned)(ticks % 10000000));
 }

@@ -118,22 +118,16 @@ int64_t time_from_systemtime(struct view v)
 			       view_get16(v, 14) * 1000000u);
 }
 
-struct civil time_to_civil(int64_t ts)
+struct civil time_civil_of_seconds(int64_t seconds)
 {
-	int64_t seconds = ts / TIME_SECOND, rest = ts % TIME_SECOND, days, clock;
+	int64_t days = seconds / DAY, clock = seconds % DAY;
 	struct civil c;
 
-	if (rest < 0) {
-		rest += TIME_SECOND;
-		seconds--;
-	}
-	days = seconds / DAY;
-	clock = seconds % DAY;
 	if (clock < 0) {
 		clock += DAY;
 		days--;
 	}
-	c.nanosecond = (unsigned)rest;
+	c.nanosecond = 0;
 	c.hour = (unsigned)(clock / 3600);
 	c.minute = (unsigned)(clock / 60 % 60);
 	c.second = (unsigned)(clock % 60);
@@ -148,6 +142,20 @@ struct civil time_to_civil(int64_t ts)
 	c.day = (unsigned)(of_year - (153 * m + 2) / 5 + 1);
 	c.month = (unsigned)(m < 10 ? m + 3 : m - 9);
 	c.year = y + era * 400 + (c.month <= 2);
+	return c;
+}
+
+struct civil time_to_civil(int64_t ts)
+{
+	int64_t seconds = ts / TIME_SECOND, rest = ts % TIME_SECOND;
+	struct civil c;
+
+	if (rest < 0) {
+		rest += TIME_SECOND;
+		seconds--;
+	}
+	c = time_civil_of_seconds(seconds);
+	c.nanosecond = (unsigned)rest;
 	return c;
 }
 

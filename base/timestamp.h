@@ -28,6 +28,7 @@ struct civil {
 	unsigned weekday; /* 0 = Sunday */
 };
 struct civil time_to_civil(int64_t ts);
+struct civil time_civil_of_seconds(int64_t seconds); /* since 1970; for years that int64 nanoseconds do not reach */
 
 /* Month of an English three-letter name (any case), or 0. */
 unsigned time_month(struct view name);
