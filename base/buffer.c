@@ -16,10 +16,11 @@ void buffer_grow(struct buffer *b, size_t extra)
 void buffer_printf(struct buffer *b, const char *fmt, ...)
 {
 	va_list args;
+	char *at = buffer_reserve(b, 64); /* before cap is read: the order of arguments is free */
 	int n;
 
 	va_start(args, fmt);
-	n = vsnprintf(buffer_reserve(b, 64), b->cap - b->len, fmt, args);
+	n = vsnprintf(at, b->cap - b->len, fmt, args);
 	va_end(args);
 	if (n > 0 && (size_t)n >= b->cap - b->len) {
 		buffer_grow(b, (size_t)n + 1);

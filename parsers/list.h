@@ -1,1 +1,2 @@
 PARSER(shell_history)
+PARSER(konseki_jsonl)

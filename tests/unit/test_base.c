@@ -207,6 +207,22 @@ static void test_event_json(void **unused)
 	shape_table_free(t);
 }
 
+static void test_buffer_printf(void **unused)
+{
+	struct buffer b = { 0 };
+
+	(void)unused;
+	for (unsigned i = 0; i < 5000; i++) { /* over every edge of the capacity */
+		buffer_printf(&b, "%c", 'a' + (int)(i % 26));
+		assert_int_equal(b.data[i], 'a' + (int)(i % 26));
+	}
+	b.len = 0;
+	buffer_printf(&b, "%0500d", 7);
+	assert_int_equal(b.len, 500);
+	assert_int_equal(b.data[499], '7');
+	buffer_release(&b);
+}
+
 static void test_arena(void **unused)
 {
 	struct arena a = { .limit = 1 << 20 };
@@ -236,6 +252,7 @@ int main(void)
 		cmocka_unit_test(test_view_bounds), cmocka_unit_test(test_view_text), cmocka_unit_test(test_utf16),
 		cmocka_unit_test(test_escapes),	    cmocka_unit_test(test_times),     cmocka_unit_test(test_sha256),
 		cmocka_unit_test(test_event_json),  cmocka_unit_test(test_arena),
+		cmocka_unit_test(test_buffer_printf),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

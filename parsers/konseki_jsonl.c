@@ -1,0 +1,145 @@
+/*
+ * konseki's own JSON lines, as `parse` and `query --format jsonl` print them: what was parsed on one
+ * machine is ingested or detected on at another. Every line is an object with `ts`, `ts_desc`,
+ * `kind`, `message`, `host`, `user`, `source` and `fields` (man konseki-parse). JSON: RFC 8259.
+ */
+#include "parsers/parser.h"
+
+#include <jansson.h>
+
+/* Members that every line has: enough to tell our lines from anybody's. */
+static int probe(const struct probe *p)
+{
+	struct view rest = p->head, line;
+
+	if (!view_starts(rest, "{\"", 2) || !view_line(&rest, &line))
+		return BID_NO;
+	return view_find(line, 0, "\"ts_desc\":", 10) < line.len && view_find(line, 0, "\"kind\":", 7) < line.len &&
+			       view_find(line, 0, "\"fields\":{", 10) < line.len ?
+		       BID_MAGIC :
+		       BID_NO;
+}
+
+static struct view text_of(const json_t *v)
+{
+	return json_is_string(v) ? view_of(json_string_value(v), json_string_length(v)) : VIEW_EMPTY;
+}
+
+/* A JSON value as ours; what jansson holds lives until the line is done. */
+static struct value value_of(struct parse *p, const json_t *v)
+{
+	struct value *list;
+	char *text;
+
+	switch (json_typeof(v)) {
+	case JSON_STRING:
+		return value_view(text_of(v));
+	case JSON_INTEGER:
+		return value_signed(json_integer_value(v));
+	case JSON_REAL:
+		return (struct value){ .type = VALUE_DOUBLE, .f = json_real_value(v) };
+	case JSON_TRUE:
+	case JSON_FALSE:
+		return value_bool(json_is_true(v));
+	case JSON_NULL:
+		return (struct value){ .type = VALUE_ABSENT };
+	case JSON_ARRAY:
+		list = arena_zalloc(&p->scratch, json_array_size(v) * sizeof(*list) + 1);
+		if (!list)
+			break;
+		for (size_t i = 0; i < json_array_size(v); i++) {
+			const json_t *item = json_array_get(v, i);
+
+			/* Arrays in arrays do not come from us; they stay text. */
+			if (!json_is_array(item))
+				list[i] = value_of(p, item);
+		}
+		return (struct value){ .type = VALUE_LIST, .len = (uint32_t)json_array_size(v), .list = list };
+	case JSON_OBJECT:
+		text = json_dumps(v, JSON_COMPACT);
+		if (text) {
+			struct view copy = view_text(arena_strndup(&p->scratch, text, strlen(text)));
+
+			free(text);
+			return (struct value){ .type = VALUE_JSON, .len = (uint32_t)copy.len, .data = copy.data };
+		}
+		break;
+	}
+	return (struct value){ .type = VALUE_ABSENT };
+}
+
+/* ts_desc must outlive the event in sinks that keep the pointer: one copy of each text. */
+static const char *kept_description(struct parse *p, struct view text)
+{
+	static const char *const usual[] = { "Content Modification Time", "Creation Time", "Recorded Time", "Not a time",
+					     "Last Access Time", "Metadata Modification Time", "Start Time" };
+
+	for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++)
+		if (view_is(text, usual[i]))
+			return usual[i];
+	return parse_text(&p->arena, view_clip(text, 0, 80));
+}
+
+static int line_event(struct parse *p, const json_t *line, uint64_t offset, uint64_t number)
+{
+	const json_t *fields = json_object_get(line, "fields"), *record;
+	struct view ts = text_of(json_object_get(line, "ts"));
+	enum event_kind kind = event_kind_of(text_of(json_object_get(line, "kind")));
+	int64_t time = TIME_NONE;
+	void *at;
+
+	if (!json_is_object(fields) || kind == KIND_COUNT || (ts.len && !time_parse_iso(ts, &time, NULL, NULL)))
+		return parse_lost(p, offset, "line %llu is not an event of ours", (unsigned long long)number);
+	event_start(p, kind, time, kept_description(p, text_of(json_object_get(line, "ts_desc"))), offset);
+	p->event.record = number;
+	if (json_is_string(json_object_get(line, "host")))
+		event_host(p, value_view(text_of(json_object_get(line, "host"))));
+	if (json_is_string(json_object_get(line, "user")))
+		event_user(p, value_view(text_of(json_object_get(line, "user"))));
+	if (json_is_string(json_object_get(line, "message")))
+		p->event.message = value_view(text_of(json_object_get(line, "message")));
+	for (at = json_object_iter((json_t *)(uintptr_t)fields); at;
+	     at = json_object_iter_next((json_t *)(uintptr_t)fields, at))
+		event_add(p, json_object_iter_key(at), value_of(p, json_object_iter_value(at)));
+	record = json_object_get(fields, "EventRecordID");
+	if (json_is_integer(record) && json_integer_value(record) > 0)
+		p->event.record = (uint64_t)json_integer_value(record);
+	return event_emit(p);
+}
+
+static int parse(struct parse *p, struct view bytes)
+{
+	struct view rest = bytes, line;
+	uint64_t number = 0;
+	int status = OK;
+
+	while (status >= 0 && view_line(&rest, &line)) {
+		uint64_t offset = (uint64_t)(line.data - bytes.data);
+		json_error_t error;
+		json_t *object;
+
+		number++;
+		if (view_trim(line).len == 0)
+			continue;
+		if (line.len > LIMIT_LINE * 16) {
+			status = parse_lost(p, offset, "line %llu is longer than %u bytes", (unsigned long long)number, LIMIT_LINE * 16);
+			continue;
+		}
+		object = json_loadb((const char *)line.data, line.len, JSON_ALLOW_NUL, &error);
+		if (object && json_is_object(object))
+			status = line_event(p, object, offset, number);
+		else
+			status = parse_lost(p, offset, "line %llu: %s", (unsigned long long)number, object ? "not an object" : error.text);
+		json_decref(object);
+		parse_release(p, offset);
+	}
+	return status;
+}
+
+const struct parser parser_konseki_jsonl = {
+	.name = "konseki_jsonl",
+	.title = "konseki's own JSON lines",
+	.version = 1,
+	.probe = probe,
+	.parse = parse,
+};
