@@ -64,7 +64,14 @@ $(BUILD)/fixtures/.done: $(FIXTURE_MAKERS)
 	@touch $@
 fixtures: $(BUILD)/fixtures/.done
 
-check-quick: all unit fixtures
+# The same binary with parsers that can be told to misbehave (cmd/pipeline.c), to see that only they suffer.
+$(BUILD)/tests/pipeline.o: cmd/pipeline.c
+	@mkdir -p $(@D)
+	$(CC) $(KCFLAGS) $(PKG_CFLAGS) -DKONSEKI_TESTING -MMD -MP -c -o $@ $<
+$(BUILD)/tests/konseki: $(filter-out $(BUILD)/cmd/pipeline.o,$(CMD_OBJ)) $(BUILD)/tests/pipeline.o $(BUILD)/libkonseki.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+check-quick: all unit fixtures $(BUILD)/tests/konseki
 	KONSEKI=$(abspath $(BUILD)/konseki) BUILD=$(BUILD) prove -Q -j2 tests/cmd
 
 $(BUILD)/tests/mutate: $(BUILD)/tests/mutation/mutate.o $(BUILD)/libkonseki.a
@@ -95,7 +102,7 @@ check: deps-check
 	$(MAKE) --no-print-directory -j2 fuzz
 	tests/run-all
 
--include $(FUZZ_OBJ:.o=.d) $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(TEST_LIB:.o=.d) $(UNIT:=.d)
+-include $(BUILD)/tests/pipeline.d $(FUZZ_OBJ:.o=.d) $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(TEST_LIB:.o=.d) $(UNIT:=.d)
 .SECONDARY:
 
 .PHONY: deps-build deps-check

@@ -43,6 +43,11 @@ struct shape_table *shape_table_new(void)
 	return t;
 }
 
+size_t shape_table_count(const struct shape_table *t)
+{
+	return t->count;
+}
+
 void shape_table_free(struct shape_table *t)
 {
 	if (!t)

@@ -188,6 +188,7 @@ struct shape {
 struct shape_table;
 struct shape_table *shape_table_new(void);
 void shape_table_free(struct shape_table *t);
+size_t shape_table_count(const struct shape_table *t); /* of shapes */
 /* The shape of these names; the names are copied when it is new. NULL past LIMIT_EVENT_FIELDS. */
 const struct shape *shape_intern(struct shape_table *t, const struct view *names, size_t count);
 /* Index of the first field of that name (exact), or -1. */

@@ -1,96 +1,100 @@
 /* konseki parse: any artefact to JSON lines on stdout, no case needed. */
+#include "cmd/pipeline.h"
+
 #include "cmd/command.h"
 
-#include "parsers/parser.h"
-
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <string.h>
 
 struct json_sink {
 	struct sink sink;
 	struct buffer out;
 	struct event_origin origin;
+	struct task *task;
 };
+
+static bool xml;
 
 static int put(struct sink *sink, const struct event *e)
 {
 	struct json_sink *s = (struct json_sink *)sink;
 
 	event_json(&s->out, e, &s->origin);
-	if (s->out.len > 1 << 16) {
-		fwrite(s->out.data, 1, s->out.len, stdout);
-		s->out.len = 0;
-	}
-	return ferror(stdout) ? ERR_STOPPED : OK;
+	return task_output(s->task, &s->out);
 }
 
-static int parse_file(const char *path, const char *name)
+static void *start(void *data)
 {
-	static struct parse p;
-	struct json_sink sink = { .sink.event = put };
-	struct shape_table *shapes;
-	struct probe probe;
-	struct stat st;
-	struct view bytes = VIEW_EMPTY;
-	const struct parser *parser;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), status;
+	struct json_sink *s = xcalloc(1, sizeof(*s));
 
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		complainf(path, "%s", strerror(errno));
-		return EXIT_DAMAGED;
-	}
-	if (st.st_size > 0) {
-		void *at = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-
-		if (at == MAP_FAILED) {
-			complainf(path, "%s", strerror(errno));
-			(void)close(fd);
-			return EXIT_DAMAGED;
-		}
-		bytes = view_of(at, (size_t)st.st_size);
-	}
-	(void)close(fd);
-	probe = (struct probe){ .head = view_clip(bytes, 0, PROBE_HEAD), .size = bytes.len, .path = path,
-				.name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path };
-	parser = name ? parser_find(name) : parser_pick(&probe, NULL);
-	if (!parser) {
-		complainf(path, "%s", name ? "no such parser" : "no parser claims this file");
-		return EXIT_DAMAGED;
-	}
-	shapes = shape_table_new();
-	parse_init(&p, &sink.sink, shapes);
-	p.path = path;
-	p.bytes = bytes;
-	p.mtime = (int64_t)st.st_mtim.tv_sec * TIME_SECOND + st.st_mtim.tv_nsec;
-	sink.origin = (struct event_origin){ .source = path, .parser = parser->name };
-	status = parser->parse(&p, bytes);
-	fwrite(sink.out.data, 1, sink.out.len, stdout);
-	if (status < 0 || p.losses)
-		complain(path, &p.problem);
-	status = status < 0 || p.losses ? EXIT_DAMAGED : EXIT_COMPLETE;
-	parse_done(&p);
-	shape_table_free(shapes);
-	buffer_release(&sink.out);
-	if (bytes.data)
-		(void)munmap((void *)(uintptr_t)bytes.data, bytes.len);
-	return status;
+	(void)data;
+	s->sink.event = put;
+	return s;
 }
 
-static const char *parser_name;
+static int begin(void *self, struct task *t)
+{
+	struct json_sink *s = self;
+
+	s->task = t;
+	s->out.len = 0;
+	s->origin = (struct event_origin){ .host = t->host, .source = t->path, .parser = t->parser->name };
+	t->parse->sink = &s->sink;
+	return OK;
+}
+
+#ifdef EVTX_XML
+static int flush_xml(void *data, struct buffer *out)
+{
+	return task_output(data, out);
+}
+#endif
+
+static int run_task(void *self, struct task *t)
+{
+	if (!xml)
+		return t->parser->parse(t->parse, t->bytes);
+#ifdef EVTX_XML
+	struct json_sink *s = self;
+
+	if (strcmp(t->parser->name, "evtx") == 0)
+		return evtx_to_xml(t->parse, t->bytes, &s->out, flush_xml, t);
+#else
+	(void)self;
+#endif
+	return parse_fail(t->parse, ERR_UNSUPPORTED, PROBLEM_NO_OFFSET,
+			  "only event logs have an XML form, this is %s", t->parser->title);
+}
+
+static void end(void *self, struct task *t, int status)
+{
+	struct json_sink *s = self;
+
+	(void)status;
+	(void)task_finish(t, &s->out);
+	if (s->out.cap > 4u << 20) /* grown by waiting for its turn */
+		buffer_release(&s->out);
+}
+
+static const char *parser_name, *format_name, *host_name;
+static bool carve;
+static unsigned long threads;
 static const struct option options[] = {
 	{ OPTION_TEXT, 0, "parser", "NAME", "read every file as this format", &parser_name },
+	{ OPTION_TEXT, 0, "format", "jsonl|xml", "JSON lines (default), or event logs as XML", &format_name },
+	{ OPTION_TEXT, 0, "host", "NAME", "name of the machine that the files are from", &host_name },
+	{ OPTION_FLAG, 0, "carve", NULL, "look for records in slack and damaged space too", &carve },
+	{ OPTION_NUMBER, 0, "threads", "N", "worker processes (as many as processors)", &threads },
 	{ OPTION_END },
 };
-static const struct command_help help = { "parse", "FILE...", "print the events of artefacts as JSON lines",
-					  NULL };
+static const struct command_help help = { "parse", "FILE...", "print the events of artefacts as JSON lines", NULL };
 
 static int run(int argc, char **argv)
 {
-	int n, status = EXIT_COMPLETE;
+	static const struct pipeline_ops ops = { .start = start, .begin = begin, .run = run_task, .end = end };
+	struct pipeline_options with = { .ordered = true, .prints = true };
+	struct pipeline *p;
+	int n, status;
 
 	switch (option_parse(&help, options, argc, argv, &n)) {
 	case OPTION_EXIT_OK:
@@ -104,9 +108,33 @@ static int run(int argc, char **argv)
 		option_usage(stderr, &help, options);
 		return EXIT_MISUSE;
 	}
+	xml = format_name && strcmp(format_name, "xml") == 0;
+	if (format_name && !xml && strcmp(format_name, "jsonl") != 0) {
+		complainf(NULL, "no such format: %s", format_name);
+		return EXIT_MISUSE;
+	}
+	if (parser_name && !(with.parser = parser_find(parser_name))) {
+		complainf(NULL, "no such parser: %s", parser_name);
+		return EXIT_MISUSE;
+	}
+	with.host = host_name;
+	with.carve = carve;
+	with.threads = (unsigned)(threads > 1024 ? 1024 : threads);
+	p = pipeline_open(&with, &ops, NULL);
+	if (!p) {
+		complainf(NULL, "no worker processes");
+		return EXIT_MISUSE;
+	}
+	if (xml) {
+		fputs("<Events>\n", stdout);
+		(void)fflush(stdout);
+	}
 	for (int i = 1; i <= n; i++)
-		if (parse_file(argv[i], parser_name))
-			status = EXIT_DAMAGED;
+		if (pipeline_input(p, argv[i]) < 0)
+			break;
+	status = pipeline_close(p);
+	if (xml)
+		fputs("</Events>\n", stdout);
 	return status;
 }
 

@@ -1,0 +1,1253 @@
+/*
+ * Processes. The parent forks a small server first, before it opens anything that a worker must not
+ * have; the server makes workers as siblings of its own (CLONE_PARENT), so that the parent is the
+ * one that sees them die. All workers take jobs from one packet socket, so that a job goes to
+ * whoever is free, in order, with its file descriptors. What they make comes back through a ring in
+ * shared memory each. Nothing in shared memory is trusted by the parent: numbers are checked, bytes copied first.
+ */
+#define _GNU_SOURCE /* CLONE_PARENT, CPU_COUNT */
+#include "cmd/pipeline.h"
+
+#include "base/sha256.h"
+#include "cmd/command.h"
+#include "cmd/sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define WORKERS_MAX 64
+#define RING_SIZE (4u << 20)
+#define MESSAGE_MAX (256u << 10)          /* bytes of one message in a ring */
+#define BATCH (64u << 10)                 /* task_send gathers this much before it publishes */
+#define WINDOW 512                        /* jobs under way; a power of two */
+#define PRINT_CHUNK (256u << 10)          /* written at once by the job whose turn it is */
+#define PRINT_HELD (24u << 20)            /* held by a job whose turn it is not */
+#define SEGMENTED (4u << 20)              /* artefacts below are one job without asking the parser */
+#define MEMORY_HELD (96u << 20)           /* bytes of contents in memory that wait or are worked on */
+#define SHAPES_KEPT 4096                  /* shapes after which a worker starts a new table */
+#define JOB_TEXT (3 * (LIMIT_PATH + 16))
+
+/* ---- shared memory ---- */
+
+struct slot {
+	_Alignas(64) _Atomic uint64_t head; /* bytes written by the worker since it began */
+	_Alignas(64) _Atomic uint64_t tail; /* bytes taken by the parent */
+	_Atomic uint32_t space;             /* futex: changes when the parent took something */
+	_Atomic uint32_t wants_space;
+	_Alignas(64) _Atomic uint32_t job;  /* sequence + 1 of the job in work; 0: none */
+	_Atomic uint32_t parser;            /* index + 1 of the parser that runs; for the message when it dies */
+	_Atomic uint32_t writing;           /* in a write to stdout: no time counts */
+};
+
+struct shared {
+	_Atomic uint32_t turn; /* futex: the job that may print */
+	_Atomic uint32_t waiting_turn;
+	_Atomic uint32_t parent_sleeps;
+	_Atomic int32_t print_error; /* errno of a failed write to stdout */
+	struct slot slots[WORKERS_MAX];
+};
+
+enum message_type { MESSAGE_DATA = 1, MESSAGE_MORE, MESSAGE_END, MESSAGE_PAD };
+
+struct message {
+	uint32_t type, len; /* of the payload; messages begin at multiples of 16 */
+	uint32_t job, spare;
+};
+
+struct end {
+	int32_t parser; /* index, or -1 */
+	int32_t status;
+	int32_t outcome;
+	uint32_t hashed;
+	uint64_t events, losses;
+	int64_t first, last;
+	struct problem problem;
+	uint8_t sha256[32];
+};
+
+/* ---- jobs ---- */
+
+enum job_flag { JOB_CARVE = 1, JOB_HASH = 2, JOB_FIRST = 4, JOB_LAST = 8, JOB_HASH_ONLY = 16, JOB_KNOWN = 32, JOB_FORCED = 64 };
+
+/* What goes through the socket, followed by the texts path and host, NUL-terminated. */
+struct job_message {
+	uint32_t job, artefact;
+	uint32_t flags;
+	int32_t parser; /* index, or -1: probe */
+	uint32_t segment_from, segment_to;
+	int64_t mtime, now;
+	uint32_t path_len, host_len; /* with the NUL; host_len 0: none */
+	uint32_t companions;
+	uint8_t known[32];
+	char suffix[COMPANIONS][24];
+};
+
+struct artefact_state {
+	struct artefact file; /* with strings of its own */
+	uint32_t number;
+	uint32_t jobs, jobs_done;
+	bool all_submitted, unclaimed, hash_wanted;
+	uint64_t held; /* bytes of memory that its content takes */
+	uint32_t problem_job;
+	char *strings[6];
+};
+
+struct job {
+	struct artefact_state *artefact;
+	uint32_t sequence;
+	bool done;
+	uint64_t seconds; /* of CPU that it may take */
+};
+
+struct worker_handle {
+	pid_t pid; /* 0: none */
+	int pidfd;
+	bool dead;
+	int wait_status;
+	bool timed_out;
+	uint64_t tail;       /* own copy of slot.tail */
+	uint32_t seen_job;   /* as of the last look at the clock */
+	int64_t cpu_at_start;
+	struct buffer partial; /* MESSAGE_MORE gathered */
+};
+
+struct pipeline {
+	struct pipeline_options options;
+	const struct pipeline_ops *ops;
+	void *data;
+	unsigned threads, alive;
+	struct shared *shared;
+	uint8_t *rings;
+	struct worker_handle workers[WORKERS_MAX];
+	pid_t server;
+	int server_fd, jobs_fd, jobs_child_fd, event_fd;
+	struct job jobs[WINDOW];
+	uint32_t next, base; /* sequences: the next to make, the oldest not done */
+	uint32_t artefacts;
+	uint64_t held;
+	int stopped; /* negative status: nothing goes on */
+	bool broken_pipe;
+	int64_t next_watch;
+	uint8_t *copy;
+	struct pipeline_totals totals;
+	int64_t began, next_progress;
+	bool progress_shown;
+	bool progress_wanted;
+	unsigned lost_ticks; /* looks at the clock for which the oldest job was nobody's */
+};
+
+/* What a worker is. */
+struct worker {
+	struct pipeline *p;
+	struct slot *slot;
+	uint8_t *ring;
+	uint32_t job;
+	uint8_t *batch;
+	size_t batched;
+	void *self;
+	struct shape_table *shapes;
+	unsigned shapes_made;
+	struct parse parse;
+	/* The artefact that is mapped, kept for its next segments. */
+	bool mapped;
+	uint32_t artefact;
+	struct view bytes;
+	struct view companions[COMPANIONS];
+	char suffix[COMPANIONS][24];
+	unsigned companion_count;
+};
+
+static long futex(_Atomic uint32_t *at, int op, uint32_t value, const struct timespec *timeout)
+{
+	return syscall(SYS_futex, at, op, value, timeout, NULL, 0);
+}
+
+static int64_t clock_ns(clockid_t id)
+{
+	struct timespec ts;
+
+	return clock_gettime(id, &ts) ? -1 : (int64_t)ts.tv_sec * TIME_SECOND + ts.tv_nsec;
+}
+
+/* ---- a worker's side ---- */
+
+/* Puts one message into the ring, waiting for room. */
+static void ring_put(struct worker *w, uint32_t type, const void *data, size_t len)
+{
+	struct slot *slot = w->slot;
+	uint64_t head = atomic_load_explicit(&slot->head, memory_order_relaxed);
+	size_t need = (sizeof(struct message) + len + 15) & ~(size_t)15;
+	size_t to_end = RING_SIZE - (size_t)(head % RING_SIZE), pad = to_end < need ? to_end : 0;
+	struct message m = { .type = type, .len = (uint32_t)len, .job = w->job };
+
+	for (;;) {
+		uint32_t space = atomic_load(&slot->space);
+		struct timespec timeout = { 1, 0 };
+
+		if (RING_SIZE - (head - atomic_load(&slot->tail)) >= need + pad)
+			break;
+		atomic_store(&slot->wants_space, 1);
+		if (RING_SIZE - (head - atomic_load(&slot->tail)) >= need + pad)
+			break;
+		(void)futex(&slot->space, FUTEX_WAIT, space, &timeout);
+	}
+	atomic_store_explicit(&slot->wants_space, 0, memory_order_relaxed);
+	if (pad) {
+		struct message padding = { .type = MESSAGE_PAD, .len = (uint32_t)(pad - sizeof(padding)) };
+
+		memcpy(w->ring + head % RING_SIZE, &padding, sizeof(padding));
+		head += pad;
+	}
+	memcpy(w->ring + head % RING_SIZE, &m, sizeof(m));
+	if (len)
+		memcpy(w->ring + head % RING_SIZE + sizeof(m), data, len);
+	atomic_store(&slot->head, head + need);
+	if (atomic_load(&w->p->shared->parent_sleeps)) {
+		uint64_t one = 1;
+
+		if (write(w->p->event_fd, &one, sizeof(one)) < 0)
+			return; /* the counter is full: the parent wakes anyway */
+	}
+}
+
+static void batch_out(struct worker *w)
+{
+	if (w->batched)
+		ring_put(w, MESSAGE_DATA, w->batch, w->batched);
+	w->batched = 0;
+}
+
+int task_send(struct task *t, const void *data, size_t n)
+{
+	struct worker *w = t->worker;
+	const uint8_t *bytes = data;
+
+	if (n > BATCH - w->batched)
+		batch_out(w);
+	if (n <= BATCH) {
+		memcpy(w->batch + w->batched, bytes, n);
+		w->batched += n;
+		return OK;
+	}
+	for (; n > MESSAGE_MAX; n -= MESSAGE_MAX, bytes += MESSAGE_MAX)
+		ring_put(w, MESSAGE_MORE, bytes, MESSAGE_MAX);
+	ring_put(w, MESSAGE_DATA, bytes, n);
+	return OK;
+}
+
+static int print(struct worker *w, struct buffer *out)
+{
+	struct shared *shared = w->p->shared;
+	int status = OK;
+
+	atomic_store(&w->slot->writing, 1);
+	for (size_t done = 0; done < out->len;) {
+		ssize_t n = write(STDOUT_FILENO, out->data + done, out->len - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			atomic_store(&shared->print_error, errno);
+			status = ERR_STOPPED;
+			break;
+		}
+		done += (size_t)n;
+	}
+	atomic_store(&w->slot->writing, 0);
+	out->len = 0;
+	return status;
+}
+
+static void wait_turn(struct worker *w)
+{
+	struct shared *shared = w->p->shared;
+	uint32_t turn;
+
+	while ((turn = atomic_load(&shared->turn)) != w->job) {
+		struct timespec timeout = { 1, 0 };
+
+		atomic_fetch_add(&shared->waiting_turn, 1);
+		(void)futex(&shared->turn, FUTEX_WAIT, turn, &timeout);
+		atomic_fetch_sub(&shared->waiting_turn, 1);
+	}
+}
+
+int task_flush(struct task *t, struct buffer *out)
+{
+	struct worker *w = t->worker;
+
+	if (atomic_load(&w->p->shared->turn) != w->job) {
+		if (out->len < PRINT_HELD) {
+			t->flush_at = out->len + PRINT_CHUNK;
+			return OK;
+		}
+		wait_turn(w);
+	}
+	t->flush_at = PRINT_CHUNK;
+	return print(w, out);
+}
+
+int task_finish(struct task *t, struct buffer *out)
+{
+	if (out->len == 0)
+		return OK;
+	wait_turn(t->worker);
+	return print(t->worker, out);
+}
+
+/* The turn goes to the next job. In a worker after its last print, and in the parent for one that died. */
+static void pass_turn(struct shared *shared, uint32_t job)
+{
+	uint32_t mine = job;
+
+	if (atomic_compare_exchange_strong(&shared->turn, &mine, job + 1) && atomic_load(&shared->waiting_turn))
+		(void)futex(&shared->turn, FUTEX_WAKE, INT_MAX, NULL);
+}
+
+static struct view map_fd(int fd)
+{
+	struct stat st;
+	void *at;
+
+	if (fstat(fd, &st) < 0 || st.st_size <= 0)
+		return VIEW_EMPTY;
+	at = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+	return at == MAP_FAILED ? VIEW_EMPTY : view_of(at, (size_t)st.st_size);
+}
+
+static void unmap(struct view v)
+{
+	if (v.data)
+		(void)munmap((void *)(uintptr_t)v.data, v.len);
+}
+
+static void forget(struct worker *w)
+{
+	if (!w->mapped)
+		return;
+	unmap(w->bytes);
+	for (unsigned i = 0; i < w->companion_count; i++)
+		unmap(w->companions[i]);
+	w->companion_count = 0;
+	w->bytes = VIEW_EMPTY;
+	w->mapped = false;
+}
+
+static struct view companion(struct parse *parse, const char *suffix)
+{
+	struct worker *w = parse->companion_data;
+
+	for (unsigned i = 0; i < w->companion_count; i++)
+		if (strcmp(w->suffix[i], suffix) == 0)
+			return w->companions[i];
+	return VIEW_EMPTY;
+}
+
+static void hash_bytes(struct view bytes, uint8_t out[32])
+{
+	struct sha256 h;
+
+	sha256_init(&h);
+	for (size_t at = 0; at < bytes.len; at += 8u << 20) {
+		struct view piece = view_clip(bytes, at, 8u << 20);
+
+		sha256_update(&h, piece.data, piece.len);
+		if (bytes.len > 64u << 20) /* large files do not stay mapped in */
+			(void)madvise((void *)(uintptr_t)piece.data, piece.len & ~(size_t)4095, MADV_DONTNEED);
+	}
+	sha256_final(&h, out);
+}
+
+#ifdef KONSEKI_TESTING
+/* What a parser with a mistake could do, told by the file's name: only in the tests' own build. */
+static void misbehave(const char *path)
+{
+	if (strstr(path, "crash-me"))
+		(void)raise(SIGSEGV);
+	if (strstr(path, "spin-me"))
+		for (volatile int i = 0;; i++)
+			;
+	if (strstr(path, "eat-me"))
+		for (;;)
+			memset(xmalloc(16u << 20), 1, 16u << 20);
+	if (strstr(path, "fork-me"))
+		(void)syscall(SYS_execve, "/bin/true", NULL, NULL);
+	if (strstr(path, "open-me") && open("/etc/passwd", O_RDONLY | O_CLOEXEC) >= 0)
+		_exit(0);
+}
+#define JOB_SECONDS 1
+#else
+#define misbehave(path) ((void)0)
+#define JOB_SECONDS LIMIT_WORKER_SECONDS
+#endif
+
+/* Runs one job. The fds are the artefact and its companions. */
+static void run_job(struct worker *w, const struct job_message *m, const char *path, const char *host, const int *fds,
+		    unsigned fd_count)
+{
+	const struct pipeline_ops *ops = w->p->ops;
+	struct parse *p = &w->parse;
+	struct task task = { .path = path, .host = host, .parse = p, .artefact = m->artefact, .worker = w,
+			     .first = TIME_NONE, .last = TIME_NONE, .flush_at = PRINT_CHUNK };
+	struct end end = { .parser = -1, .first = TIME_NONE, .last = TIME_NONE, .outcome = OUTCOME_PARSED };
+	const struct parser *parser = NULL;
+	int status = OK;
+	bool begun = false;
+
+	if (!w->mapped || w->artefact != m->artefact) {
+		forget(w);
+		w->bytes = map_fd(fds[0]);
+		for (unsigned i = 1; i < fd_count && i <= COMPANIONS; i++) {
+			memcpy(w->suffix[w->companion_count], m->suffix[i - 1], sizeof(m->suffix[0]));
+			w->companions[w->companion_count++] = map_fd(fds[i]);
+		}
+		w->artefact = m->artefact;
+		w->mapped = true;
+	}
+	for (unsigned i = 0; i < fd_count; i++)
+		(void)close(fds[i]);
+	if (m->flags & JOB_HASH) {
+		hash_bytes(w->bytes, end.sha256);
+		end.hashed = 1;
+	}
+	if ((m->flags & JOB_KNOWN) && memcmp(m->known, end.sha256, sizeof(end.sha256)) == 0) {
+		end.outcome = OUTCOME_SKIPPED;
+		goto out;
+	}
+	if (m->flags & JOB_HASH_ONLY)
+		goto out;
+	if (m->parser >= 0) {
+		parser = parsers[m->parser];
+	} else {
+		struct probe probe = { .head = view_clip(w->bytes, 0, PROBE_HEAD), .size = w->bytes.len, .path = path,
+				       .name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path };
+
+		parser = parser_pick(&probe, NULL);
+	}
+	if (!parser) {
+		end.outcome = OUTCOME_UNCLAIMED;
+		goto out;
+	}
+	for (int i = 0; parsers[i]; i++)
+		if (parsers[i] == parser)
+			end.parser = i;
+	if (!w->shapes || shape_table_count(w->shapes) > SHAPES_KEPT) {
+		shape_table_free(w->shapes);
+		w->shapes = shape_table_new();
+		w->shapes_made++;
+	}
+	atomic_store(&w->slot->parser, (uint32_t)end.parser + 1);
+	parse_init(p, NULL, w->shapes);
+	p->path = path;
+	p->host = host;
+	p->mtime = m->mtime;
+	p->now = m->now;
+	p->carve = m->flags & JOB_CARVE;
+	p->segment_from = m->segment_from;
+	p->segment_to = m->segment_to;
+	p->companion = companion;
+	p->companion_data = w;
+	p->bytes = w->bytes; /* a shared mapping: its pages can go and come back */
+	task.parser = parser;
+	task.bytes = w->bytes;
+	task.shapes_made = w->shapes_made;
+	task.first_part = m->flags & JOB_FIRST;
+	task.last_part = m->flags & JOB_LAST;
+	begun = true;
+	status = ops->begin(w->self, &task);
+	misbehave(path);
+	if (status == OK)
+		status = ops->run ? ops->run(w->self, &task) : parser->parse(p, w->bytes);
+	if (ops->end)
+		ops->end(w->self, &task, status);
+	batch_out(w);
+	end.events = p->events;
+	end.losses = p->losses;
+	end.problem = p->problem;
+	end.first = task.first;
+	end.last = task.last;
+	if (status < 0 && status != ERR_STOPPED) {
+		end.outcome = OUTCOME_FAILED;
+		if (!end.problem.reason[0])
+			(void)problem_set(&end.problem, status, PROBLEM_NO_OFFSET, "%s", status_text(status));
+	}
+	if (w->bytes.len > SEGMENTED)
+		(void)madvise((void *)(uintptr_t)w->bytes.data, w->bytes.len, MADV_DONTNEED);
+out:
+	end.status = status;
+	if (w->p->options.prints && !atomic_load(&w->p->shared->print_error)) {
+		/* Also when nothing was printed: the turn must come by here, in order. */
+		wait_turn(w);
+		pass_turn(w->p->shared, w->job);
+	}
+	ring_put(w, MESSAGE_END, &end, sizeof(end));
+	if (begun)
+		parse_done(p);
+}
+
+_Noreturn static void worker_main(struct pipeline *p, unsigned index)
+{
+	static struct worker w;
+	static _Alignas(16) char text[sizeof(struct job_message) + JOB_TEXT];
+	int keep[2] = { p->jobs_child_fd, p->event_fd };
+
+	w.p = p;
+	w.slot = &p->shared->slots[index];
+	w.ring = p->rings + (size_t)index * RING_SIZE;
+	w.batch = xmalloc(BATCH);
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	(void)signal(SIGINT, SIG_DFL);
+	if (keep[0] > keep[1]) {
+		int swap = keep[0];
+
+		keep[0] = keep[1];
+		keep[1] = swap;
+	}
+	sandbox_close_others(keep, 2);
+	sandbox_limits(LIMIT_WORKER_MEMORY);
+	if (p->ops->start)
+		w.self = p->ops->start(p->data);
+	if (sandbox_enter() < 0)
+		_exit(3);
+	for (;;) {
+		struct iovec iov = { text, sizeof(text) };
+		_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * (1 + COMPANIONS))];
+		struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+				      .msg_controllen = sizeof(control) };
+		ssize_t n = recvmsg(p->jobs_child_fd, &msg, MSG_CMSG_CLOEXEC);
+		struct job_message m;
+		struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+		int fds[1 + COMPANIONS];
+		unsigned count = 0;
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < (ssize_t)sizeof(m))
+			_exit(0);
+		memcpy(&m, text, sizeof(m));
+		if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
+			count = (unsigned)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+			memcpy(fds, CMSG_DATA(c), count * sizeof(int));
+		}
+		if (count == 0)
+			_exit(3);
+		w.job = m.job;
+		atomic_store(&w.slot->parser, 0);
+		atomic_store(&w.slot->job, m.job + 1);
+		run_job(&w, &m, text + sizeof(m), m.host_len ? text + sizeof(m) + m.path_len : NULL, fds, count);
+		atomic_store(&w.slot->job, 0);
+	}
+}
+
+/* The server: makes a worker for each slot number that it is sent, and answers with its pid. */
+_Noreturn static void server_main(struct pipeline *p, int fd)
+{
+	int keep[4] = { fd, p->jobs_child_fd, p->event_fd };
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	(void)signal(SIGINT, SIG_DFL);
+	for (int i = 1; i < 3; i++)
+		for (int j = i; j > 0 && keep[j] < keep[j - 1]; j--) {
+			int swap = keep[j];
+
+			keep[j] = keep[j - 1];
+			keep[j - 1] = swap;
+		}
+	sandbox_close_others(keep, 3);
+	for (;;) {
+		uint32_t index;
+		int32_t pid;
+		ssize_t n = read(fd, &index, sizeof(index));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n != sizeof(index) || index >= WORKERS_MAX)
+			_exit(0);
+		pid = (int32_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, NULL, NULL, NULL, NULL);
+		if (pid == 0)
+			worker_main(p, index);
+		if (pid < 0)
+			pid = -errno;
+		if (write(fd, &pid, sizeof(pid)) != sizeof(pid))
+			_exit(0);
+	}
+}
+
+/* ---- the parent's side ---- */
+
+static int start_worker(struct pipeline *p)
+{
+	uint32_t index = 0;
+	int32_t pid = -ECHILD;
+	struct worker_handle *h;
+
+	while (index < p->threads && p->workers[index].pid)
+		index++;
+	if (index == p->threads)
+		return OK;
+	h = &p->workers[index];
+	memset(&p->shared->slots[index], 0, sizeof(p->shared->slots[index]));
+	if (write(p->server_fd, &index, sizeof(index)) != sizeof(index) ||
+	    read(p->server_fd, &pid, sizeof(pid)) != sizeof(pid) || pid <= 0) {
+		complainf(NULL, "no worker process: %s", pid < 0 ? strerror(-pid) : "the server is gone");
+		return p->stopped = ERR_IO;
+	}
+	*h = (struct worker_handle){ .pid = pid, .pidfd = (int)syscall(SYS_pidfd_open, pid, 0) };
+	p->alive++;
+	return OK;
+}
+
+struct pipeline *pipeline_open(const struct pipeline_options *options, const struct pipeline_ops *ops, void *data)
+{
+	struct pipeline *p = xcalloc(1, sizeof(*p));
+	int pair[2], jobs[2];
+	cpu_set_t cpus;
+
+	p->options = *options;
+	p->ops = ops;
+	p->data = data;
+	p->threads = options->threads;
+	if (p->threads == 0)
+		p->threads = sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? (unsigned)CPU_COUNT(&cpus) : 1;
+	if (p->threads > WORKERS_MAX)
+		p->threads = WORKERS_MAX;
+	p->shared = mmap(NULL, sizeof(*p->shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	p->rings = mmap(NULL, (size_t)RING_SIZE * p->threads, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (p->shared == MAP_FAILED || p->rings == MAP_FAILED ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		goto fail;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, jobs) < 0)
+		goto fail;
+	p->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (p->event_fd < 0)
+		goto fail;
+	p->server_fd = pair[0];
+	p->jobs_fd = jobs[0];
+	p->jobs_child_fd = jobs[1];
+	(void)fflush(NULL);
+	p->server = fork();
+	if (p->server < 0)
+		goto fail;
+	if (p->server == 0)
+		server_main(p, pair[1]);
+	(void)close(pair[1]);
+	p->copy = xmalloc(MESSAGE_MAX);
+	p->began = clock_ns(CLOCK_MONOTONIC);
+	p->progress_wanted = options->verb && isatty(STDERR_FILENO);
+	return p;
+fail:
+	free(p);
+	return NULL;
+}
+
+const struct pipeline_totals *pipeline_totals(const struct pipeline *p)
+{
+	return &p->totals;
+}
+
+static void clear_progress(struct pipeline *p)
+{
+	if (p->progress_shown)
+		fputs("\r\033[K", stderr);
+	p->progress_shown = false;
+}
+
+/* Tells on stderr what went wrong with it. */
+static void tell(struct pipeline *p, const struct artefact *a)
+{
+	const char *name = a->parser ? a->parser->name : "any";
+
+	if (p->options.quiet && a->outcome == OUTCOME_UNCLAIMED)
+		return;
+	if (a->outcome != OUTCOME_PARSED || a->problem.reason[0])
+		clear_progress(p);
+	switch (a->outcome) {
+	case OUTCOME_CRASHED:
+		if (a->signal > 0)
+			complainf(a->shown, "%s parser crashed (signal %d)", name, a->signal);
+		else if (a->signal < 0)
+			complainf(a->shown, "%s parser crashed (exit status %d)", name, -a->signal);
+		else
+			complainf(a->shown, "%s parser gave up: out of memory", name);
+		break;
+	case OUTCOME_TIMED_OUT:
+		complainf(a->shown, "%s parser timed out", name);
+		break;
+	case OUTCOME_UNCLAIMED:
+		complainf(a->shown, "no parser claims this file");
+		break;
+	case OUTCOME_PARSED:
+	case OUTCOME_FAILED:
+		if (a->problem.reason[0])
+			complain(a->shown, &a->problem);
+		break;
+	case OUTCOME_SKIPPED:
+		break;
+	}
+}
+
+static void finish_artefact(struct pipeline *p, struct artefact_state *s)
+{
+	struct artefact *a = &s->file;
+	int status;
+
+	p->held -= s->held;
+	p->totals.bytes += a->size == UINT64_MAX ? 0 : a->size;
+	p->totals.events += a->events;
+	p->totals.losses += a->losses;
+	switch (a->outcome) {
+	case OUTCOME_PARSED:
+		p->totals.parsed++;
+		p->totals.damaged += a->problem.reason[0] != 0;
+		break;
+	case OUTCOME_UNCLAIMED:
+		p->totals.unclaimed++;
+		break;
+	case OUTCOME_SKIPPED:
+		p->totals.skipped++;
+		break;
+	default:
+		p->totals.failed++;
+	}
+	if (!p->stopped) {
+		tell(p, a);
+		if (p->ops->done && (status = p->ops->done(p->data, a)) < 0)
+			p->stopped = status;
+	}
+	for (size_t i = 0; i < sizeof(s->strings) / sizeof(s->strings[0]); i++)
+		free(s->strings[i]);
+	free(s);
+}
+
+static struct job *job_at(struct pipeline *p, uint32_t sequence)
+{
+	return sequence - p->base < p->next - p->base ? &p->jobs[sequence % WINDOW] : NULL;
+}
+
+static void advance(struct pipeline *p)
+{
+	while (p->base != p->next && p->jobs[p->base % WINDOW].done) {
+		struct artefact_state *s = p->jobs[p->base % WINDOW].artefact;
+
+		pass_turn(p->shared, p->base); /* a worker that died has not */
+		p->base++;
+		if (++s->jobs_done == s->jobs && s->all_submitted)
+			finish_artefact(p, s);
+	}
+}
+
+/* What a job told at its end goes into its artefact. */
+static void job_ended(struct job *job, const struct end *end)
+{
+	struct artefact_state *s = job->artefact;
+	struct artefact *a = &s->file;
+	unsigned count = 0;
+
+	while (parsers[count])
+		count++;
+	job->done = true;
+	if (end->hashed)
+		sha256_hex(end->sha256, a->sha256);
+	if (end->parser >= 0 && (unsigned)end->parser < count)
+		a->parser = parsers[end->parser];
+	a->events += end->events;
+	a->losses += end->losses;
+	if (end->first != TIME_NONE && (a->first == TIME_NONE || end->first < a->first))
+		a->first = end->first;
+	if (end->last != TIME_NONE && (a->last == TIME_NONE || end->last > a->last))
+		a->last = end->last;
+	if (end->problem.reason[0] && (!a->problem.reason[0] || job->sequence < s->problem_job)) {
+		a->problem = end->problem;
+		a->problem.reason[sizeof(a->problem.reason) - 1] = 0;
+		s->problem_job = job->sequence;
+	}
+	/* The worst of its jobs is the artefact's outcome. */
+	if (end->outcome > (int)a->outcome && end->outcome <= OUTCOME_FAILED)
+		a->outcome = (enum outcome)end->outcome;
+}
+
+/* Takes what lies in a worker's ring, as far as order allows. True when something moved. */
+static bool take(struct pipeline *p, unsigned index)
+{
+	struct worker_handle *h = &p->workers[index];
+	struct slot *slot = &p->shared->slots[index];
+	const uint8_t *ring = p->rings + (size_t)index * RING_SIZE;
+	bool moved = false;
+
+	for (;;) {
+		uint64_t head = atomic_load(&slot->head);
+		struct message m;
+		struct job *job = NULL;
+		size_t at = (size_t)(h->tail % RING_SIZE), step;
+
+		if (head == h->tail)
+			break;
+		memcpy(&m, ring + at, sizeof(m));
+		step = (sizeof(m) + (size_t)m.len + 15) & ~(size_t)15;
+		if (head - h->tail > RING_SIZE || m.len > RING_SIZE || step > RING_SIZE - at ||
+		    step > head - h->tail || (m.type != MESSAGE_PAD && m.len > MESSAGE_MAX))
+			goto rogue;
+		if (m.type != MESSAGE_PAD) {
+			job = job_at(p, m.job);
+			if (!job || job->done)
+				goto rogue;
+			if (p->options.ordered && m.job != p->base)
+				break;
+			memcpy(p->copy, ring + at + sizeof(m), m.len);
+		}
+		h->tail += step;
+		atomic_store(&slot->tail, h->tail);
+		atomic_fetch_add(&slot->space, 1);
+		if (atomic_load(&slot->wants_space))
+			(void)futex(&slot->space, FUTEX_WAKE, 1, NULL);
+		moved = true;
+		if (m.type == MESSAGE_MORE) {
+			if (h->partial.len > LIMIT_ARENA)
+				goto rogue;
+			buffer_append(&h->partial, p->copy, m.len);
+		} else if (m.type == MESSAGE_DATA && !p->stopped && p->ops->data) {
+			struct view v = view_of(p->copy, m.len);
+			int status;
+
+			if (h->partial.len) {
+				buffer_append(&h->partial, p->copy, m.len);
+				v = buffer_as_view(&h->partial);
+			}
+			status = p->ops->data(p->data, &job->artefact->file, v);
+			h->partial.len = 0;
+			if (status < 0)
+				p->stopped = status;
+		} else if (m.type == MESSAGE_END) {
+			struct end end;
+
+			if (m.len != sizeof(end))
+				goto rogue;
+			memcpy(&end, p->copy, sizeof(end));
+			job_ended(job, &end);
+			advance(p);
+		}
+	}
+	return moved;
+rogue: /* a worker that writes nonsense is not one any more */
+	if (!h->dead)
+		(void)kill(h->pid, SIGKILL);
+	h->tail = atomic_load(&slot->head);
+	return true;
+}
+
+/* A dead worker whose ring is empty: its job, if it had one, is over. */
+static bool bury(struct pipeline *p, unsigned index)
+{
+	struct worker_handle *h = &p->workers[index];
+	struct slot *slot = &p->shared->slots[index];
+	uint32_t number = atomic_load(&slot->job) - 1;
+	struct job *job = atomic_load(&slot->job) ? job_at(p, number) : NULL;
+
+	if (job && !job->done) {
+		struct artefact *a = &job->artefact->file;
+		uint32_t parser = atomic_load(&slot->parser);
+
+		for (uint32_t i = 0; parser && parsers[i]; i++)
+			if (i + 1 == parser)
+				a->parser = parsers[i];
+		if (p->options.ordered && number != p->base)
+			return false;
+		if (atomic_load(&p->shared->print_error) || (WIFSIGNALED(h->wait_status) && WTERMSIG(h->wait_status) == SIGPIPE)) {
+			p->stopped = ERR_STOPPED;
+			p->broken_pipe = true;
+		} else if (h->timed_out) {
+			a->outcome = OUTCOME_TIMED_OUT;
+		} else {
+			a->outcome = OUTCOME_CRASHED;
+			a->signal = WIFSIGNALED(h->wait_status) ? WTERMSIG(h->wait_status) :
+				    WEXITSTATUS(h->wait_status) == EXIT_MISUSE ? 0 : -WEXITSTATUS(h->wait_status);
+		}
+		job->done = true;
+	} else if (WIFSIGNALED(h->wait_status) && WTERMSIG(h->wait_status) == SIGPIPE) {
+		p->stopped = ERR_STOPPED;
+		p->broken_pipe = true;
+	}
+	buffer_release(&h->partial);
+	if (h->pidfd >= 0)
+		(void)close(h->pidfd);
+	*h = (struct worker_handle){ 0 };
+	p->alive--;
+	advance(p);
+	/* Jobs that nobody has taken want another worker. */
+	if (!p->stopped && p->base != p->next && p->alive < p->threads)
+		(void)start_worker(p);
+	return true;
+}
+
+static void reap(struct pipeline *p)
+{
+	for (unsigned i = 0; i < p->threads; i++) {
+		struct worker_handle *h = &p->workers[i];
+
+		if (h->pid && !h->dead && waitpid(h->pid, &h->wait_status, WNOHANG) == h->pid)
+			h->dead = true;
+	}
+}
+
+/* Kills workers that used more CPU time than their job's size allows. Waiting costs nothing. */
+static void watch(struct pipeline *p)
+{
+	struct job *oldest = job_at(p, p->base);
+	bool idle = false, taken = false;
+
+	for (unsigned i = 0; i < p->threads; i++) {
+		struct worker_handle *h = &p->workers[i];
+		uint32_t number = h->pid ? atomic_load(&p->shared->slots[i].job) : 0;
+		struct job *job = number ? job_at(p, number - 1) : NULL;
+		clockid_t clock;
+		int64_t used;
+
+		if (!job || h->dead || clock_getcpuclockid(h->pid, &clock) || (used = clock_ns(clock)) < 0)
+			continue;
+		if (h->seen_job != number) {
+			h->seen_job = number;
+			h->cpu_at_start = used;
+		} else if ((uint64_t)(used - h->cpu_at_start) / TIME_SECOND > job->seconds && !h->timed_out) {
+			h->timed_out = true;
+			(void)kill(h->pid, SIGKILL);
+		}
+	}
+	/* Jobs are taken in order, so when a worker has nothing to do and none has the oldest job, the
+	 * one that took it has lied about it. */
+	for (unsigned i = 0; i < p->threads; i++) {
+		uint32_t number = p->workers[i].pid ? atomic_load(&p->shared->slots[i].job) : UINT32_MAX;
+
+		idle |= number == 0;
+		taken |= number == p->base + 1 || (p->workers[i].pid && atomic_load(&p->shared->slots[i].head) != p->workers[i].tail);
+	}
+	p->lost_ticks = oldest && !oldest->done && idle && !taken ? p->lost_ticks + 1 : 0;
+	if (p->lost_ticks > 10) {
+		oldest->done = true;
+		oldest->artefact->file.outcome = OUTCOME_CRASHED;
+		advance(p);
+	}
+}
+
+static void progress(struct pipeline *p, int64_t now)
+{
+	double seconds = (double)(now - p->began) / (double)TIME_SECOND;
+
+	if (!p->progress_wanted || seconds < 2 || now < p->next_progress)
+		return;
+	p->next_progress = now + TIME_SECOND / 4;
+	p->progress_shown = true;
+	fprintf(stderr, "\r\033[K%s: %llu files, %llu events", p->options.verb,
+		(unsigned long long)(p->totals.parsed + p->totals.unclaimed + p->totals.skipped + p->totals.failed),
+		(unsigned long long)p->totals.events);
+	(void)fflush(stderr);
+}
+
+/* Moves what can be moved; waits for something when nothing could and `wait` says so. */
+static void pump(struct pipeline *p, bool wait)
+{
+	bool moved = false;
+	int64_t now;
+
+	for (;;) {
+		bool again = false;
+
+		for (unsigned i = 0; i < p->threads; i++)
+			if (p->workers[i].pid) {
+				again |= take(p, i);
+				if (p->workers[i].dead && (atomic_load(&p->shared->slots[i].head) == p->workers[i].tail || p->stopped))
+					again |= bury(p, i);
+			}
+		moved |= again;
+		if (atomic_load(&p->shared->print_error) && !p->stopped) {
+			p->stopped = ERR_STOPPED;
+			p->broken_pipe = atomic_load(&p->shared->print_error) == EPIPE;
+		}
+		if (!again || p->stopped)
+			break;
+	}
+	now = clock_ns(CLOCK_MONOTONIC);
+	if (now >= p->next_watch) {
+		p->next_watch = now + TIME_SECOND / 5;
+		watch(p);
+		reap(p);
+	}
+	progress(p, now);
+	if (wait && !moved && !p->stopped) {
+		struct pollfd fds[WORKERS_MAX + 1] = { { p->event_fd, POLLIN, 0 } };
+		nfds_t n = 1;
+		uint64_t ignored;
+
+		for (unsigned i = 0; i < p->threads; i++)
+			if (p->workers[i].pid && !p->workers[i].dead && p->workers[i].pidfd >= 0)
+				fds[n++] = (struct pollfd){ p->workers[i].pidfd, POLLIN, 0 };
+		atomic_store(&p->shared->parent_sleeps, 1);
+		for (unsigned i = 0; i < p->threads && !moved; i++) {
+			struct message m;
+
+			if (!p->workers[i].pid || atomic_load(&p->shared->slots[i].head) == p->workers[i].tail)
+				continue;
+			/* what waits for its turn does not count */
+			memcpy(&m, p->rings + (size_t)i * RING_SIZE + p->workers[i].tail % RING_SIZE, sizeof(m));
+			moved = !p->options.ordered || m.job == p->base || m.type == MESSAGE_PAD;
+		}
+		if (!moved && poll(fds, n, 200) > 0) {
+			if (fds[0].revents && read(p->event_fd, &ignored, sizeof(ignored)) < 0)
+				ignored = 0;
+			for (nfds_t i = 1; i < n; i++)
+				if (fds[i].revents)
+					reap(p);
+		}
+		atomic_store(&p->shared->parent_sleeps, 0);
+	}
+}
+
+static char *keep(struct artefact_state *s, unsigned i, const char *text)
+{
+	return s->strings[i] = text ? xstrdup(text) : NULL;
+}
+
+/* Sends one job; waits for room. The descriptors stay open. */
+static int submit(struct pipeline *p, struct artefact_state *s, struct job_message *m, const int *fds, unsigned fd_count)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * (1 + COMPANIONS))] = { 0 };
+	struct iovec iov[3] = { { m, sizeof(*m) }, { (void *)(uintptr_t)s->file.path, strlen(s->file.path) + 1 },
+				{ (void *)(uintptr_t)s->file.host, s->file.host ? strlen(s->file.host) + 1 : 0 } };
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 3, .msg_control = control,
+			      .msg_controllen = CMSG_SPACE(sizeof(int) * fd_count) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+	uint64_t size = s->file.size == UINT64_MAX ? 0 : s->file.size;
+
+	while (!p->stopped && p->next != p->base && (p->next - p->base >= WINDOW || p->held > MEMORY_HELD))
+		pump(p, true);
+	if (p->stopped)
+		return p->stopped;
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int) * fd_count);
+	memcpy(CMSG_DATA(c), fds, fd_count * sizeof(int));
+	m->job = p->next;
+	m->artefact = s->number;
+	m->path_len = (uint32_t)iov[1].iov_len;
+	m->host_len = (uint32_t)iov[2].iov_len;
+	p->jobs[p->next % WINDOW] = (struct job){ .artefact = s, .sequence = p->next,
+						  .seconds = JOB_SECONDS + size / LIMIT_WORKER_RATE };
+	s->jobs++;
+	p->next++;
+	/* One more worker while there are jobs that none may have taken. */
+	if (p->alive < p->threads && p->next - p->base > p->alive && start_worker(p) < 0)
+		return p->stopped;
+	while (sendmsg(p->jobs_fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+		if (errno == EINTR)
+			continue;
+		if (errno != EAGAIN && errno != ENOBUFS && errno != ETOOMANYREFS) {
+			complainf(s->file.shown, "%s", strerror(errno));
+			p->jobs[(p->next - 1) % WINDOW].done = true;
+			s->file.outcome = OUTCOME_FAILED;
+			advance(p);
+			return OK;
+		}
+		pump(p, true);
+		if (p->stopped)
+			return p->stopped;
+	}
+	pump(p, false);
+	return p->stopped;
+}
+
+static bool from_hex(const char *hex, uint8_t out[32])
+{
+	if (!hex || strlen(hex) != 64)
+		return false;
+	for (unsigned i = 0; i < 32; i++) {
+		char pair[3] = { hex[2 * i], hex[2 * i + 1], 0 }, *end;
+
+		out[i] = (uint8_t)strtoul(pair, &end, 16);
+		if (*end)
+			return false;
+	}
+	return true;
+}
+
+/* The parser and the segments of a large file: a look at its head and what segments() reads, on a mapping. */
+static uint32_t segments_of(const struct pipeline *p, const struct artefact *a, int fd, int32_t *parser)
+{
+	struct view bytes = map_fd(fd);
+	struct probe probe = { .head = view_clip(bytes, 0, PROBE_HEAD), .size = bytes.len, .path = a->path,
+			       .name = strrchr(a->path, '/') ? strrchr(a->path, '/') + 1 : a->path };
+	const struct parser *pick = p->options.parser ? p->options.parser : bytes.len ? parser_pick(&probe, NULL) : NULL;
+	uint32_t n = 0;
+
+	*parser = -1;
+	for (int i = 0; pick && parsers[i]; i++)
+		if (parsers[i] == pick)
+			*parser = i;
+	if (pick && pick->segments)
+		n = pick->segments(bytes);
+	unmap(bytes);
+	return n;
+}
+
+int pipeline_add(struct pipeline *p, const struct artefact *file, int fd, const struct companion *companions, size_t count)
+{
+	struct artefact_state *s = xcalloc(1, sizeof(*s));
+	struct artefact *a = &s->file;
+	struct job_message m = { .parser = -1, .segment_to = UINT32_MAX };
+	int fds[1 + COMPANIONS] = { fd };
+	unsigned fd_count = 1;
+	uint32_t segments = 0;
+	struct stat st;
+
+	*a = *file;
+	a->path = keep(s, 0, file->path ? file->path : "");
+	a->shown = keep(s, 1, file->shown ? file->shown : a->path);
+	a->host = keep(s, 2, p->options.host ? p->options.host : file->host);
+	a->member = keep(s, 3, file->member);
+	a->stated = keep(s, 4, file->stated);
+	a->note = keep(s, 5, file->note);
+	a->outcome = OUTCOME_PARSED;
+	a->first = a->last = TIME_NONE;
+	s->number = p->artefacts++;
+	p->totals.artefacts++;
+	if (strlen(a->path) > LIMIT_PATH)
+		s->strings[0][LIMIT_PATH] = 0;
+	if (a->host && strlen(a->host) > LIMIT_PATH)
+		s->strings[2][LIMIT_PATH] = 0;
+	if (fstat(fd, &st) == 0)
+		a->size = (uint64_t)st.st_size;
+	s->held = a->memory;
+	p->held += s->held;
+	m.mtime = a->mtime;
+	m.now = time_now();
+	m.flags = (p->options.carve ? JOB_CARVE : 0u) | (p->options.hash ? JOB_HASH : 0u);
+	for (size_t i = 0; i < count && i < COMPANIONS; i++) {
+		memcpy(m.suffix[i], companions[i].suffix, sizeof(m.suffix[i]));
+		m.suffix[i][sizeof(m.suffix[i]) - 1] = 0;
+		fds[fd_count++] = companions[i].fd;
+	}
+	m.companions = fd_count - 1;
+	if (p->options.parser)
+		for (int i = 0; parsers[i]; i++)
+			if (parsers[i] == p->options.parser)
+				m.parser = i;
+	if (p->ops->known && from_hex(p->ops->known(p->data, a), m.known))
+		m.flags |= JOB_HASH | JOB_KNOWN;
+	if (a->size > SEGMENTED && p->threads > 1)
+		segments = segments_of(p, a, fd, &m.parser);
+	if (segments > 1) {
+		bool same = false;
+
+		if (m.flags & JOB_KNOWN) {
+			struct view bytes = map_fd(fd);
+			uint8_t digest[32];
+
+			hash_bytes(bytes, digest);
+			unmap(bytes);
+			same = memcmp(digest, m.known, sizeof(digest)) == 0;
+			if (same)
+				sha256_hex(digest, a->sha256);
+		}
+		if (same) {
+			a->outcome = OUTCOME_SKIPPED;
+			s->all_submitted = true;
+			while (p->base != p->next && p->options.ordered && !p->stopped)
+				pump(p, true);
+			finish_artefact(p, s);
+		} else {
+			uint32_t flags = m.flags & ~(uint32_t)(JOB_HASH | JOB_KNOWN);
+
+			for (uint32_t i = 0; i < segments && !p->stopped; i++) {
+				m.segment_from = i;
+				m.segment_to = i + 1;
+				m.flags = flags | (i == 0 ? JOB_FIRST : 0u) | (i + 1 == segments ? JOB_LAST : 0u);
+				if (i + 1 == segments && !p->options.hash)
+					s->all_submitted = true;
+				(void)submit(p, s, &m, fds, fd_count);
+			}
+			if (p->options.hash && !p->stopped) {
+				m.flags = JOB_HASH | JOB_HASH_ONLY;
+				s->all_submitted = true;
+				(void)submit(p, s, &m, fds, fd_count);
+			}
+		}
+	} else {
+		m.flags |= JOB_FIRST | JOB_LAST;
+		s->all_submitted = true;
+		(void)submit(p, s, &m, fds, fd_count);
+	}
+	for (unsigned i = 0; i < fd_count; i++)
+		(void)close(fds[i]);
+	return p->stopped;
+}
+
+int pipeline_input(struct pipeline *p, const char *path)
+{
+	struct artefact a = { .path = path, .shown = path, .mtime = TIME_NONE, .input = p->totals.inputs++ };
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		complainf(path, "%s", strerror(errno));
+		p->totals.failed++;
+		return OK;
+	}
+	a.mtime = (int64_t)st.st_mtim.tv_sec * TIME_SECOND + st.st_mtim.tv_nsec;
+	return pipeline_add(p, &a, fd, NULL, 0);
+}
+
+int pipeline_close(struct pipeline *p)
+{
+	int status, error;
+
+	while (p->base != p->next && !p->stopped)
+		pump(p, true);
+	clear_progress(p);
+	for (unsigned i = 0; i < p->threads; i++)
+		if (p->workers[i].pid && !p->workers[i].dead && p->stopped)
+			(void)kill(p->workers[i].pid, SIGKILL);
+	(void)close(p->jobs_fd);
+	(void)close(p->jobs_child_fd);
+	(void)close(p->server_fd);
+	for (unsigned i = 0; i < p->threads; i++)
+		if (p->workers[i].pid) {
+			if (!p->workers[i].dead)
+				(void)waitpid(p->workers[i].pid, NULL, 0);
+			if (p->workers[i].pidfd >= 0)
+				(void)close(p->workers[i].pidfd);
+			buffer_release(&p->workers[i].partial);
+		}
+	(void)waitpid(p->server, NULL, 0);
+	(void)close(p->event_fd);
+	error = atomic_load(&p->shared->print_error);
+	if (p->broken_pipe && (error == 0 || error == EPIPE)) {
+		(void)signal(SIGPIPE, SIG_DFL);
+		(void)raise(SIGPIPE);
+	}
+	if (error)
+		complainf(NULL, "standard output: %s", strerror(error));
+	if (error || p->stopped)
+		status = EXIT_MISUSE;
+	else
+		status = p->totals.failed || p->totals.damaged || p->totals.unclaimed ? EXIT_DAMAGED : EXIT_COMPLETE;
+	(void)munmap(p->rings, (size_t)RING_SIZE * p->threads);
+	(void)munmap(p->shared, sizeof(*p->shared));
+	free(p->copy);
+	free(p);
+	return status;
+}

@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+"""TAP: konseki parse: order, options, and a parser that crashes, spins or eats memory costs its own file only."""
+import json, os, shutil, subprocess, sys, tempfile
+
+konseki = os.environ.get('KONSEKI', 'build/konseki')
+build = os.environ.get('BUILD', 'build')
+testing = os.path.join(build, 'tests/konseki')
+work = tempfile.mkdtemp(prefix='parse.')
+n = 0
+
+def ok(good, name, *why):
+    global n
+    n += 1
+    print(f'{"ok" if good else "not ok"} {n} - {name}')
+    if not good:
+        for line in why:
+            print('# ' + str(line)[:400].replace('\n', '\n# '))
+
+def run(*args, binary=konseki, **more):
+    return subprocess.run([binary, 'parse', *args], capture_output=True, **more)
+
+def lines(result):
+    return [json.loads(line) for line in result.stdout.decode().splitlines()]
+
+def put(name, text):
+    path = os.path.join(work, name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    open(path, 'w').write(text)
+    return path
+
+# Many files of many sizes on many workers: the output is that of one.
+files = [put(f'{i:03d}/.bash_history', ''.join(f'#{1600000000 + i * 1000 + k}\necho {i} {k}\n' for k in range((i * 37) % 400 + 1)))
+         for i in range(150)]
+one, many = run('--threads', '1', *files), run('--threads', '5', *files)
+want = [f'echo {i} {k}' for i in range(150) for k in range((i * 37) % 400 + 1)]
+ok(one.returncode == 0 and [e['message'] for e in lines(one)] == want, 'events in the order of the files', one.stderr)
+ok(one.stdout == many.stdout and many.returncode == 0, 'the same with several workers', many.stderr)
+big = put('big/.bash_history', '#1600000000\necho something long enough to fill a buffer\n' * 150000)
+two = run('--threads', '2', files[0], big, files[1])
+ok(two.returncode == 0 and two.stdout.startswith(run(files[0]).stdout) and two.stdout.endswith(run(files[1]).stdout),
+   'a file that outgrows the buffers stays in its place')
+
+got = run('--host', 'WS1', files[0])
+ok([e['host'] for e in lines(got)] == ['WS1'], '--host names the machine')
+got = run('--parser', 'shell_history', put('odd', 'id\n'))
+ok([e['message'] for e in lines(got)] == ['id'] and got.returncode == 0, '--parser reads any file')
+
+got = run(put('nothing', 'x\0\1\2'), files[0])
+ok(got.returncode == 1 and got.stderr.decode() == f'konseki: {work}/nothing: no parser claims this file\n' and len(lines(got)) == 1,
+   'a file that no parser claims: one line, exit 1, the rest done', got.stderr)
+got = run(os.path.join(work, 'absent'), files[0])
+ok(got.returncode == 1 and b'absent: No such file or directory\n' in got.stderr and len(lines(got)) == 1, 'a file that is not there', got.stderr)
+ok(run().returncode == 2 and run('--parser', 'nonsense', files[0]).returncode == 2
+   and run('--format', 'nonsense', files[0]).returncode == 2, 'misuse is exit 2')
+os.mkfifo(os.path.join(work, 'fifo'))
+got = run(os.path.join(work, 'fifo'), files[0], timeout=20)
+ok(got.returncode == 1 and len(lines(got)) == 1, 'a pipe is not waited for', got.stderr)
+
+pipe = subprocess.run(f'{konseki} parse {big} | head -n 1', shell=True, capture_output=True, executable='/bin/bash')
+ok(pipe.stderr == b'' and pipe.stdout.count(b'\n') == 1, 'a closed pipe ends it without a word', pipe.stderr)
+if os.path.exists('/dev/full'):
+    full = subprocess.run([konseki, 'parse', big], stdout=open('/dev/full', 'w'), stderr=subprocess.PIPE)
+    ok(full.returncode == 2 and b'standard output' in full.stderr, 'a full disk is told', full.stderr)
+
+for name, words in (('crash-me', 'shell_history parser crashed (signal 11)'), ('spin-me', 'shell_history parser timed out'),
+                    ('eat-me', 'shell_history parser gave up: out of memory'), ('fork-me', 'shell_history parser crashed (signal 31)')):
+    if 'sanitize' in build and name in ('eat-me', 'fork-me', 'crash-me'):
+        continue  # the sanitizer's runtime stands in for the limits, and the filter is off
+    bad = put(f'{name}/.bash_history', 'id\n')
+    for threads in ('1', '3'):
+        got = run('--threads', threads, files[0], bad, files[1], files[2], binary=testing, timeout=60)
+        said = [line for line in got.stderr.decode().splitlines() if line.startswith('konseki: ' + bad)]
+        expected = run(files[0], files[1], files[2]).stdout
+        ok(got.returncode == 1 and said == [f'konseki: {bad}: {words}'] and got.stdout == expected,
+           f'{name}, {threads} workers: told, and only its file is lost', got.returncode, got.stderr)
+got = run(put('open-me/.bash_history', 'id\n'), binary=testing)
+ok(got.returncode == 0 and len(lines(got)) == 1 or 'sanitize' in build, 'a parser cannot open files', got.stderr)
+
+shutil.rmtree(work)
+print(f'1..{n}')
