@@ -105,6 +105,56 @@ check: deps-check
 -include $(BUILD)/tests/pipeline.d $(FUZZ_OBJ:.o=.d) $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(TEST_LIB:.o=.d) $(UNIT:=.d)
 .SECONDARY:
 
+.PHONY: lint check-layers
+check-layers:
+	@scripts/check-layers
+
+# clang-tidy is by far the slowest: a file is looked at again only when it or a header changed.
+LINT_SRC := $(LIB_SRC) $(CMD_SRC)
+build/lint/%.ok: %.c .clang-tidy
+	@mkdir -p $(@D)
+	@clang-tidy --quiet $< -- -std=gnu11 -I. $(PKG_CFLAGS) 2>/dev/null >$@.txt || { cat $@.txt; exit 1; }
+	@touch $@
+lint: check-layers
+	@scripts/deps check
+	clang-format --dry-run --Werror $(LINT_SRC) $(wildcard */*.h tests/*/*.c tests/*/*.h)
+	cppcheck --quiet --std=c11 --enable=warning,portability --inline-suppr --suppressions-list=scripts/cppcheck.suppress \
+		--error-exitcode=1 -j2 -I. $(LAYERS) cmd
+	$(MAKE) --no-print-directory -k -j2 $(LINT_SRC:%.c=build/lint/%.ok)
+	@set -e; for page in man/*.[1-9]; do mandoc -Tlint -Wwarning $$page; done
+
+# ---- the rest ----
+.PHONY: install demo bench help
+install: all static
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/konseki $(DESTDIR)$(PREFIX)/share/man/man1 \
+		$(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	install -m 755 $(BUILD)/konseki $(BUILD)/konseki-collect $(DESTDIR)$(PREFIX)/bin
+	install -m 644 man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	$(if $(wildcard man/*.5),install -m 644 man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5)
+	install -m 644 completion/konseki.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/konseki
+	cp -r rules $(DESTDIR)$(PREFIX)/share/konseki/
+
+demo: deps-build
+	@$(MAKE) --no-print-directory -j2 all >build-demo.log 2>&1 || { cat build-demo.log; exit 1; }
+	@mkdir -p build; mv build-demo.log build/demo-build.log
+	@scripts/demo
+
+bench: all
+	tests/bench/run
+
+help:
+	@echo 'make           build/konseki'
+	@echo 'make static    build/konseki-collect, the static collector'
+	@echo 'make windows   build/windows/konseki-collect.exe'
+	@echo 'make check     every test (installs what they need)'
+	@echo 'make lint      formatting, layers, cppcheck, clang-tidy, man pages'
+	@echo 'make demo      konseki on this very machine, start to end'
+	@echo 'make bench     speed, beside the peers that are installed'
+	@echo 'make fuzz      build/fuzz/fuzz_PARSER, a libFuzzer target for each parser'
+	@echo 'make install   PREFIX=/usr/local, DESTDIR='
+	@echo 'make clean     remove build/'
+	@echo 'SANITIZE=address,undefined builds into build/sanitize'
+
 .PHONY: deps-build deps-check
 deps-build:
 	@scripts/deps build

@@ -97,7 +97,7 @@ static void print_aligned(struct table *t, struct buffer *row)
 		if (i + 1 == t->count)
 			room = t->screen > used + 8 ? t->screen - used : t->screen ? 8 : UINT32_MAX;
 		if (wide > room) { /* cut, with an ellipsis as the last cell */
-			struct view rest = v, before = v;
+			struct view rest = v, before;
 			unsigned taken = 0;
 			uint32_t code;
 

@@ -368,8 +368,9 @@ size_t time_format(int64_t ts, char out[TIME_TEXT])
 void time_append(struct buffer *b, int64_t ts)
 {
 	char text[TIME_TEXT];
+	size_t n = time_format(ts, text);
 
-	buffer_append(b, text, time_format(ts, text));
+	buffer_append(b, text, n);
 }
 
 int64_t time_now(void)
