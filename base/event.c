@@ -213,8 +213,8 @@ static void append_filetime(struct buffer *out, uint64_t ticks)
 	/* Not through int64 nanoseconds: FILETIME begins in 1601 and they reach back to 1677. */
 	struct civil c = time_civil_of_seconds((int64_t)(ticks / 10000000) - INT64_C(11644473600));
 
-	buffer_printf(out, "%04lld-%02u-%02uT%02u:%02u:%02u.%07uZ", (long long)c.year, c.month, c.day,
-		      c.hour, c.minute, c.second, (unsigned)(ticks % 10000000));
+	buffer_printf(out, "%04lld-%02u-%02uT%02u:%02u:%02u.%06uZ", (long long)c.year, c.month, c.day,
+		      c.hour, c.minute, c.second, (unsigned)(ticks % 10000000 / 10));
 }
 
 static void append_double(struct buffer *out, double f, int precision)
@@ -368,10 +368,19 @@ static bool repeated_json(struct buffer *out, const struct event *e, uint32_t fi
 		buffer_char(out, '[');
 	i = first;
 	do {
-		if (e->values[i].type == VALUE_ABSENT)
+		if (e->values[i].type == VALUE_ABSENT || (e->values[i].type == VALUE_LIST && present > 1 && !e->values[i].len))
 			continue;
 		if (done++)
 			buffer_char(out, ',');
+		if (e->values[i].type == VALUE_LIST && present > 1) {
+			/* One flat array: the list's items stand among the others. */
+			for (uint32_t k = 0; k < e->values[i].len; k++) {
+				if (k)
+					buffer_char(out, ',');
+				value_json(out, &e->values[i].list[k]);
+			}
+			continue;
+		}
 		value_json(out, &e->values[i]);
 	} while ((i = s->next_same[i]) != 0);
 	if (present > 1)
@@ -432,6 +441,20 @@ void event_message(struct buffer *out, const struct event *e)
 
 	if (e->message.type != VALUE_ABSENT) {
 		value_append(out, &e->message);
+		flatten(out, start);
+		return;
+	}
+	if (e->part_count) {
+		for (uint32_t i = 0; i < e->part_count; i++) {
+			const struct message_part *part = &e->parts[i];
+
+			if (part->field < 0)
+				buffer_view(out, part->text);
+			else if (part->format)
+				part->format(out, &e->values[part->field]);
+			else
+				value_append(out, &e->values[part->field]);
+		}
 		flatten(out, start);
 		return;
 	}

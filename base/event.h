@@ -96,7 +96,7 @@ enum value_type {
 	VALUE_DOUBLE,  /* f */
 	VALUE_FLOAT,   /* f holds a single-precision value: rendered with the digits of one */
 	VALUE_TIME,    /* i: ns since 1970; rendered RFC 3339 */
-	VALUE_FILETIME, /* u: 100 ns since 1601; rendered as EVTX does, seven digits: 2026-11-23T20:38:01.1234567Z */
+	VALUE_FILETIME, /* u: 100 ns since 1601; rendered to the microsecond, as event logs are printed: 2026-11-23T20:38:01.123456Z */
 	VALUE_GUID,    /* data: 16 bytes; rendered {8-4-4-4-12}, upper case */
 	VALUE_SID,     /* data/len: rendered S-1-5-... */
 	VALUE_BINARY,  /* data/len: rendered as upper-case hex */
@@ -203,6 +203,16 @@ enum event_flag {
 	EVENT_CUT = 16,           /* some of its bytes are lost */
 };
 
+/*
+ * A message made of the event's own fields, put together only where somebody wants to read it: text
+ * and values in turn.
+ */
+struct message_part {
+	struct view text;  /* when field is negative */
+	int32_t field;     /* index in the event's values */
+	void (*format)(struct buffer *out, const struct value *v); /* NULL for value_append */
+};
+
 struct event {
 	int64_t ts;          /* ns since 1970 UTC, or TIME_NONE */
 	const char *ts_desc; /* static: what ts means, in Plaso's vocabulary ("Creation Time") */
@@ -212,7 +222,9 @@ struct event {
 	uint64_t record;     /* record number in the artefact, or line; 0 when it has none */
 	struct value host;   /* what the record itself says; absent: the artefact's host */
 	struct value user;
-	struct value message; /* one line for a person; absent: the sink makes one from the fields */
+	struct value message; /* one line for a person; absent: made of the parts, or else of the fields */
+	const struct message_part *parts;
+	uint32_t part_count;
 	const struct shape *shape;
 	const struct value *values; /* shape->count of them */
 };

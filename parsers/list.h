@@ -1,2 +1,3 @@
+PARSER(evtx)
 PARSER(shell_history)
 PARSER(konseki_jsonl)

@@ -1,0 +1,223 @@
+/*
+ * Inside of the evtx parser: what its files share. Nobody else includes this.
+ *
+ * A template's binary XML is decoded once per file into a list of ops; a record is then an instance
+ * of a template: the list plus a table of values ("holes"). Two walkers read ops: evtx_xml.c writes
+ * XML, evtx.c compiles them into a plan, which says for each field of the event where its value is.
+ *
+ * Format: libyal, "Windows XML Event Log (EVTX) format"; binary XML: [MS-EVEN6] 2.2.12.
+ */
+#ifndef KONSEKI_PARSERS_EVTX_H
+#define KONSEKI_PARSERS_EVTX_H
+
+#include "parsers/parser.h"
+
+#define EVTX_CHUNK 65536u
+#define EVTX_CHUNK_HEAD 512u
+#define EVTX_FILE_HEAD 4096u
+#define EVTX_RECORD_HEAD 24u
+#define EVTX_RECORD_MIN 28u
+
+/* Value types; [MS-EVEN6] 2.2.12, "BinXmlValueType". */
+enum evtx_type {
+	EVTX_NULL = 0x00,
+	EVTX_STRING = 0x01,
+	EVTX_ANSI = 0x02,
+	EVTX_INT8 = 0x03,
+	EVTX_UINT8 = 0x04,
+	EVTX_INT16 = 0x05,
+	EVTX_UINT16 = 0x06,
+	EVTX_INT32 = 0x07,
+	EVTX_UINT32 = 0x08,
+	EVTX_INT64 = 0x09,
+	EVTX_UINT64 = 0x0a,
+	EVTX_REAL32 = 0x0b,
+	EVTX_REAL64 = 0x0c,
+	EVTX_BOOL = 0x0d,
+	EVTX_BINARY = 0x0e,
+	EVTX_GUID = 0x0f,
+	EVTX_SIZE = 0x10,
+	EVTX_FILETIME = 0x11,
+	EVTX_SYSTIME = 0x12,
+	EVTX_SID = 0x13,
+	EVTX_HEX32 = 0x14,
+	EVTX_HEX64 = 0x15,
+	EVTX_HANDLE = 0x20,
+	EVTX_BINXML = 0x21,
+	EVTX_XML = 0x23,
+	EVTX_ARRAY = 0x80, /* flag */
+};
+
+enum evtx_op_type {
+	EVTX_OP_OPEN,      /* element: text is its name */
+	EVTX_OP_ATTRIBUTE, /* text is its name; values follow */
+	EVTX_OP_CONTENT,   /* attributes end here, content begins */
+	EVTX_OP_CLOSE,     /* the element ends */
+	EVTX_OP_TEXT,      /* text, UTF-8, not escaped */
+	EVTX_OP_CDATA,
+	EVTX_OP_VALUE,     /* a literal that is not text */
+	EVTX_OP_HOLE,
+	EVTX_OP_PI,        /* text is the target */
+	EVTX_OP_PI_DATA,
+	EVTX_OP_INSTANCE,
+};
+
+#define EVTX_NO_DEPENDENCY 0xffff
+
+/* Bytes of the chunk with their type. */
+struct evtx_hole {
+	const uint8_t *data;
+	uint16_t size;
+	uint8_t type;
+};
+
+struct evtx_instance;
+
+struct evtx_op {
+	uint8_t type;
+	bool optional;          /* HOLE */
+	uint16_t hole;          /* HOLE: number of the value */
+	uint16_t dependency;    /* OPEN: left out when that hole is null */
+	uint32_t end;           /* OPEN: index of its CLOSE */
+	struct view text;
+	union {
+		struct evtx_hole value;          /* VALUE */
+		struct evtx_instance *instance;  /* INSTANCE */
+	};
+};
+
+struct evtx_ops {
+	struct evtx_op *op;
+	uint32_t count;
+};
+
+/* One step of comparing a definition in another chunk with the compiled one. */
+struct evtx_check {
+	uint32_t offset; /* RAW, NAME: in `same` of the template */
+	uint16_t len;    /* RAW: bytes; NAME: UTF-16 units; SIZE: 0 */
+	uint8_t type;
+};
+
+struct evtx_plan;
+
+struct evtx_template {
+	uint8_t guid[16];
+	struct evtx_ops ops;
+	struct evtx_check *checks;
+	uint32_t check_count;
+	uint8_t *same;               /* bytes that every copy of it shares, names included */
+	struct evtx_template *next;  /* in its bucket */
+	struct evtx_plan *plans;
+	bool single;                 /* cannot be compared: good for this place only */
+};
+
+struct evtx_instance {
+	struct evtx_template *t;
+	struct evtx_hole *holes;
+	uint32_t count;
+	uint32_t nested;   /* values that are binary XML and not empty */
+	bool cut;          /* the values do not all lie inside the record */
+	bool borrowed;     /* the definition is lost: that of another chunk serves, by its number */
+};
+
+#define EVTX_BUCKETS 1024
+#define EVTX_NEAR 256 /* slots of the table by offset in a chunk */
+#define EVTX_HOLES 32768
+
+struct evtx {
+	struct parse *p;
+	struct view bytes;   /* whole artefact */
+	size_t base;         /* of the chunk in bytes */
+	struct view chunk;   /* what is there of it */
+	uint32_t generation; /* of `near`: one per chunk */
+	struct evtx_near {
+		uint32_t generation, offset;
+		struct evtx_template *t;
+	} near[EVTX_NEAR];
+	struct evtx_template *buckets[EVTX_BUCKETS];
+	struct arena arena;  /* templates and plans; lives as long as the file */
+	struct arena scratch; /* of one record */
+	struct evtx_hole *holes; /* EVTX_HOLES of them, for the record being read */
+	uint32_t holes_used;
+	/* Scratch of the decoder. */
+	struct evtx_op *op;
+	size_t op_cap;
+	struct evtx_check *check;
+	size_t check_cap;
+	struct buffer same;
+	size_t compiled;     /* bytes of definitions, in this chunk */
+	const char *why;     /* reason of the last failure */
+};
+
+void evtx_begin(struct evtx *e, struct parse *p, struct view bytes);
+void evtx_end(struct evtx *e);
+/* Sets the chunk that offsets count from: [base, base+len). */
+void evtx_set_chunk(struct evtx *e, size_t base, size_t len);
+
+/*
+ * Decodes binary XML that is not a template definition, at [pos, end) of the chunk, into ops of the
+ * scratch arena. False, and e->why, when it is not well-formed.
+ */
+bool evtx_fragment(struct evtx *e, size_t pos, size_t end, unsigned depth, struct evtx_ops *ops);
+
+/* Reads a template instance, pos behind its token; *pos gets the end of its values. */
+bool evtx_instance(struct evtx *e, size_t *pos, size_t end, unsigned depth, struct evtx_instance *out);
+
+/*
+ * The instance that a record or a value of binary XML consists of: fragment header, instance, end.
+ * False when it is something else (then evtx_fragment reads it). Where `pos` is in the chunk.
+ */
+bool evtx_sole_instance(struct evtx *e, size_t pos, size_t end, unsigned depth, struct evtx_instance *out);
+
+static inline const struct evtx_hole *evtx_hole(const struct evtx_instance *i, unsigned n)
+{
+	static const struct evtx_hole none = { NULL, 0, EVTX_NULL };
+
+	return i && n < i->count ? &i->holes[n] : &none;
+}
+static inline bool evtx_is_null(const struct evtx_hole *h)
+{
+	return h->type == EVTX_NULL;
+}
+/* Position of evidence bytes in the chunk. */
+static inline size_t evtx_position(const struct evtx *e, const uint8_t *data)
+{
+	return (size_t)(data - e->chunk.data);
+}
+
+/* The value of a hole (not of binary XML); lists go to the scratch arena. */
+struct value evtx_value(struct evtx *e, const struct evtx_hole *h);
+
+/* Takes the next item of an array off the hole; false at its end. */
+bool evtx_next_item(struct evtx_hole *rest, struct evtx_hole *item);
+
+/* Appends the XML of a value of type 0x21. */
+void evtx_xml_nested(struct evtx *e, struct buffer *out, const struct evtx_hole *h, unsigned depth);
+
+/*
+ * Walks the records of the artefact, or of the segments asked for. `record` gets each record's
+ * extent in the chunk: [pos, end) is its binary XML. Losses are told by parse_lost.
+ */
+struct evtx_record {
+	size_t pos, end;     /* binary XML, in e->chunk */
+	uint64_t offset;     /* of the record in the artefact */
+	uint64_t number;
+	uint64_t written;    /* FILETIME */
+	unsigned flags;      /* enum event_flag */
+};
+uint32_t evtx_segments(struct view bytes);
+int evtx_walk(struct evtx *e, int (*record)(struct evtx *e, const struct evtx_record *r, void *data), void *data);
+
+/* What is known of an event id: the kind, and the message as a pattern: "... {Field} ...". */
+struct evtx_known {
+	const char *provider;
+	uint16_t id;
+	uint16_t kind;
+	const char *message; /* or NULL */
+};
+const struct evtx_known *evtx_known(struct view provider, uint64_t id);
+/* The formatter of "{Field:NAME}", or NULL. */
+typedef void (*evtx_format)(struct buffer *out, const struct value *v);
+evtx_format evtx_format_named(struct view name);
+
+#endif
