@@ -1,3 +1,4 @@
 PARSER(evtx)
 PARSER(shell_history)
 PARSER(konseki_jsonl)
+PARSER(regf)
