@@ -89,6 +89,9 @@ int shape_find(const struct shape *s, struct view name)
 	return -1;
 }
 
+/* Readable bytes behind a key, so that copying one needs no loop. */
+#define KEY_PAD 32
+
 static struct shape *shape_new(struct shape_table *t, const struct view *names, size_t count)
 {
 	struct buffer key = { 0 };
@@ -107,8 +110,11 @@ static struct shape *shape_new(struct shape_table *t, const struct view *names, 
 		key.len = 0;
 		text_json_quoted(&key, names[i]);
 		buffer_char(&key, ':');
-		copy = arena_strndup(&t->arena, key.data, key.len);
-		s->keys[i] = view_of(copy, copy ? key.len : 0);
+		copy = arena_zalloc(&t->arena, key.len + KEY_PAD);
+		if (!copy)
+			return NULL;
+		memcpy(copy, key.data, key.len);
+		s->keys[i] = view_of(copy, key.len);
 		copy = arena_strndup(&t->arena, names[i].data, names[i].len);
 		s->names[i] = view_of(copy, copy ? names[i].len : 0);
 		for (uint32_t j = i; j-- > 0;) {
@@ -167,35 +173,136 @@ const struct shape *shape_intern(struct shape_table *t, const struct view *names
 
 /* ---- values ---- */
 
+/*
+ * Writers of single values: they take a place with at least VALUE_ROOM bytes and return the end.
+ * What repeats in a log (the second of a time, an account's SID) is kept per thread.
+ */
+#define VALUE_ROOM 96
+
+static const char two_digits[200] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+				    "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+				    "8081828384858687888990919293949596979899";
+
+static char *put_two(char *p, uint32_t n)
+{
+	memcpy(p, two_digits + n * 2, 2);
+	return p + 2;
+}
+
+static char *put_unsigned32(char *p, uint32_t n)
+{
+	char digits[12], *d = digits + 10;
+
+	if (n < 10) {
+		*p = (char)('0' + n);
+		return p + 1;
+	}
+	while (n >= 100) {
+		d -= 2;
+		memcpy(d, two_digits + n % 100 * 2, 2);
+		n /= 100;
+	}
+	if (n >= 10) {
+		d -= 2;
+		memcpy(d, two_digits + n * 2, 2);
+	} else {
+		*--d = (char)('0' + n);
+	}
+	/* All ten at once: the place has room, and what is too much is written over. */
+	n = (uint32_t)(digits + 10 - d);
+	memcpy(p, d, n);
+	return p + n;
+}
+
+static char *put_unsigned(char *p, uint64_t n)
+{
+	char digits[24], *d = digits + 20;
+
+	if (n <= UINT32_MAX)
+		return put_unsigned32(p, (uint32_t)n);
+	while (n >= 100) {
+		d -= 2;
+		memcpy(d, two_digits + n % 100 * 2, 2);
+		n /= 100;
+	}
+	if (n >= 10) {
+		d -= 2;
+		memcpy(d, two_digits + n * 2, 2);
+	} else {
+		*--d = (char)('0' + n);
+	}
+	memcpy(p, d, (size_t)(digits + 20 - d));
+	return p + (digits + 20 - d);
+}
+
+static char *put_hex(char *p, uint64_t n)
+{
+	static const char digits[] = "0123456789abcdef";
+	unsigned width = n ? (67 - (unsigned)__builtin_clzll(n)) / 4 : 1;
+
+	*p++ = '0';
+	*p++ = 'x';
+	for (unsigned i = width; i-- > 0; n >>= 4)
+		p[i] = digits[n & 15];
+	return p + width;
+}
+
+/* [MS-DTYP] 2.4.2.2; at most 15 parts are allowed, 255 can be written. */
 static void append_sid(struct buffer *out, struct view v)
 {
 	uint64_t authority = 0;
 	unsigned count = view_get8(v, 1);
+	char *p;
 
-	if (v.len < 8 || v.len < 8 + 4 * (size_t)count) { /* [MS-DTYP] 2.4.2.2 */
+	if (v.len < 8 || v.len < 8 + 4 * (size_t)count) {
 		buffer_hex(out, v.data, v.len, true);
 		return;
 	}
 	for (unsigned i = 2; i < 8; i++)
 		authority = authority << 8 | v.data[i];
-	buffer_string(out, "S-");
-	buffer_unsigned(out, v.data[0]);
-	buffer_char(out, '-');
-	if (authority >> 32)
-		buffer_printf(out, "0x%llx", (unsigned long long)authority);
-	else
-		buffer_unsigned(out, authority);
+	p = buffer_reserve(out, 48 + count * 11);
+	*p++ = 'S';
+	*p++ = '-';
+	p = put_unsigned(p, v.data[0]);
+	*p++ = '-';
+	p = authority >> 32 ? put_hex(p, authority) : put_unsigned(p, authority);
 	for (unsigned i = 0; i < count; i++) {
-		buffer_char(out, '-');
-		buffer_unsigned(out, view_get32(v, 8 + 4 * i));
+		*p++ = '-';
+		p = put_unsigned32(p, view_get32(v, 8 + 4 * i));
 	}
+	out->len = (size_t)(p - out->data);
 }
 
-static void append_guid(struct buffer *out, const uint8_t *g)
+#define SID_KEPT 68 /* bytes: 15 parts */
+
+static char *put_sid(char *p, struct view v)
+{
+	static _Thread_local struct {
+		uint8_t sid[SID_KEPT];
+		uint32_t len, text_len;
+		char text[200];
+	} kept[8];
+	unsigned slot = (v.data[v.len - 1] ^ v.data[v.len - 4] ^ v.data[v.len - 3]) & 7;
+	struct buffer b = { 0 };
+
+	if (kept[slot].len != v.len || memcmp(kept[slot].sid, v.data, v.len) != 0) {
+		append_sid(&b, v);
+		memcpy(kept[slot].sid, v.data, v.len);
+		kept[slot].len = (uint32_t)v.len;
+		memcpy(kept[slot].text, b.data, b.len);
+		kept[slot].text_len = (uint32_t)b.len;
+		buffer_release(&b);
+	}
+	memcpy(p, kept[slot].text, 64);
+	if (kept[slot].text_len > 64)
+		memcpy(p + 64, kept[slot].text + 64, kept[slot].text_len - 64);
+	return p + kept[slot].text_len;
+}
+
+static char *put_guid(char *p, const uint8_t *g)
 {
 	static const uint8_t order[16] = { 3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15 };
 	static const char digits[] = "0123456789ABCDEF";
-	char *p = buffer_reserve(out, 38);
 
 	*p++ = '{';
 	for (unsigned i = 0; i < 16; i++) {
@@ -204,17 +311,99 @@ static void append_guid(struct buffer *out, const uint8_t *g)
 		*p++ = digits[g[order[i]] >> 4];
 		*p++ = digits[g[order[i]] & 15];
 	}
-	*p = '}';
-	out->len += 38;
+	*p++ = '}';
+	return p;
 }
 
-static void append_filetime(struct buffer *out, uint64_t ticks)
+/* "YYYY-MM-DDTHH:MM:SS" of seconds since 1970; a year past 9999 makes it longer. */
+static char *put_second(char *p, int64_t seconds)
+{
+	static _Thread_local struct {
+		int64_t second;
+		uint32_t len;
+		char text[32];
+	} kept = { .second = INT64_MIN };
+	struct civil c;
+	char *q;
+
+	if (kept.second != seconds || !kept.len) {
+		c = time_civil_of_seconds(seconds);
+		q = kept.text;
+		if (c.year >= 0 && c.year <= 9999) {
+			q = put_two(q, (uint32_t)c.year / 100);
+			q = put_two(q, (uint32_t)c.year % 100);
+		} else {
+			if (c.year < 0)
+				*q++ = '-';
+			q = put_unsigned(q, (uint64_t)(c.year < 0 ? -c.year : c.year));
+		}
+		*q++ = '-';
+		q = put_two(q, c.month);
+		*q++ = '-';
+		q = put_two(q, c.day);
+		*q++ = 'T';
+		q = put_two(q, c.hour);
+		*q++ = ':';
+		q = put_two(q, c.minute);
+		*q++ = ':';
+		q = put_two(q, c.second);
+		kept.second = seconds;
+		kept.len = (uint32_t)(q - kept.text);
+	}
+	memcpy(p, kept.text, sizeof(kept.text));
+	return p + kept.len;
+}
+
+static char *put_micro(char *p, uint32_t micro)
+{
+	p = put_two(p, micro / 10000);
+	p = put_two(p, micro / 100 % 100);
+	return put_two(p, micro % 100);
+}
+
+static char *put_filetime(char *p, uint64_t ticks)
 {
 	/* Not through int64 nanoseconds: FILETIME begins in 1601 and they reach back to 1677. */
-	struct civil c = time_civil_of_seconds((int64_t)(ticks / 10000000) - INT64_C(11644473600));
+	p = put_second(p, (int64_t)(ticks / 10000000) - INT64_C(11644473600));
+	*p++ = '.';
+	p = put_micro(p, (uint32_t)(ticks % 10000000) / 10);
+	*p++ = 'Z';
+	return p;
+}
 
-	buffer_printf(out, "%04lld-%02u-%02uT%02u:%02u:%02u.%06uZ", (long long)c.year, c.month, c.day,
-		      c.hour, c.minute, c.second, (unsigned)(ticks % 10000000 / 10));
+/* As time_format writes it. */
+static char *put_time(char *p, int64_t ts)
+{
+	int64_t seconds = ts / TIME_SECOND, rest = ts % TIME_SECOND;
+	uint32_t n;
+
+	if (rest < 0) {
+		rest += TIME_SECOND;
+		seconds--;
+	}
+	n = (uint32_t)rest;
+	p = put_second(p, seconds);
+	if (n) {
+		*p++ = '.';
+		if (n % 100 == 0) {
+			uint32_t micro = n / 1000;
+
+			if (n % 1000) {
+				p = put_micro(p, micro);
+				*p++ = (char)('0' + n / 100 % 10);
+			} else if (micro % 1000) {
+				p = put_micro(p, micro);
+			} else {
+				p = put_micro(p, micro) - 3;
+			}
+		} else {
+			p = put_micro(p, n / 1000);
+			*p++ = (char)('0' + n / 100 % 10);
+			p = put_two(p, n % 100);
+		}
+	}
+	*p++ = 'Z';
+	return p;
 }
 
 static void append_double(struct buffer *out, double f, int precision)
@@ -227,9 +416,36 @@ static void append_double(struct buffer *out, double f, int precision)
 	buffer_string(out, text);
 }
 
+/* Types whose text is bounded and ASCII: VALUE_ROOM holds it. NULL for the others. */
+static inline char *put_short(char *p, const struct value *v)
+{
+	switch ((enum value_type)v->type) {
+	case VALUE_SIGNED:
+		if (v->i < 0)
+			*p++ = '-';
+		return put_unsigned(p, v->i < 0 ? 0 - (uint64_t)v->i : (uint64_t)v->i);
+	case VALUE_UNSIGNED:
+		return put_unsigned(p, v->u);
+	case VALUE_HEX:
+		return put_hex(p, v->u);
+	case VALUE_BOOL:
+		memcpy(p, v->u ? "true" : "false", 5);
+		return p + (v->u ? 4 : 5);
+	case VALUE_TIME:
+		return v->i == TIME_NONE ? p : put_time(p, v->i);
+	case VALUE_FILETIME:
+		return put_filetime(p, v->u);
+	case VALUE_GUID:
+		return put_guid(p, v->data);
+	default:
+		return NULL;
+	}
+}
+
 void value_append(struct buffer *out, const struct value *v)
 {
 	struct view bytes;
+	char *p;
 
 	switch ((enum value_type)v->type) {
 	case VALUE_ABSENT:
@@ -248,31 +464,20 @@ void value_append(struct buffer *out, const struct value *v)
 		text_utf16(out, view_of(v->data, v->len));
 		break;
 	case VALUE_SIGNED:
-		buffer_signed(out, v->i);
-		break;
 	case VALUE_UNSIGNED:
-		buffer_unsigned(out, v->u);
-		break;
 	case VALUE_HEX:
-		buffer_printf(out, "0x%llx", (unsigned long long)v->u);
-		break;
 	case VALUE_BOOL:
-		buffer_string(out, v->u ? "true" : "false");
+	case VALUE_TIME:
+	case VALUE_FILETIME:
+	case VALUE_GUID:
+		p = buffer_reserve(out, VALUE_ROOM);
+		out->len += (size_t)(put_short(p, v) - p);
 		break;
 	case VALUE_DOUBLE:
 		append_double(out, v->f, 17);
 		break;
 	case VALUE_FLOAT:
 		append_double(out, v->f, 9);
-		break;
-	case VALUE_TIME:
-		time_append(out, v->i);
-		break;
-	case VALUE_FILETIME:
-		append_filetime(out, v->u);
-		break;
-	case VALUE_GUID:
-		append_guid(out, v->data);
 		break;
 	case VALUE_SID:
 		append_sid(out, view_of(v->data, v->len));
@@ -290,19 +495,12 @@ void value_append(struct buffer *out, const struct value *v)
 	}
 }
 
-void value_json(struct buffer *out, const struct value *v)
+/* Everything that is rare in a log. */
+static void slow_json(struct buffer *out, const struct value *v)
 {
 	switch ((enum value_type)v->type) {
 	case VALUE_ABSENT:
 		buffer_append(out, "null", 4);
-		break;
-	case VALUE_UTF8:
-		text_json_quoted(out, view_of(v->data, v->len));
-		break;
-	case VALUE_UTF16:
-		buffer_char(out, '"');
-		text_json_utf16(out, view_of(v->data, v->len));
-		buffer_char(out, '"');
 		break;
 	case VALUE_DOUBLE:
 	case VALUE_FLOAT:
@@ -312,24 +510,8 @@ void value_json(struct buffer *out, const struct value *v)
 		}
 		value_append(out, v);
 		break;
-	case VALUE_SIGNED:
-	case VALUE_UNSIGNED:
-	case VALUE_BOOL:
 	case VALUE_JSON:
-		if (v->type == VALUE_JSON)
-			buffer_append(out, v->data, v->len);
-		else
-			value_append(out, v);
-		break;
-	case VALUE_HEX:
-	case VALUE_TIME:
-	case VALUE_FILETIME:
-	case VALUE_GUID:
-	case VALUE_SID:
-	case VALUE_BINARY:
-		buffer_char(out, '"');
-		value_append(out, v);
-		buffer_char(out, '"');
+		buffer_append(out, v->data, v->len);
 		break;
 	case VALUE_LIST:
 		buffer_char(out, '[');
@@ -340,7 +522,73 @@ void value_json(struct buffer *out, const struct value *v)
 		}
 		buffer_char(out, ']');
 		break;
+	default:
+		buffer_char(out, '"');
+		value_append(out, v);
+		buffer_char(out, '"');
+		break;
 	}
+}
+
+/* Room for n bytes at p, which is behind out->len. */
+static inline char *room(struct buffer *out, char *p, size_t n)
+{
+	if (__builtin_expect((size_t)(out->data + out->cap - p) < n, 0)) {
+		out->len = (size_t)(p - out->data);
+		p = buffer_reserve(out, n);
+	}
+	return p;
+}
+
+/* The value at p, where VALUE_ROOM bytes are free; leaves as many free. */
+static inline char *put_json(struct buffer *out, char *p, const struct value *v)
+{
+	switch ((enum value_type)v->type) {
+	case VALUE_UTF16:
+		p = room(out, p, TEXT_JSON16_ROOM((size_t)v->len) + VALUE_ROOM);
+		*p++ = '"';
+		p = text_put_json16(p, view_of(v->data, v->len), false);
+		*p++ = '"';
+		return p;
+	case VALUE_UTF8:
+		p = room(out, p, TEXT_JSON_ROOM((size_t)v->len) + VALUE_ROOM);
+		*p++ = '"';
+		p = text_put_json(p, view_of(v->data, v->len), false);
+		*p++ = '"';
+		return p;
+	case VALUE_SIGNED:
+	case VALUE_UNSIGNED:
+	case VALUE_BOOL:
+		return put_short(p, v);
+	case VALUE_HEX:
+	case VALUE_TIME:
+	case VALUE_FILETIME:
+	case VALUE_GUID:
+		*p++ = '"';
+		p = put_short(p, v);
+		*p++ = '"';
+		return p;
+	case VALUE_SID:
+		if (v->len < 8 || v->len > SID_KEPT || v->len < 8 + 4 * (uint32_t)v->data[1])
+			break;
+		p = room(out, p, 256 + VALUE_ROOM);
+		*p++ = '"';
+		p = put_sid(p, view_of(v->data, v->len));
+		*p++ = '"';
+		return p;
+	default:
+		break;
+	}
+	out->len = (size_t)(p - out->data);
+	slow_json(out, v);
+	return out->data + out->len;
+}
+
+void value_json(struct buffer *out, const struct value *v)
+{
+	char *p = put_json(out, buffer_reserve(out, VALUE_ROOM), v);
+
+	out->len = (size_t)(p - out->data);
 }
 
 /* ---- events ---- */
@@ -391,34 +639,47 @@ static bool repeated_json(struct buffer *out, const struct event *e, uint32_t fi
 void event_fields_json(struct buffer *out, const struct event *e)
 {
 	const struct shape *s = e->shape;
-	bool any = false;
+	char *p = buffer_reserve(out, VALUE_ROOM);
+	size_t start = out->len;
 
-	buffer_char(out, '{');
+	*p++ = '{';
 	for (uint32_t i = 0; s && i < s->count; i++) {
-		size_t before = out->len;
+		const struct value *v = &e->values[i];
+		struct view key = s->keys[i];
 
-		if (s->repeats[i])
-			continue;
-		if (any)
-			buffer_char(out, ',');
-		if (s->next_same[i]) {
-			if (!repeated_json(out, e, i)) {
-				out->len = before;
+		if (!s->unique && (s->repeats[i] || s->next_same[i])) {
+			if (s->repeats[i])
 				continue;
-			}
-		} else if (e->values[i].type == VALUE_ABSENT) {
-			out->len = before;
+			out->len = (size_t)(p - out->data);
+			if (repeated_json(out, e, i))
+				buffer_char(out, ',');
+			p = buffer_reserve(out, VALUE_ROOM);
 			continue;
-		} else {
-			buffer_view(out, s->keys[i]);
-			value_json(out, &e->values[i]);
 		}
-		any = true;
+		if (v->type == VALUE_ABSENT)
+			continue;
+		p = room(out, p, key.len + KEY_PAD + VALUE_ROOM);
+		memcpy(p, key.data, KEY_PAD);
+		if (__builtin_expect(key.len > KEY_PAD, 0))
+			memcpy(p + KEY_PAD, key.data + KEY_PAD, key.len - KEY_PAD);
+		p = put_json(out, p + key.len, v);
+		p = room(out, p, VALUE_ROOM);
+		*p++ = ',';
 	}
-	buffer_char(out, '}');
+	out->len = (size_t)(p - out->data);
+	if (out->len > start + 1)
+		out->data[out->len - 1] = '}';
+	else
+		buffer_char(out, '}');
 }
 
 #define MESSAGE_MAX ((size_t)4096)
+
+/* Of a message made of parts: characters of one value, and of all of them. */
+#define MESSAGE_VALUE 256u
+#define MESSAGE_VALUES 1000u
+
+static _Thread_local struct buffer scratch;
 
 /* One line, bounded, whole code points. */
 static void flatten(struct buffer *out, size_t start)
@@ -434,9 +695,48 @@ static void flatten(struct buffer *out, size_t start)
 			out->data[i] = ' ';
 }
 
+/*
+ * Cuts a text for a message, between characters, and takes what it needs off the budget. True when
+ * something was cut: an ellipsis follows.
+ */
+static bool clip(struct value *v, uint32_t *budget)
+{
+	uint32_t most = *budget < MESSAGE_VALUE ? *budget : MESSAGE_VALUE, width = v->type == VALUE_UTF16 ? 2 : 1;
+	uint32_t n = v->type == VALUE_UTF16 || v->type == VALUE_UTF8 ? v->len / width : most < 40 ? most : 40;
+
+	if (n <= most) {
+		*budget -= n;
+		return false;
+	}
+	*budget -= most;
+	if (v->type == VALUE_UTF16 && most && (v->data[most * 2 - 1] & 0xfc) == 0xd8)
+		most--; /* half of a pair */
+	while (v->type == VALUE_UTF8 && most && (v->data[most] & 0xc0) == 0x80)
+		most--;
+	v->len = most * width;
+	return true;
+}
+
+/* The text of a part that is neither short nor plain text, in the scratch buffer, clipped. */
+static struct value part_text(const struct message_part *part, const struct value *v)
+{
+	scratch.len = 0;
+	if (part->format)
+		part->format(&scratch, v);
+	else
+		value_append(&scratch, v);
+	return value_view(buffer_as_view(&scratch));
+}
+
+static bool is_text(const struct value *v)
+{
+	return v->type == VALUE_UTF16 || v->type == VALUE_UTF8;
+}
+
 void event_message(struct buffer *out, const struct event *e)
 {
 	size_t start = out->len;
+	uint32_t budget = MESSAGE_VALUES;
 	unsigned shown = 0;
 
 	if (e->message.type != VALUE_ABSENT) {
@@ -444,21 +744,26 @@ void event_message(struct buffer *out, const struct event *e)
 		flatten(out, start);
 		return;
 	}
-	if (e->part_count) {
-		for (uint32_t i = 0; i < e->part_count; i++) {
-			const struct message_part *part = &e->parts[i];
+	for (uint32_t i = 0; i < e->part_count; i++) {
+		const struct message_part *part = &e->parts[i];
+		struct value v;
+		bool cut;
 
-			if (part->field < 0)
-				buffer_view(out, part->text);
-			else if (part->format)
-				part->format(out, &e->values[part->field]);
-			else
-				value_append(out, &e->values[part->field]);
+		if (part->field < 0) {
+			buffer_view(out, part->text);
+			continue;
 		}
-		flatten(out, start);
-		return;
+		v = e->values[part->field];
+		if (v.type == VALUE_ABSENT)
+			continue;
+		if (part->format || !is_text(&v))
+			v = part_text(part, &v);
+		cut = clip(&v, &budget);
+		value_append(out, &v);
+		if (cut)
+			buffer_string(out, "\xe2\x80\xa6");
 	}
-	for (uint32_t i = 0; e->shape && i < e->shape->count && shown < 8; i++) {
+	for (uint32_t i = 0; !e->part_count && e->shape && i < e->shape->count && shown < 8; i++) {
 		if (e->values[i].type == VALUE_ABSENT)
 			continue;
 		if (shown++)
@@ -470,53 +775,114 @@ void event_message(struct buffer *out, const struct event *e)
 	flatten(out, start);
 }
 
-static void member_value(struct buffer *out, const char *key, const struct value *v,
-			 const char *otherwise)
+/* The same as the inside of a JSON string, straight from the values. */
+static char *put_message(struct buffer *out, char *p, const struct event *e)
 {
-	struct value text = value_text(otherwise);
+	uint32_t budget = MESSAGE_VALUES;
 
-	buffer_string(out, key);
-	if (v->type == VALUE_SIGNED || v->type == VALUE_UNSIGNED || v->type == VALUE_LIST) {
-		struct buffer b = { 0 };
+	if (e->message.type != VALUE_ABSENT || !e->part_count) {
+		/* Not in `scratch`: a value's text may be in there. */
+		struct buffer text = { 0 };
 
-		value_append(&b, v);
-		text_json_quoted(out, buffer_as_view(&b));
-		buffer_release(&b);
-	} else {
-		value_json(out, v->type == VALUE_ABSENT ? &text : v);
+		out->len = (size_t)(p - out->data);
+		event_message(&text, e);
+		text_json(out, buffer_as_view(&text));
+		buffer_release(&text);
+		return buffer_reserve(out, VALUE_ROOM);
 	}
+	for (uint32_t i = 0; i < e->part_count; i++) {
+		const struct message_part *part = &e->parts[i];
+		struct value v;
+		bool cut;
+
+		if (part->field < 0) {
+			p = room(out, p, TEXT_JSON_ROOM(part->text.len) + VALUE_ROOM);
+			p = text_put_json(p, part->text, true);
+			continue;
+		}
+		v = e->values[part->field];
+		if (v.type == VALUE_ABSENT)
+			continue;
+		if (part->format || !is_text(&v))
+			v = part_text(part, &v);
+		cut = clip(&v, &budget);
+		if (v.type == VALUE_UTF16) {
+			p = room(out, p, TEXT_JSON16_ROOM((size_t)v.len) + VALUE_ROOM);
+			p = text_put_json16(p, view_of(v.data, v.len), true);
+		} else {
+			p = room(out, p, TEXT_JSON_ROOM((size_t)v.len) + VALUE_ROOM);
+			p = text_put_json(p, view_of(v.data, v.len), true);
+		}
+		if (cut) {
+			memcpy(p, "\xe2\x80\xa6", 3);
+			p += 3;
+		}
+	}
+	return p;
+}
+
+#define PUT(text) (memcpy(p, text, sizeof(text) - 1), p += sizeof(text) - 1)
+
+/* The value as a JSON string, whatever its type; null when it is absent. */
+static char *put_string(struct buffer *out, char *p, const struct value *v)
+{
+	p = room(out, p, VALUE_ROOM * 2);
+	switch ((enum value_type)v->type) {
+	case VALUE_ABSENT:
+		PUT("null");
+		return p;
+	case VALUE_SIGNED:
+	case VALUE_UNSIGNED:
+	case VALUE_LIST:
+	case VALUE_BOOL: {
+		struct buffer text = { 0 };
+
+		value_append(&text, v);
+		out->len = (size_t)(p - out->data);
+		text_json_quoted(out, buffer_as_view(&text));
+		buffer_release(&text);
+		return buffer_reserve(out, VALUE_ROOM);
+	}
+	default:
+		return room(out, put_json(out, p, v), VALUE_ROOM);
+	}
+}
+
+static char *put_text(struct buffer *out, char *p, const char *text)
+{
+	struct value v = value_text(text);
+
+	return put_string(out, p, &v);
 }
 
 void event_json(struct buffer *out, const struct event *e, const struct event_origin *origin)
 {
-	static const struct value absent = { .type = VALUE_ABSENT };
-	struct value text;
+	char *p = buffer_reserve(out, 512);
 
-	buffer_string(out, "{\"ts\":");
+	PUT("{\"ts\":");
 	if (e->ts == TIME_NONE) {
-		buffer_string(out, "null");
+		PUT("null");
 	} else {
-		buffer_char(out, '"');
-		time_append(out, e->ts);
-		buffer_char(out, '"');
+		*p++ = '"';
+		p = put_time(p, e->ts);
+		*p++ = '"';
 	}
-	text = value_text(e->ts_desc);
-	member_value(out, ",\"ts_desc\":", &text, NULL);
-	buffer_string(out, ",\"kind\":\"");
-	buffer_string(out, event_kind_text(e->kind));
-	buffer_string(out, "\",\"message\":");
-	{
-		struct buffer message = { 0 };
-
-		event_message(&message, e);
-		text_json_quoted(out, buffer_as_view(&message));
-		buffer_release(&message);
-	}
-	member_value(out, ",\"host\":", &e->host, origin->host);
-	member_value(out, ",\"user\":", &e->user, NULL);
-	member_value(out, ",\"parser\":", &absent, origin->parser);
-	member_value(out, ",\"source\":", &absent, origin->source);
-	buffer_string(out, ",\"fields\":");
+	PUT(",\"ts_desc\":");
+	p = put_text(out, p, e->ts_desc);
+	PUT(",\"kind\":");
+	p = put_text(out, p, event_kind_text(e->kind));
+	PUT(",\"message\":\"");
+	p = put_message(out, p, e);
+	PUT("\",\"host\":");
+	p = e->host.type == VALUE_ABSENT ? put_text(out, p, origin->host) : put_string(out, p, &e->host);
+	PUT(",\"user\":");
+	p = put_string(out, p, &e->user);
+	PUT(",\"parser\":");
+	p = put_text(out, p, origin->parser);
+	PUT(",\"source\":");
+	p = put_text(out, p, origin->source);
+	PUT(",\"fields\":");
+	out->len = (size_t)(p - out->data);
 	event_fields_json(out, e);
 	buffer_append(out, "}\n", 2);
 }

@@ -161,69 +161,312 @@ void text_cp1252(struct buffer *out, struct view v)
 	}
 }
 
-static void json_control(struct buffer *out, uint32_t code)
+/* What JSON writes with a backslash. One byte for the short forms, 'u' for \u00XX, 0 for plain characters. */
+static const char json_escapes[128] = {
+	'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 't', 'n', 'u', 'u', 'r', 'u', 'u',
+	'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u',
+	['"'] = '"', ['\\'] = '\\', [0x7f] = 'u',
+};
+
+/* The escape of an ASCII character that has one; `flat` puts a blank for a control character. */
+static inline char *json_escape(char *p, uint8_t c, bool flat)
 {
-	switch (code) {
-	case '"':
-		buffer_append(out, "\\\"", 2);
-		break;
-	case '\\':
-		buffer_append(out, "\\\\", 2);
-		break;
-	case '\n':
-		buffer_append(out, "\\n", 2);
-		break;
-	case '\r':
-		buffer_append(out, "\\r", 2);
-		break;
-	case '\t':
-		buffer_append(out, "\\t", 2);
-		break;
-	default:
-		buffer_printf(out, "\\u%04x", code);
+	static const char digits[] = "0123456789abcdef";
+	char form = json_escapes[c];
+
+	if (flat && form != '"' && form != '\\') {
+		*p++ = ' ';
+		return p;
+	}
+	*p++ = '\\';
+	*p++ = form;
+	if (form == 'u') {
+		*p++ = '0';
+		*p++ = '0';
+		*p++ = digits[c >> 4];
+		*p++ = digits[c & 15];
+	}
+	return p;
+}
+
+/* A character that is not plain ASCII, or one at the edge: the way that always works. */
+static char *json16_one(char *p, struct view *rest, bool flat)
+{
+	uint32_t code = 0;
+
+	(void)decode16(rest, &code);
+	if (code >= 0x80)
+		return p + text_encode(code, (uint8_t *)p);
+	if (json_escapes[code])
+		return json_escape(p, (uint8_t)code, flat);
+	*p++ = (char)code;
+	return p;
+}
+
+static char *json16_plain(char *p, const uint8_t *data, size_t len, bool flat)
+{
+	struct view rest = { data, len & ~(size_t)1 };
+
+	while (rest.len >= 2)
+		p = json16_one(p, &rest, flat);
+	return p;
+}
+
+static char *json8_plain(char *p, const uint8_t *data, size_t len, bool flat)
+{
+	struct view v = { data, len };
+	uint32_t code = 0;
+
+	while (v.len) {
+		uint8_t c = v.data[0];
+
+		if (c < 0x80) {
+			v.data++;
+			v.len--;
+			if (json_escapes[c])
+				p = json_escape(p, c, flat);
+			else
+				*p++ = (char)c;
+			continue;
+		}
+		(void)text_decode(&v, &code);
+		p += text_encode(code, (uint8_t *)p);
+	}
+	return p;
+}
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+/*
+ * With vectors: 32 (or 8) units at a time become bytes, and the same registers tell whether one of
+ * them is not ASCII or needs an escape. A byte plus one is below 0x21 as a signed number exactly for
+ * control characters, DEL and whatever is not ASCII.
+ */
+#define AVX2 __attribute__((target("avx2,bmi")))
+
+AVX2 static inline uint32_t special32(__m256i bytes)
+{
+	__m256i low = _mm256_cmpgt_epi8(_mm256_set1_epi8(0x21), _mm256_add_epi8(bytes, _mm256_set1_epi8(1)));
+	__m256i quote = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('"'));
+	__m256i slash = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('\\'));
+
+	return (uint32_t)_mm256_movemask_epi8(_mm256_or_si256(low, _mm256_or_si256(quote, slash)));
+}
+
+AVX2 static inline uint32_t special16(__m128i bytes)
+{
+	__m128i low = _mm_cmpgt_epi8(_mm_set1_epi8(0x21), _mm_add_epi8(bytes, _mm_set1_epi8(1)));
+	__m128i quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
+	__m128i slash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
+
+	return (uint32_t)_mm_movemask_epi8(_mm_or_si128(low, _mm_or_si128(quote, slash)));
+}
+
+AVX2 static char *json16_avx2(char *p, const uint8_t *data, size_t len, bool flat)
+{
+	const __m256i wide = _mm256_set1_epi16((short)0xff80);
+	const __m128i narrow = _mm_set1_epi16((short)0xff80);
+	const uint8_t *end = data + (len & ~(size_t)1), *begin = data;
+
+	for (;;) {
+		size_t left = (size_t)(end - data);
+		uint32_t mask;
+
+		if (left >= 64) {
+			__m256i a = _mm256_loadu_si256((const __m256i *)(const void *)data);
+			__m256i b = _mm256_loadu_si256((const __m256i *)(const void *)(data + 32));
+			__m256i bytes;
+
+			if (!_mm256_testz_si256(_mm256_or_si256(a, b), wide))
+				goto careful;
+			bytes = _mm256_permute4x64_epi64(_mm256_packus_epi16(a, b), 0xd8);
+			mask = special32(bytes);
+			_mm256_storeu_si256((__m256i *)(void *)p, bytes);
+			if (!mask) {
+				p += 32;
+				data += 64;
+				continue;
+			}
+		} else if (left >= 16) {
+			__m128i a = _mm_loadu_si128((const __m128i *)(const void *)data), bytes;
+
+			if (left >= 32) {
+				__m128i b = _mm_loadu_si128((const __m128i *)(const void *)(data + 16));
+
+				if (!_mm_testz_si128(_mm_or_si128(a, b), narrow))
+					goto careful;
+				bytes = _mm_packus_epi16(a, b);
+				mask = special16(bytes);
+				_mm_storeu_si128((__m128i *)(void *)p, bytes);
+				if (!mask) {
+					p += 16;
+					data += 32;
+					continue;
+				}
+			} else {
+				if (!_mm_testz_si128(a, narrow))
+					goto careful;
+				bytes = _mm_packus_epi16(a, a);
+				mask = special16(bytes) & 0xff;
+				_mm_storel_epi64((__m128i *)(void *)p, bytes);
+				if (!mask) {
+					p += 8;
+					data += 16;
+					continue;
+				}
+			}
+		} else if (left == 0) {
+			return p;
+		} else if (end - begin >= 16) {
+			/* The last 8 units, of which the first ones are written already. */
+			unsigned skip = 8 - (unsigned)left / 2;
+			__m128i a = _mm_loadu_si128((const __m128i *)(const void *)(end - 16)), bytes;
+			uint64_t out;
+
+			bytes = _mm_packus_epi16(a, a);
+			mask = special16(bytes) | (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(
+							  _mm_cmpgt_epi16(a, _mm_set1_epi16(0x7f)), _mm_setzero_si128()));
+			mask = (mask & 0xff) >> skip;
+			/* A unit of 0x8000 and more is negative: packed to zero, which is special. */
+			out = (uint64_t)_mm_cvtsi128_si64(bytes) >> (skip * 8);
+			memcpy(p, &out, 8);
+			if (!mask)
+				return p + left / 2;
+			if (data[__builtin_ctz(mask) * 2 + 1] || data[__builtin_ctz(mask) * 2] >= 0x80)
+				goto careful;
+		} else if (left >= 8) {
+			/* 4 to 7 units: the first four and the last four. */
+			__m128i a = _mm_loadl_epi64((const __m128i *)(const void *)data);
+			__m128i b = _mm_loadl_epi64((const __m128i *)(const void *)(end - 8)), bytes;
+			uint64_t out;
+
+			a = _mm_unpacklo_epi64(a, b);
+			if (!_mm_testz_si128(a, narrow))
+				goto careful;
+			bytes = _mm_packus_epi16(a, a);
+			if (special16(bytes) & 0xff)
+				return json16_plain(p, data, left, flat);
+			out = (uint64_t)_mm_cvtsi128_si64(bytes);
+			memcpy(p, &out, 4);
+			out >>= 32;
+			memcpy(p + left / 2 - 4, &out, 4);
+			return p + left / 2;
+		} else {
+			return json16_plain(p, data, left, flat);
+		}
+		/* The first special one is ASCII: everything before it is written. */
+		p += __builtin_ctz(mask);
+		data += 2 * (size_t)__builtin_ctz(mask);
+		p = json_escape(p, *data, flat);
+		data += 2;
+		continue;
+careful: {
+		struct view rest = { data, left };
+
+		for (unsigned i = 0; i < 8 && rest.len; i++)
+			p = json16_one(p, &rest, flat);
+		data = rest.data;
+	}
 	}
 }
 
-static inline bool json_plain(uint32_t code)
+AVX2 static char *json8_avx2(char *p, const uint8_t *data, size_t len, bool flat)
 {
-	return code >= 0x20 && code != '"' && code != '\\' && code != 0x7f;
+	const uint8_t *end = data + len;
+
+	while (end - data >= 16) {
+		uint32_t mask;
+
+		if (end - data >= 32) {
+			__m256i bytes = _mm256_loadu_si256((const __m256i *)(const void *)data);
+
+			mask = special32(bytes);
+			_mm256_storeu_si256((__m256i *)(void *)p, bytes);
+			if (!mask) {
+				p += 32;
+				data += 32;
+				continue;
+			}
+		} else {
+			__m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)data);
+
+			mask = special16(bytes);
+			_mm_storeu_si128((__m128i *)(void *)p, bytes);
+			if (!mask) {
+				p += 16;
+				data += 16;
+				continue;
+			}
+		}
+		p += __builtin_ctz(mask);
+		data += __builtin_ctz(mask);
+		if (*data < 0x80) {
+			p = json_escape(p, *data++, flat);
+		} else {
+			struct view rest = { data, (size_t)(end - data) };
+			uint32_t code = 0;
+
+			(void)text_decode(&rest, &code);
+			p += text_encode(code, (uint8_t *)p);
+			data = rest.data;
+		}
+	}
+	return json8_plain(p, data, (size_t)(end - data), flat);
+}
+
+/* Chosen at the first call. Two threads that choose at once choose the same. */
+static char *json16_choose(char *p, const uint8_t *data, size_t len, bool flat);
+static char *json8_choose(char *p, const uint8_t *data, size_t len, bool flat);
+static char *(*json16)(char *p, const uint8_t *data, size_t len, bool flat) = json16_choose;
+static char *(*json8)(char *p, const uint8_t *data, size_t len, bool flat) = json8_choose;
+
+static void choose(void)
+{
+	bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi");
+
+	__atomic_store_n(&json16, avx2 ? json16_avx2 : json16_plain, __ATOMIC_RELAXED);
+	__atomic_store_n(&json8, avx2 ? json8_avx2 : json8_plain, __ATOMIC_RELAXED);
+}
+
+static char *json16_choose(char *p, const uint8_t *data, size_t len, bool flat)
+{
+	choose();
+	return json16(p, data, len, flat);
+}
+
+static char *json8_choose(char *p, const uint8_t *data, size_t len, bool flat)
+{
+	choose();
+	return json8(p, data, len, flat);
+}
+#else
+#define json16 json16_plain
+#define json8 json8_plain
+#endif
+
+char *text_put_json16(char *p, struct view utf16, bool flat)
+{
+	return json16(p, utf16.data, utf16.len, flat);
+}
+
+char *text_put_json(char *p, struct view utf8, bool flat)
+{
+	return json8(p, utf8.data, utf8.len, flat);
 }
 
 void text_json(struct buffer *out, struct view v)
 {
-	while (v.len) {
-		size_t n = 0;
-		uint32_t code;
+	char *p = buffer_reserve(out, TEXT_JSON_ROOM(v.len));
 
-		while (n < v.len && v.data[n] < 0x80 && json_plain(v.data[n]))
-			n++;
-		buffer_append(out, v.data, n);
-		v = view_from(v, n);
-		if (!text_decode(&v, &code))
-			break;
-		if (json_plain(code)) {
-			char *at = buffer_reserve(out, 4);
-
-			out->len += text_encode(code, (uint8_t *)at);
-		} else {
-			json_control(out, code);
-		}
-	}
+	out->len += (size_t)(json8(p, v.data, v.len, false) - p);
 }
 
 void text_json_utf16(struct buffer *out, struct view v)
 {
-	uint32_t code;
+	char *p = buffer_reserve(out, TEXT_JSON16_ROOM(v.len));
 
-	while (decode16(&v, &code)) {
-		if (json_plain(code)) {
-			char *at = buffer_reserve(out, 4);
-
-			out->len += text_encode(code, (uint8_t *)at);
-		} else {
-			json_control(out, code);
-		}
-	}
+	out->len += (size_t)(json16(p, v.data, v.len, false) - p);
 }
 
 void text_json_quoted(struct buffer *out, struct view v)
