@@ -43,25 +43,17 @@ static int begin(void *self, struct task *t)
 	return OK;
 }
 
-#ifdef EVTX_XML
 static int flush_xml(void *data, struct buffer *out)
 {
 	return task_output(data, out);
 }
-#endif
 
 static int run_task(void *self, struct task *t)
 {
 	if (!xml)
 		return t->parser->parse(t->parse, t->bytes);
-#ifdef EVTX_XML
-	struct json_sink *s = self;
-
 	if (strcmp(t->parser->name, "evtx") == 0)
-		return evtx_to_xml(t->parse, t->bytes, &s->out, flush_xml, t);
-#else
-	(void)self;
-#endif
+		return evtx_to_xml(t->parse, t->bytes, &((struct json_sink *)self)->out, flush_xml, t);
 	return parse_fail(t->parse, ERR_UNSUPPORTED, PROBLEM_NO_OFFSET,
 			  "only event logs have an XML form, this is %s", t->parser->title);
 }
