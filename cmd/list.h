@@ -1,1 +1,2 @@
 COMMAND(parse)
+COMMAND(verify)

@@ -1,0 +1,113 @@
+/* konseki verify: proves bundles against their own receipts, index and manifest. */
+#include "cmd/command.h"
+
+#include "base/bundle_verify.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct checker {
+	struct bundle_verifier v;
+	const char *path;
+};
+
+/* A damaged bundle can have a fault for each member: past these only the count goes on. */
+#define FAULTS_SHOWN 50
+
+static void tell(struct bundle_verifier *v, const char *member, const struct problem *problem)
+{
+	const struct checker *c = (const struct checker *)v;
+
+	if (v->result.faults == FAULTS_SHOWN + 1)
+		complainf(c->path, "more faults follow");
+	if (v->result.faults > FAULTS_SHOWN)
+		return;
+	if (problem->offset == PROBLEM_NO_OFFSET)
+		complainf(c->path, "%s%s%s", member ? member : "", member ? ": " : "", problem->reason);
+	else
+		complainf(c->path, "%s%soffset %" PRIu64 ": %s", member ? member : "", member ? ": " : "",
+			  problem->offset, problem->reason);
+}
+
+static int verify(const char *path)
+{
+	struct checker c = { .v.fault = tell, .path = path };
+	const struct bundle_verified *r = &c.v.result;
+	struct buffer name = { 0 };
+	struct stat st;
+	void *at;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), status;
+
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		complainf(path, "%s", strerror(errno));
+		if (fd >= 0)
+			(void)close(fd);
+		return EXIT_DAMAGED;
+	}
+	if (!S_ISREG(st.st_mode) || st.st_size == 0) {
+		complainf(path, "%s", S_ISREG(st.st_mode) ? "is empty" : "is not a file");
+		(void)close(fd);
+		return EXIT_DAMAGED;
+	}
+	at = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	(void)close(fd);
+	if (at == MAP_FAILED) {
+		complainf(path, "%s", strerror(errno));
+		return EXIT_DAMAGED;
+	}
+	(void)madvise(at, (size_t)st.st_size, MADV_SEQUENTIAL);
+	status = bundle_verify(view_of(at, (size_t)st.st_size), &c.v);
+	(void)munmap(at, (size_t)st.st_size);
+	text_terminal(&name, view_text(path));
+	if (status == OK)
+		printf("%s: whole: %" PRIu64 " members, %" PRIu64 " bytes, as the manifest says", buffer_text(&name),
+		       r->members, r->bytes);
+	else if (r->members)
+		printf("%s: %s: %" PRIu64 " of %" PRIu64 " members are proved, %" PRIu64 " bytes, %" PRIu64 " faults",
+		       buffer_text(&name), r->complete ? "ALTERED" : "INCOMPLETE", r->good, r->members, r->bytes,
+		       r->faults);
+	if (r->members) {
+		if (r->notes)
+			printf("; the collector could not read %" PRIu64 " files whole (see its manifest)", r->notes);
+		putchar('\n');
+	}
+	buffer_release(&name);
+	return status == OK ? EXIT_COMPLETE : EXIT_DAMAGED;
+}
+
+static const struct option options[] = { { OPTION_END } };
+static const struct command_help help = {
+	"verify", "BUNDLE...", "prove that bundles are whole and unaltered",
+	"Checks each file's SHA-256, each frame, the index and the manifest. Exit status 1 when anything is\n"
+	"altered or missing; of a bundle that was cut short, the whole members are proved.",
+};
+
+static int run(int argc, char **argv)
+{
+	int n, status = EXIT_COMPLETE;
+
+	switch (option_parse(&help, options, argc, argv, &n)) {
+	case OPTION_EXIT_OK:
+		return EXIT_COMPLETE;
+	case OPTION_MISUSE:
+		return EXIT_MISUSE;
+	case OPTION_GO:
+		break;
+	}
+	if (n == 0) {
+		option_usage(stderr, &help, options);
+		return EXIT_MISUSE;
+	}
+	for (int i = 1; i <= n; i++)
+		if (verify(argv[i]))
+			status = EXIT_DAMAGED;
+	return status;
+}
+
+const struct command command_verify = { &help, run };
