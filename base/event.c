@@ -299,20 +299,30 @@ static char *put_sid(char *p, struct view v)
 	return p + kept[slot].text_len;
 }
 
+/* "00" to "FF". */
+#define HEX_ROW(h)                                                                                 \
+	h "0" h "1" h "2" h "3" h "4" h "5" h "6" h "7" h "8" h "9" h "A" h "B" h "C" h "D" h "E" h "F"
+static const char hex_pairs[] = HEX_ROW("0") HEX_ROW("1") HEX_ROW("2") HEX_ROW("3") HEX_ROW("4") HEX_ROW("5")
+	HEX_ROW("6") HEX_ROW("7") HEX_ROW("8") HEX_ROW("9") HEX_ROW("A") HEX_ROW("B") HEX_ROW("C") HEX_ROW("D")
+	HEX_ROW("E") HEX_ROW("F");
+
+/* [MS-DTYP] 2.3.4: the first three parts are little-endian numbers. */
 static char *put_guid(char *p, const uint8_t *g)
 {
-	static const uint8_t order[16] = { 3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15 };
-	static const char digits[] = "0123456789ABCDEF";
-
-	*p++ = '{';
-	for (unsigned i = 0; i < 16; i++) {
-		if (i == 4 || i == 6 || i == 8 || i == 10)
-			*p++ = '-';
-		*p++ = digits[g[order[i]] >> 4];
-		*p++ = digits[g[order[i]] & 15];
-	}
-	*p++ = '}';
-	return p;
+#define PAIR(at, i) memcpy(p + (at), hex_pairs + g[i] * 2, 2)
+	p[0] = '{';
+	PAIR(1, 3), PAIR(3, 2), PAIR(5, 1), PAIR(7, 0);
+	p[9] = '-';
+	PAIR(10, 5), PAIR(12, 4);
+	p[14] = '-';
+	PAIR(15, 7), PAIR(17, 6);
+	p[19] = '-';
+	PAIR(20, 8), PAIR(22, 9);
+	p[24] = '-';
+	PAIR(25, 10), PAIR(27, 11), PAIR(29, 12), PAIR(31, 13), PAIR(33, 14), PAIR(35, 15);
+	p[37] = '}';
+#undef PAIR
+	return p + 38;
 }
 
 /* "YYYY-MM-DDTHH:MM:SS" of seconds since 1970; a year past 9999 makes it longer. */
@@ -540,7 +550,7 @@ static inline char *room(struct buffer *out, char *p, size_t n)
 	return p;
 }
 
-/* The value at p, where VALUE_ROOM bytes are free; leaves as many free. */
+/* The value at p, where VALUE_ROOM bytes are free; leaves room for a few more. */
 static inline char *put_json(struct buffer *out, char *p, const struct value *v)
 {
 	switch ((enum value_type)v->type) {
@@ -581,7 +591,7 @@ static inline char *put_json(struct buffer *out, char *p, const struct value *v)
 	}
 	out->len = (size_t)(p - out->data);
 	slow_json(out, v);
-	return out->data + out->len;
+	return buffer_reserve(out, VALUE_ROOM);
 }
 
 void value_json(struct buffer *out, const struct value *v)
@@ -636,13 +646,13 @@ static bool repeated_json(struct buffer *out, const struct event *e, uint32_t fi
 	return true;
 }
 
-void event_fields_json(struct buffer *out, const struct event *e)
+/* The fields with commas between them; leaves room for a few more bytes. */
+static char *put_fields(struct buffer *out, char *p, const struct event *e)
 {
 	const struct shape *s = e->shape;
-	char *p = buffer_reserve(out, VALUE_ROOM);
-	size_t start = out->len;
+	bool any = false;
 
-	*p++ = '{';
+	p = room(out, p, VALUE_ROOM);
 	for (uint32_t i = 0; s && i < s->count; i++) {
 		const struct value *v = &e->values[i];
 		struct view key = s->keys[i];
@@ -651,26 +661,34 @@ void event_fields_json(struct buffer *out, const struct event *e)
 			if (s->repeats[i])
 				continue;
 			out->len = (size_t)(p - out->data);
-			if (repeated_json(out, e, i))
+			if (repeated_json(out, e, i)) {
 				buffer_char(out, ',');
+				any = true;
+			}
 			p = buffer_reserve(out, VALUE_ROOM);
 			continue;
 		}
 		if (v->type == VALUE_ABSENT)
 			continue;
+		any = true;
 		p = room(out, p, key.len + KEY_PAD + VALUE_ROOM);
 		memcpy(p, key.data, KEY_PAD);
 		if (__builtin_expect(key.len > KEY_PAD, 0))
 			memcpy(p + KEY_PAD, key.data + KEY_PAD, key.len - KEY_PAD);
 		p = put_json(out, p + key.len, v);
-		p = room(out, p, VALUE_ROOM);
 		*p++ = ',';
 	}
+	return p - any;
+}
+
+void event_fields_json(struct buffer *out, const struct event *e)
+{
+	char *p = buffer_reserve(out, VALUE_ROOM);
+
+	*p++ = '{';
+	p = put_fields(out, p, e);
+	*p++ = '}';
 	out->len = (size_t)(p - out->data);
-	if (out->len > start + 1)
-		out->data[out->len - 1] = '}';
-	else
-		buffer_char(out, '}');
 }
 
 #define MESSAGE_MAX ((size_t)4096)
@@ -844,7 +862,7 @@ static char *put_string(struct buffer *out, char *p, const struct value *v)
 		return buffer_reserve(out, VALUE_ROOM);
 	}
 	default:
-		return room(out, put_json(out, p, v), VALUE_ROOM);
+		return put_json(out, p, v);
 	}
 }
 
@@ -853,6 +871,63 @@ static char *put_text(struct buffer *out, char *p, const char *text)
 	struct value v = value_text(text);
 
 	return put_string(out, p, &v);
+}
+
+/* What stands between the time and the message: few combinations, each of them made once. */
+static char *put_kind(struct buffer *out, char *p, const struct event *e)
+{
+	static _Thread_local struct {
+		const char *ts_desc;
+		uint32_t len;
+		char text[124];
+	} kept[KIND_COUNT];
+	struct buffer text = { 0 };
+	struct value v;
+
+	if ((unsigned)e->kind < KIND_COUNT && kept[e->kind].len && kept[e->kind].ts_desc == e->ts_desc) {
+		memcpy(p, kept[e->kind].text, sizeof(kept[e->kind].text));
+		return p + kept[e->kind].len;
+	}
+	buffer_string(&text, ",\"ts_desc\":");
+	v = value_text(e->ts_desc);
+	value_json(&text, &v);
+	buffer_string(&text, ",\"kind\":\"");
+	buffer_string(&text, event_kind_text(e->kind));
+	buffer_string(&text, "\",\"message\":\"");
+	p = room(out, p, text.len + VALUE_ROOM);
+	memcpy(p, text.data, text.len);
+	p += text.len;
+	if ((unsigned)e->kind < KIND_COUNT && text.len <= sizeof(kept[0].text)) {
+		memcpy(kept[e->kind].text, text.data, text.len);
+		kept[e->kind].len = (uint32_t)text.len;
+		kept[e->kind].ts_desc = e->ts_desc;
+	}
+	buffer_release(&text);
+	return p;
+}
+
+/* Parser and source: the same for a whole artefact. */
+static char *put_origin(struct buffer *out, char *p, const struct event_origin *origin)
+{
+	static _Thread_local struct buffer kept, parser, source;
+	const char *name = origin->parser ? origin->parser : "", *path = origin->source ? origin->source : "";
+
+	if (!kept.len || strcmp(buffer_text(&source), path) != 0 || strcmp(buffer_text(&parser), name) != 0) {
+		struct value v = value_text(origin->parser);
+
+		kept.len = parser.len = source.len = 0;
+		buffer_string(&kept, ",\"parser\":");
+		value_json(&kept, &v);
+		buffer_string(&kept, ",\"source\":");
+		v = value_text(origin->source);
+		value_json(&kept, &v);
+		buffer_string(&kept, ",\"fields\":{");
+		buffer_string(&parser, name);
+		buffer_string(&source, path);
+	}
+	p = room(out, p, kept.len + VALUE_ROOM);
+	memcpy(p, kept.data, kept.len);
+	return p + kept.len;
 }
 
 void event_json(struct buffer *out, const struct event *e, const struct event_origin *origin)
@@ -867,22 +942,14 @@ void event_json(struct buffer *out, const struct event *e, const struct event_or
 		p = put_time(p, e->ts);
 		*p++ = '"';
 	}
-	PUT(",\"ts_desc\":");
-	p = put_text(out, p, e->ts_desc);
-	PUT(",\"kind\":");
-	p = put_text(out, p, event_kind_text(e->kind));
-	PUT(",\"message\":\"");
+	p = put_kind(out, p, e);
 	p = put_message(out, p, e);
 	PUT("\",\"host\":");
 	p = e->host.type == VALUE_ABSENT ? put_text(out, p, origin->host) : put_string(out, p, &e->host);
 	PUT(",\"user\":");
 	p = put_string(out, p, &e->user);
-	PUT(",\"parser\":");
-	p = put_text(out, p, origin->parser);
-	PUT(",\"source\":");
-	p = put_text(out, p, origin->source);
-	PUT(",\"fields\":");
+	p = put_origin(out, p, origin);
+	p = put_fields(out, p, e);
+	PUT("}}\n");
 	out->len = (size_t)(p - out->data);
-	event_fields_json(out, e);
-	buffer_append(out, "}\n", 2);
 }

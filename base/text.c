@@ -239,28 +239,81 @@ static char *json8_plain(char *p, const uint8_t *data, size_t len, bool flat)
 #include <immintrin.h>
 
 /*
- * With vectors: 32 (or 8) units at a time become bytes, and the same registers tell whether one of
+ * With vectors: 32, 16 or 8 units at a time become bytes, and the same registers tell whether one of
  * them is not ASCII or needs an escape. A byte plus one is below 0x21 as a signed number exactly for
  * control characters, DEL and whatever is not ASCII.
  */
-#define AVX2 __attribute__((target("avx2,bmi")))
+#define AVX2 __attribute__((target("avx2,popcnt")))
 
-AVX2 static inline uint32_t special32(__m256i bytes)
+/* What a vector of characters holds: bit n for character n. */
+struct special {
+	uint32_t escape; /* " and \: a backslash before it is all they need */
+	uint32_t other;  /* controls, DEL, not ASCII */
+};
+
+AVX2 static inline struct special special32(__m256i bytes)
 {
 	__m256i low = _mm256_cmpgt_epi8(_mm256_set1_epi8(0x21), _mm256_add_epi8(bytes, _mm256_set1_epi8(1)));
 	__m256i quote = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('"'));
 	__m256i slash = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('\\'));
 
-	return (uint32_t)_mm256_movemask_epi8(_mm256_or_si256(low, _mm256_or_si256(quote, slash)));
+	return (struct special){ (uint32_t)_mm256_movemask_epi8(_mm256_or_si256(quote, slash)),
+				 (uint32_t)_mm256_movemask_epi8(low) };
 }
 
-AVX2 static inline uint32_t special16(__m128i bytes)
+AVX2 static inline struct special special16(__m128i bytes)
 {
 	__m128i low = _mm_cmpgt_epi8(_mm_set1_epi8(0x21), _mm_add_epi8(bytes, _mm_set1_epi8(1)));
 	__m128i quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
 	__m128i slash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
 
-	return (uint32_t)_mm_movemask_epi8(_mm_or_si128(low, _mm_or_si128(quote, slash)));
+	return (struct special){ (uint32_t)_mm_movemask_epi8(_mm_or_si128(quote, slash)),
+				 (uint32_t)_mm_movemask_epi8(low) };
+}
+
+/*
+ * Eight characters, those of `mask` with a backslash before them, without a branch: the mask picks
+ * a shuffle of the characters and of backslashes from the upper half. Paths are full of them.
+ */
+static uint8_t spread[256][16] __attribute__((aligned(16)));
+
+static void make_spread(void)
+{
+	for (unsigned mask = 0; mask < 256; mask++) {
+		unsigned n = 0;
+
+		for (unsigned i = 0; i < 8; i++) {
+			if (mask >> i & 1)
+				spread[mask][n++] = 8;
+			spread[mask][n++] = (uint8_t)i;
+		}
+		while (n < 16)
+			spread[mask][n++] = 8;
+	}
+}
+
+/* Writes 16 bytes, of which those behind the result count for nothing. */
+AVX2 static inline char *put8(char *p, __m128i eight, uint32_t mask)
+{
+	__m128i both = _mm_unpacklo_epi64(eight, _mm_set1_epi8('\\'));
+
+	both = _mm_shuffle_epi8(both, _mm_load_si128((const __m128i *)(const void *)spread[mask & 0xff]));
+	_mm_storeu_si128((__m128i *)(void *)p, both);
+	return p + 8 + __builtin_popcount(mask & 0xff);
+}
+
+AVX2 static inline char *put16(char *p, __m128i bytes, uint32_t mask)
+{
+	p = put8(p, bytes, mask);
+	return put8(p, _mm_srli_si128(bytes, 8), mask >> 8);
+}
+
+/* Up to 8 characters in the low bytes. */
+AVX2 static inline char *put_some(char *p, __m128i bytes, unsigned n, struct special s)
+{
+	uint32_t mask = s.escape & ((1u << n) - 1);
+
+	return put8(p, bytes, mask) - 8 + n;
 }
 
 AVX2 static char *json16_avx2(char *p, const uint8_t *data, size_t len, bool flat)
@@ -271,7 +324,7 @@ AVX2 static char *json16_avx2(char *p, const uint8_t *data, size_t len, bool fla
 
 	for (;;) {
 		size_t left = (size_t)(end - data);
-		uint32_t mask;
+		struct special s;
 
 		if (left >= 64) {
 			__m256i a = _mm256_loadu_si256((const __m256i *)(const void *)data);
@@ -281,90 +334,91 @@ AVX2 static char *json16_avx2(char *p, const uint8_t *data, size_t len, bool fla
 			if (!_mm256_testz_si256(_mm256_or_si256(a, b), wide))
 				goto careful;
 			bytes = _mm256_permute4x64_epi64(_mm256_packus_epi16(a, b), 0xd8);
-			mask = special32(bytes);
-			_mm256_storeu_si256((__m256i *)(void *)p, bytes);
-			if (!mask) {
+			s = special32(bytes);
+			if (s.other) {
+				_mm256_storeu_si256((__m256i *)(void *)p, bytes);
+				goto control;
+			}
+			data += 64;
+			if (!s.escape) {
+				_mm256_storeu_si256((__m256i *)(void *)p, bytes);
 				p += 32;
-				data += 64;
 				continue;
 			}
+			p = put16(p, _mm256_castsi256_si128(bytes), s.escape);
+			p = put16(p, _mm256_extracti128_si256(bytes, 1), s.escape >> 16);
+		} else if (left >= 32) {
+			__m128i a = _mm_loadu_si128((const __m128i *)(const void *)data);
+			__m128i b = _mm_loadu_si128((const __m128i *)(const void *)(data + 16)), bytes;
+
+			if (!_mm_testz_si128(_mm_or_si128(a, b), narrow))
+				goto careful;
+			bytes = _mm_packus_epi16(a, b);
+			s = special16(bytes);
+			if (s.other) {
+				_mm_storeu_si128((__m128i *)(void *)p, bytes);
+				goto control;
+			}
+			p = put16(p, bytes, s.escape);
+			data += 32;
 		} else if (left >= 16) {
 			__m128i a = _mm_loadu_si128((const __m128i *)(const void *)data), bytes;
 
-			if (left >= 32) {
-				__m128i b = _mm_loadu_si128((const __m128i *)(const void *)(data + 16));
-
-				if (!_mm_testz_si128(_mm_or_si128(a, b), narrow))
-					goto careful;
-				bytes = _mm_packus_epi16(a, b);
-				mask = special16(bytes);
-				_mm_storeu_si128((__m128i *)(void *)p, bytes);
-				if (!mask) {
-					p += 16;
-					data += 32;
-					continue;
-				}
-			} else {
-				if (!_mm_testz_si128(a, narrow))
-					goto careful;
-				bytes = _mm_packus_epi16(a, a);
-				mask = special16(bytes) & 0xff;
-				_mm_storel_epi64((__m128i *)(void *)p, bytes);
-				if (!mask) {
-					p += 8;
-					data += 16;
-					continue;
-				}
-			}
-		} else if (left == 0) {
-			return p;
-		} else if (end - begin >= 16) {
-			/* The last 8 units, of which the first ones are written already. */
-			unsigned skip = 8 - (unsigned)left / 2;
-			__m128i a = _mm_loadu_si128((const __m128i *)(const void *)(end - 16)), bytes;
-			uint64_t out;
-
-			bytes = _mm_packus_epi16(a, a);
-			mask = special16(bytes) | (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(
-							  _mm_cmpgt_epi16(a, _mm_set1_epi16(0x7f)), _mm_setzero_si128()));
-			mask = (mask & 0xff) >> skip;
-			/* A unit of 0x8000 and more is negative: packed to zero, which is special. */
-			out = (uint64_t)_mm_cvtsi128_si64(bytes) >> (skip * 8);
-			memcpy(p, &out, 8);
-			if (!mask)
-				return p + left / 2;
-			if (data[__builtin_ctz(mask) * 2 + 1] || data[__builtin_ctz(mask) * 2] >= 0x80)
-				goto careful;
-		} else if (left >= 8) {
-			/* 4 to 7 units: the first four and the last four. */
-			__m128i a = _mm_loadl_epi64((const __m128i *)(const void *)data);
-			__m128i b = _mm_loadl_epi64((const __m128i *)(const void *)(end - 8)), bytes;
-			uint64_t out;
-
-			a = _mm_unpacklo_epi64(a, b);
 			if (!_mm_testz_si128(a, narrow))
 				goto careful;
 			bytes = _mm_packus_epi16(a, a);
-			if (special16(bytes) & 0xff)
+			s = special16(bytes);
+			if (s.other)
+				goto careful;
+			p = put8(p, bytes, s.escape);
+			data += 16;
+		} else if (left == 0) {
+			return p;
+		} else if (end - begin >= 16) {
+			/* The last 8 units, of which the first ones are written already. A unit of 0x8000 and
+			 * more is negative: packed to zero, which is special, like 0xff for the others. */
+			unsigned n = (unsigned)left / 2;
+			__m128i a = _mm_loadu_si128((const __m128i *)(const void *)(end - 16));
+
+			a = _mm_packus_epi16(a, a);
+			a = _mm_cvtsi64_si128((long long)((uint64_t)_mm_cvtsi128_si64(a) >> ((8 - n) * 8)));
+			s = special16(a);
+			if (s.other & ((1u << n) - 1))
+				goto careful;
+			return put_some(p, a, n, s);
+		} else if (left >= 8) {
+			/* 4 to 7 units: the first four and the last four, laid over each other. */
+			unsigned n = (unsigned)left / 2;
+			__m128i a = _mm_loadl_epi64((const __m128i *)(const void *)data);
+			__m128i b = _mm_loadl_epi64((const __m128i *)(const void *)(end - 8));
+			uint64_t first, last;
+
+			a = _mm_packus_epi16(a, a);
+			b = _mm_packus_epi16(b, b);
+			first = (uint32_t)_mm_cvtsi128_si32(a);
+			last = (uint32_t)_mm_cvtsi128_si32(b);
+			a = _mm_cvtsi64_si128((long long)(first | last << ((n - 4) * 8)));
+			s = special16(a);
+			if (s.other & ((1u << n) - 1))
 				return json16_plain(p, data, left, flat);
-			out = (uint64_t)_mm_cvtsi128_si64(bytes);
-			memcpy(p, &out, 4);
-			out >>= 32;
-			memcpy(p + left / 2 - 4, &out, 4);
-			return p + left / 2;
+			return put_some(p, a, n, s);
 		} else {
 			return json16_plain(p, data, left, flat);
 		}
-		/* The first special one is ASCII: everything before it is written. */
-		p += __builtin_ctz(mask);
-		data += 2 * (size_t)__builtin_ctz(mask);
-		p = json_escape(p, *data, flat);
-		data += 2;
+		continue;
+control:
+		/* All of it is ASCII and stands at p; up to the first special one it may stay. */
+		p += __builtin_ctz(s.escape | s.other);
+		data += 2 * (size_t)__builtin_ctz(s.escape | s.other);
+		do {
+			p = json_escape(p, *data, flat);
+			data += 2;
+		} while (data < end && data[1] == 0 && data[0] < 0x20);
 		continue;
 careful: {
 		struct view rest = { data, left };
 
-		for (unsigned i = 0; i < 8 && rest.len; i++)
+		for (unsigned i = 0; i < 16 && rest.len; i++)
 			p = json16_one(p, &rest, flat);
 		data = rest.data;
 	}
@@ -373,49 +427,75 @@ careful: {
 
 AVX2 static char *json8_avx2(char *p, const uint8_t *data, size_t len, bool flat)
 {
-	const uint8_t *end = data + len;
+	const uint8_t *end = data + len, *begin = data;
 
-	while (end - data >= 16) {
-		uint32_t mask;
+	for (;;) {
+		size_t left = (size_t)(end - data);
+		struct special s;
 
-		if (end - data >= 32) {
+		if (left >= 32) {
 			__m256i bytes = _mm256_loadu_si256((const __m256i *)(const void *)data);
 
-			mask = special32(bytes);
-			_mm256_storeu_si256((__m256i *)(void *)p, bytes);
-			if (!mask) {
+			s = special32(bytes);
+			if (s.other)
+				goto careful;
+			data += 32;
+			if (!s.escape) {
+				_mm256_storeu_si256((__m256i *)(void *)p, bytes);
 				p += 32;
-				data += 32;
 				continue;
 			}
-		} else {
+			p = put16(p, _mm256_castsi256_si128(bytes), s.escape);
+			p = put16(p, _mm256_extracti128_si256(bytes, 1), s.escape >> 16);
+		} else if (left >= 16) {
 			__m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)data);
 
-			mask = special16(bytes);
-			_mm_storeu_si128((__m128i *)(void *)p, bytes);
-			if (!mask) {
-				p += 16;
-				data += 16;
-				continue;
-			}
-		}
-		p += __builtin_ctz(mask);
-		data += __builtin_ctz(mask);
-		if (*data < 0x80) {
-			p = json_escape(p, *data++, flat);
-		} else {
-			struct view rest = { data, (size_t)(end - data) };
-			uint32_t code = 0;
+			s = special16(bytes);
+			if (s.other)
+				goto careful;
+			p = put16(p, bytes, s.escape);
+			data += 16;
+		} else if (left >= 8) {
+			__m128i bytes = _mm_loadl_epi64((const __m128i *)(const void *)data);
 
-			(void)text_decode(&rest, &code);
-			p += text_encode(code, (uint8_t *)p);
-			data = rest.data;
+			s = special16(bytes);
+			if (s.other & 0xff)
+				goto careful;
+			p = put8(p, bytes, s.escape);
+			data += 8;
+		} else if (left == 0) {
+			return p;
+		} else if (end - begin >= 8) {
+			uint64_t last;
+			__m128i a;
+
+			memcpy(&last, end - 8, 8);
+			a = _mm_cvtsi64_si128((long long)(last >> ((8 - left) * 8)));
+			s = special16(a);
+			if (s.other & ((1u << left) - 1))
+				return json8_plain(p, data, left, flat);
+			return put_some(p, a, (unsigned)left, s);
+		} else {
+			return json8_plain(p, data, left, flat);
 		}
+		continue;
+careful: {
+		struct view rest = { data, left };
+		uint32_t code = 0;
+
+		for (unsigned i = 0; i < 16 && rest.len; i++) {
+			(void)text_decode(&rest, &code);
+			if (code < 0x80 && json_escapes[code])
+				p = json_escape(p, (uint8_t)code, flat);
+			else
+				p += text_encode(code, (uint8_t *)p);
+		}
+		data = rest.data;
 	}
-	return json8_plain(p, data, (size_t)(end - data), flat);
+	}
 }
 
-/* Chosen at the first call. Two threads that choose at once choose the same. */
+/* Chosen at the first call. Two threads that choose at once choose and write the same. */
 static char *json16_choose(char *p, const uint8_t *data, size_t len, bool flat);
 static char *json8_choose(char *p, const uint8_t *data, size_t len, bool flat);
 static char *(*json16)(char *p, const uint8_t *data, size_t len, bool flat) = json16_choose;
@@ -423,10 +503,12 @@ static char *(*json8)(char *p, const uint8_t *data, size_t len, bool flat) = jso
 
 static void choose(void)
 {
-	bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi");
+	bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt");
 
-	__atomic_store_n(&json16, avx2 ? json16_avx2 : json16_plain, __ATOMIC_RELAXED);
-	__atomic_store_n(&json8, avx2 ? json8_avx2 : json8_plain, __ATOMIC_RELAXED);
+	if (avx2)
+		make_spread();
+	__atomic_store_n(&json16, avx2 ? json16_avx2 : json16_plain, __ATOMIC_RELEASE);
+	__atomic_store_n(&json8, avx2 ? json8_avx2 : json8_plain, __ATOMIC_RELEASE);
 }
 
 static char *json16_choose(char *p, const uint8_t *data, size_t len, bool flat)

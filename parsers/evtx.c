@@ -69,6 +69,8 @@ struct evtx_plan {
 	struct nested nested[INSTANCES]; /* of instance i; the first is the record's own */
 	const struct shape *shape;
 	struct source *sources;
+	uint32_t needs[INSTANCES]; /* values that each instance must have, so that no hole is missing */
+	bool plain;  /* no value stands twice: what they take together is bounded by the record */
 	int time, user[USERS];
 	struct resolved *resolved; /* all */
 	struct {
@@ -181,7 +183,7 @@ bool evtx_next_item(struct evtx_hole *rest, struct evtx_hole *item)
 	} else {
 		used = n = rest->size;
 	}
-	*item = (struct evtx_hole){ rest->data, (uint16_t)n, (uint8_t)type };
+	*item = (struct evtx_hole){ rest->data, (uint16_t)n, (uint8_t)type, 0 };
 	rest->data += used;
 	rest->size = (uint16_t)(rest->size - used);
 	return true;
@@ -624,6 +626,35 @@ static int find_name(const struct shape *s, const char *name)
 	return shape_find(s, view_text(name));
 }
 
+/* What can be checked once instead of for each value. */
+static void measure(struct evtx_plan *plan)
+{
+	uint64_t used[INSTANCES][4] = { { 0 } };
+
+	plan->plain = true;
+	for (uint32_t i = 0; i < plan->shape->count; i++) {
+		const struct source *s = &plan->sources[i];
+		uint64_t bit = UINT64_C(1) << (s->hole & 63);
+
+		if (s->how == SOURCE_PIECES)
+			plan->plain = false;
+		if (s->depends && (s->dependency_instance >= plan->instances))
+			plan->plain = false;
+		if (s->depends && s->dependency_instance < plan->instances &&
+		    plan->needs[s->dependency_instance] <= s->dependency)
+			plan->needs[s->dependency_instance] = s->dependency + 1u;
+		if (s->how != SOURCE_HOLE)
+			continue;
+		if (s->instance >= plan->instances || s->hole >= 256 || used[s->instance][s->hole >> 6] & bit) {
+			plan->plain = false;
+			continue;
+		}
+		used[s->instance][s->hole >> 6] |= bit;
+		if (plan->needs[s->instance] <= s->hole)
+			plan->needs[s->instance] = s->hole + 1u;
+	}
+}
+
 /* Makes the plan of the record at hand. NULL when it has no shape (too many fields, no memory). */
 static struct evtx_plan *build(struct evtx *e, struct state *s, const struct evtx_ops *raw, bool once)
 {
@@ -655,6 +686,7 @@ static struct evtx_plan *build(struct evtx *e, struct state *s, const struct evt
 			plan->template[i] = s->instance[i].t;
 			plan->nested[i] = s->nested[i];
 		}
+		measure(plan);
 		plan->time = find_name(shape, "TimeCreated_SystemTime");
 		for (unsigned i = 0; i < USERS; i++)
 			plan->user[i] = find_name(shape, users[i]);
@@ -683,12 +715,25 @@ static bool plan_fits(const struct evtx_plan *plan, const struct state *s)
 	return true;
 }
 
-/* ---- events ---- */
+/* The plan that was used last comes first. */
+static struct evtx_plan *find_plan(const struct state *s)
+{
+	struct evtx_plan **first = &s->instance[0].t->plans, **at = first, *plan;
 
-struct emitter {
-	const struct evtx_plan *plan;
-	struct state state;
-};
+	for (; (plan = *at) != NULL; at = &plan->next) {
+		if (!plan_fits(plan, s))
+			continue;
+		if (at != first) {
+			*at = plan->next;
+			plan->next = *first;
+			*first = plan;
+		}
+		return plan;
+	}
+	return NULL;
+}
+
+/* ---- events ---- */
 
 static const struct evtx_instance *of_state(const void *data, unsigned i)
 {
@@ -712,6 +757,99 @@ static inline struct value source_value(struct evtx *e, const struct source *s, 
 		return v.type == VALUE_ABSENT && s->empty ? empty : v;
 	default:
 		return value_view(pieces_text(e, s->pieces, s->count, of_state, state));
+	}
+}
+
+/*
+ * The values of a plain plan whose instances have all that it needs: the common case of
+ * source_value, for all fields at once.
+ */
+static void plain_values(struct evtx *e, const struct evtx_plan *plan, const struct state *state, struct value *values)
+{
+	const struct evtx_hole *holes[INSTANCES] = { NULL };
+	const struct source *s = plan->sources, *end = s + plan->shape->count;
+
+	for (uint32_t i = 0; i < state->count; i++)
+		holes[i] = state->instance[i].holes;
+	for (; s < end; s++, values++) {
+		const struct evtx_hole *h;
+		uint32_t type, size;
+
+		if (s->how == SOURCE_CONSTANT && !s->depends) {
+			*values = s->constant;
+			continue;
+		}
+		if (s->depends && evtx_is_null(&holes[s->dependency_instance][s->dependency])) {
+			values->type = VALUE_ABSENT;
+			continue;
+		}
+		if (s->how == SOURCE_CONSTANT) {
+			*values = s->constant;
+			continue;
+		}
+		h = &holes[s->instance][s->hole];
+		size = h->size;
+		type = VALUE_UNSIGNED;
+		switch (h->type) {
+		case EVTX_NULL:
+			*values = (struct value){ .type = s->empty ? VALUE_UTF8 : VALUE_ABSENT };
+			continue;
+		case EVTX_STRING:
+			size &= ~1u;
+			while (size && h->data[size - 1] == 0 && h->data[size - 2] == 0)
+				size -= 2;
+			*values = (struct value){ .type = VALUE_UTF16, .len = size, .data = h->data };
+			continue;
+		case EVTX_UINT8:
+			if (size != 1)
+				break;
+			*values = (struct value){ .type = VALUE_UNSIGNED, .u = h->data[0] };
+			continue;
+		case EVTX_UINT16: {
+			uint16_t n;
+
+			if (size != 2)
+				break;
+			memcpy(&n, h->data, 2);
+			*values = (struct value){ .type = VALUE_UNSIGNED, .u = n };
+			continue;
+		}
+		case EVTX_HEX32:
+			type = VALUE_HEX;
+			/* fall through */
+		case EVTX_UINT32: {
+			uint32_t n;
+
+			if (size != 4)
+				break;
+			memcpy(&n, h->data, 4);
+			*values = (struct value){ .type = type, .u = n };
+			continue;
+		}
+		case EVTX_HEX64:
+		case EVTX_FILETIME:
+			type = h->type == EVTX_HEX64 ? VALUE_HEX : VALUE_FILETIME;
+			/* fall through */
+		case EVTX_UINT64:
+			if (size != 8)
+				break;
+			*values = (struct value){ .type = type };
+			memcpy(&values->u, h->data, 8);
+			continue;
+		case EVTX_GUID:
+			if (size != 16)
+				break;
+			*values = (struct value){ .type = VALUE_GUID, .len = 16, .data = h->data };
+			continue;
+		case EVTX_SID:
+			*values = (struct value){ .type = size ? VALUE_SID : VALUE_ABSENT, .len = size, .data = h->data };
+			continue;
+		default:
+			break;
+		}
+		*values = evtx_value(e, h);
+		if (values->type == VALUE_ABSENT && s->empty)
+			values->type = VALUE_UTF8;
 	}
 }
 
@@ -886,9 +1024,11 @@ static bool gather(struct evtx *e, struct state *s)
 			const struct evtx_hole *h = &s->instance[k].holes[i];
 			size_t pos;
 
-			if (h->type != EVTX_BINXML || !h->size)
+			if (h->type != EVTX_BINXML)
 				continue;
 			left--;
+			if (!h->size)
+				continue;
 			pos = evtx_position(e, h->data);
 			if (s->count == INSTANCES ||
 			    !evtx_sole_instance(e, pos, pos + h->size, k, &s->instance[s->count])) {
@@ -904,7 +1044,6 @@ static bool gather(struct evtx *e, struct state *s)
 
 static int emit(struct evtx *e, const struct evtx_record *r, void *data)
 {
-	static const struct evtx_op root = { .type = EVTX_OP_INSTANCE };
 	struct parse *p = e->p;
 	struct state *s = data;
 	struct evtx_plan *plan = NULL;
@@ -913,11 +1052,10 @@ static int emit(struct evtx *e, const struct evtx_record *r, void *data)
 	struct event event;
 	struct value *values = p->values;
 	size_t bytes = 0;
-	bool plain, cut = false, borrowed = false, long_ = false;
+	bool plain, cut = false, borrowed = false, long_ = false, fits;
 	const char *why;
 	int status = OK;
 
-	(void)root;
 	if (e->scratch.used)
 		arena_reset(&e->scratch);
 	e->holes_used = 0;
@@ -928,8 +1066,7 @@ static int emit(struct evtx *e, const struct evtx_record *r, void *data)
 		plain = gather(e, s);
 		why = e->why;
 		if (plain)
-			for (plan = s->instance[0].t->plans; plan && !plan_fits(plan, s); plan = plan->next)
-				;
+			plan = find_plan(s);
 		if (!plan)
 			plan = build(e, s, NULL, !plain);
 		if (!plain && *why)
@@ -949,7 +1086,12 @@ static int emit(struct evtx *e, const struct evtx_record *r, void *data)
 		cut |= s->instance[i].cut;
 		borrowed |= s->instance[i].borrowed;
 	}
-	for (uint32_t i = 0; i < plan->shape->count; i++) {
+	fits = plan->plain;
+	for (uint32_t i = 0; i < s->count; i++)
+		fits = fits && s->instance[i].count >= plan->needs[i];
+	if (fits)
+		plain_values(e, plan, s, values);
+	for (uint32_t i = 0; !fits && i < plan->shape->count; i++) {
 		values[i] = source_value(e, &plan->sources[i], s);
 		bytes += values[i].len;
 		if (__builtin_expect(bytes > VALUES_MAX, 0)) {

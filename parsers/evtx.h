@@ -67,8 +67,10 @@ enum evtx_op_type {
 /* Bytes of the chunk with their type. */
 struct evtx_hole {
 	const uint8_t *data;
+	/* As they stand in a record's table of values. */
 	uint16_t size;
 	uint8_t type;
+	uint8_t unused;
 };
 
 struct evtx_instance;
@@ -115,7 +117,7 @@ struct evtx_instance {
 	struct evtx_template *t;
 	struct evtx_hole *holes;
 	uint32_t count;
-	uint32_t nested;   /* values that are binary XML and not empty */
+	uint32_t nested;   /* values that are binary XML */
 	bool cut;          /* the values do not all lie inside the record */
 	bool borrowed;     /* the definition is lost: that of another chunk serves, by its number */
 };
@@ -171,7 +173,7 @@ bool evtx_sole_instance(struct evtx *e, size_t pos, size_t end, unsigned depth, 
 
 static inline const struct evtx_hole *evtx_hole(const struct evtx_instance *i, unsigned n)
 {
-	static const struct evtx_hole none = { NULL, 0, EVTX_NULL };
+	static const struct evtx_hole none = { NULL, 0, EVTX_NULL, 0 };
 
 	return i && n < i->count ? &i->holes[n] : &none;
 }

@@ -294,7 +294,7 @@ static bool read_literal(struct decoder *d)
 
 	if (!copy)
 		return fail(d, "out of memory");
-	add(d, EVTX_OP_VALUE)->value = (struct evtx_hole){ (const uint8_t *)copy, (uint16_t)size, type };
+	add(d, EVTX_OP_VALUE)->value = (struct evtx_hole){ (const uint8_t *)copy, (uint16_t)size, type, 0 };
 	d->pos += size;
 	return true;
 }
@@ -650,21 +650,25 @@ bool evtx_instance(struct evtx *e, size_t *pos, size_t end, unsigned depth, stru
 	e->holes_used += count;
 	at += 4;
 	data = at + (size_t)count * 4;
+	/* 16,384 values of 64 KiB at most: the sum cannot wrap, and is held against the end once. */
 	for (uint32_t i = 0; i < count; i++, at += 4) {
-		uint32_t head;
-		uint16_t size;
+		struct evtx_hole *h = &out->holes[i];
 
-		memcpy(&head, v.data + at, 4); /* size, type, zero: inside, by the count's check */
-		size = (uint16_t)head;
-		out->holes[i] = (struct evtx_hole){ v.data + data, size, (uint8_t)(head >> 16) };
-		if (__builtin_expect(size > v.len - data, 0)) {
-			out->cut = true;
-			out->holes[i] = (struct evtx_hole){ v.data, 0, EVTX_NULL };
-			data = v.len;
-			continue;
+		_Static_assert(sizeof(*h) == 16, "size, type and the byte behind them are copied at once");
+		h->data = v.data + data;
+		memcpy(&h->size, v.data + at, 4); /* inside, by the count's check */
+		data += h->size;
+		nested += h->type == EVTX_BINXML;
+	}
+	if (__builtin_expect(data > v.len, 0)) {
+		out->cut = true;
+		for (uint32_t i = 0; i < count; i++) {
+			struct evtx_hole *h = &out->holes[i];
+
+			if (h->size > v.len - (size_t)(h->data - v.data) || h->data > v.data + v.len)
+				*h = (struct evtx_hole){ v.data, 0, EVTX_NULL, 0 };
 		}
-		data += size;
-		nested += out->holes[i].type == EVTX_BINXML && size;
+		data = v.len;
 	}
 	out->nested = nested;
 	*pos = data;
