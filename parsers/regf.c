@@ -659,7 +659,19 @@ static const char *hive_user(struct registry *r)
 	name = registry_text_in(r, &r->root, "Software\\Microsoft\\Windows\\CurrentVersion\\Explorer", "Logon User Name");
 	if (!name || !*name)
 		name = registry_text_in(r, &r->root, "Volatile Environment", "USERNAME");
-	return name && *name ? arena_printf(&r->p->arena, "%s", name) : NULL;
+	if (name && *name)
+		return arena_printf(&r->p->arena, "%s", name);
+	/* The base block keeps the tail of the path: ...\alice\ntuser.dat */
+	name = parse_utf16z(&r->arena, view_clip(r->hive.name, 0, 64));
+	if (r->on == ON_USER && view_glob(view_text(name), "*\\ntuser.dat")) {
+		size_t end = strlen(name) - strlen("\\ntuser.dat"), at = end;
+
+		while (at > 0 && name[at - 1] != '\\')
+			at--;
+		if (at > 0 && end > at)
+			return arena_strndup(&r->p->arena, name + at, end - at);
+	}
+	return NULL;
 }
 
 static bool has(const struct registry *r, const char *path)

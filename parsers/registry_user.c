@@ -477,7 +477,20 @@ static int office_trust(struct registry *r, const struct hive_key *k, const stru
 	return status;
 }
 
-/* ---- Explorer's program cache: shell item lists, each behind a flag ([MS-] undocumented; winreg-kb, "Programs cache") ---- */
+/*
+ * ---- Explorer's program cache (winreg-kb, "Programs cache") ----
+ * Shell item lists, each behind a byte (0: the folder of the next ones, 1: an entry, 2: the end of a part) and its size in
+ * 32 bits. What stands before the first and between parts differs by version (1, 9, 12, 13h) and is slid over.
+ */
+static bool cached_list(struct view d, size_t at, struct view *list)
+{
+	uint32_t size;
+
+	if (view_get8(d, at) > 1 || !view_u32le(d, at + 1, &size) || size < 5)
+		return false;
+	*list = view_sub(d, at + 5, size);
+	return list->len && shell_item_list_size(*list) == size && view_get16(*list, size - 2) == 0;
+}
 
 static int programs_cache(struct registry *r, const struct hive_key *k, const struct registry_rule *rule)
 {
@@ -486,42 +499,15 @@ static int programs_cache(struct registry *r, const struct hive_key *k, const st
 
 	(void)rule;
 	for (size_t i = 0; i < 3 && status >= 0; i++) {
-		struct view d = registry_bytes(r, k, values[i]);
-		uint32_t version = view_get32(d, 0);
-		size_t at = 4;
-		bool flag;
+		struct view d = registry_bytes(r, k, values[i]), list;
 
-		if (d.len < 8)
-			continue;
-		if (version == 1) {
-			/* One list with its size, then entries like the ones below. */
-			at = 8;
-		} else if (version == 9) {
-			at = 20; /* a GUID */
-		} else if (version == 0x0c || version == 0x13) {
-			at = 20;
-		} else {
-			continue;
-		}
-		flag = version != 1;
-		if (flag)
-			at += 1; /* sentinel */
-		while (status >= 0 && at + 4 <= d.len) {
-			uint32_t size = version == 1 && at == 8 ? view_get32(d, 4) : view_get32(d, at);
-			struct view list;
-			struct shell_item last;
-
-			if (!(version == 1 && at == 8))
-				at += 4;
-			if (size < 3 || size > d.len - at)
-				break;
-			list = view_sub(d, at, size);
-			at += size;
-			(void)shell_item_path_last(list, &r->arena, &last);
+		for (size_t at = 4; at < d.len && status >= 0;) {
+			if (!cached_list(d, at, &list)) {
+				at++;
+				continue;
+			}
 			status = list_times(r, k, list, values[i]);
-			if (view_get8(d, at) == 2 || at >= d.len)
-				break;
-			at += 1;
+			at += 5 + list.len;
 		}
 	}
 	return status;
@@ -584,6 +570,9 @@ static int program_names(struct registry *r, const struct hive_key *k, const str
 		if (!strchr(name, '\\') || name[0] == '@')
 			continue;
 		registry_event(r, k, KIND_PROCESS_SEEN, TIME_NONE, "Not a time", name);
+		if (strcmp(rule->place, "MUICache") == 0 && strrchr(name, '.') &&
+		    (strcasecmp(strrchr(name, '.'), ".FriendlyAppName") == 0 || strcasecmp(strrchr(name, '.'), ".ApplicationCompany") == 0))
+			name = arena_strndup(&r->arena, name, (size_t)(strrchr(name, '.') - name));
 		event_add(r->p, "Image", value_text(name));
 		if (v.type == REG_SZ)
 			registry_add(r, "Description", registry_value_text(r, &v));

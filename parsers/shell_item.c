@@ -224,6 +224,50 @@ static size_t find_extension(struct view v)
 	return v.len;
 }
 
+/*
+ * A serialized property store ([MS-PROPSTORE] 2.2): storages of size, "1SPS", format; values of size, id, a reserved byte,
+ * typed value. The storage format {B725F130-47EF-101A-A5F1-02608C9EEBAC} holds a file's name (10) and times (14 to 16),
+ * {28636AA6-953D-11D2-B5D6-00C04FD918D0} its whole path (30).
+ */
+static void properties(struct shell_item *item, struct arena *a, struct view v)
+{
+	static const uint8_t format[16] = { 0x30, 0xf1, 0x25, 0xb7, 0xef, 0x47, 0x1a, 0x10,
+					    0xa5, 0xf1, 0x02, 0x60, 0x8c, 0x9e, 0xeb, 0xac };
+	static const uint8_t shell[16] = { 0xa6, 0x6a, 0x63, 0x28, 0x3d, 0x95, 0xd2, 0x11,
+					   0xb5, 0xd6, 0x00, 0xc0, 0x4f, 0xd9, 0x18, 0xd0 };
+	uint32_t size;
+
+	for (; view_u32le(v, 0, &size) && size >= 24 && size <= v.len; v = view_from(v, size)) {
+		struct view storage = view_sub(v, 0, size), value;
+		bool names = view_starts(view_from(storage, 8), format, 16);
+		uint32_t n;
+
+		if (!view_starts(view_from(storage, 4), "1SPS", 4) || (!names && !view_starts(view_from(storage, 8), shell, 16)))
+			continue;
+		for (value = view_from(storage, 24); view_u32le(value, 0, &n) && n >= 13 && n <= value.len; value = view_from(value, n)) {
+			uint32_t id = view_get32(value, 4);
+			uint16_t type = view_get16(value, 9);
+			int64_t ts = type == 0x40 ? time_from_filetime(view_get64(value, 13)) : TIME_NONE;
+
+			if (!names) {
+				if (id == 30 && type == 0x1f) {
+					item->name = string_at(a, view_sub(value, 0, n), 17, true, NULL);
+					item->rooted = item->name[0] && item->name[1] == ':';
+				}
+				continue;
+			}
+			if (id == 10 && type == 0x1f && !item->rooted)
+				item->name = string_at(a, view_sub(value, 0, n), 17, true, NULL);
+			else if (id == 14)
+				item->modified = ts;
+			else if (id == 15)
+				item->created = ts;
+			else if (id == 16)
+				item->accessed = ts;
+		}
+	}
+}
+
 static void read_item(struct shell_item *item, struct arena *a)
 {
 	struct view v = item->bytes;
@@ -259,7 +303,9 @@ static void read_item(struct shell_item *item, struct arena *a)
 		item->rooted = true;
 	} else if (type == 0x70 || type == 0x71) { /* control panel */
 		named_guid(item, a, 14);
-	} else if (signature == 0x23febbee || signature == 0x10141981) { /* users property view: a known folder */
+	} else if (signature == 0x10141981) { /* users property view of a file: properties behind an identifier */
+		properties(item, a, view_clip(v, 14 + (size_t)view_get16(v, 12), view_get16(v, 10)));
+	} else if (signature == 0x23febbee) { /* users property view: a known folder */
 		named_guid(item, a, 14);
 		extensions(item, a, find_extension(v));
 	} else if (type == 0x01) { /* control panel category */
