@@ -400,7 +400,7 @@ static int key_event(struct walk *w, const struct hive_key *k, unsigned flags)
 		event_add(r->p, "LastWritten", value_hex(k->written));
 	}
 	event_messagef(r->p, "%.*s%s (%u values, %u subkeys)", (int)r->path.len, r->path.data,
-		       flags & EVENT_RECOVERED ? " [deleted key]" : "", values, k->subkeys);
+		       flags & EVENT_RECOVERED ? " [recovered key]" : "", values, k->subkeys);
 	return event_emit(r->p);
 }
 

@@ -78,6 +78,9 @@ const char *command_image(struct arena *a, const char *command)
 	if (v.len && v.data[0] == '"') {
 		v = view_from(v, 1);
 		head = view_clip(v, 0, view_find(v, 0, "\"", 1));
+	} else if (view_find(v, 0, "\\", 1) > view_find(v, 0, " ", 1)) {
+		/* A bare name, looked for on the path: "cmd /c C:\\x.bat". */
+		head = view_clip(v, 0, view_find(v, 0, " ", 1));
 	} else if (ends_program(v, &end)) {
 		head = view_clip(v, 0, end);
 	} else {
@@ -208,6 +211,22 @@ static int every_value(struct registry *r, const struct hive_key *k, const struc
 	return status;
 }
 
+/* What the entry is called: the key where the pattern ends in any name, the file type for its commands, else the value. */
+static const char *entry_name(struct registry *r, const struct hive_key *k, const struct registry_rule *rule, const char *value)
+{
+	const char *last = strrchr(rule->pattern, '\\') ? strrchr(rule->pattern, '\\') + 1 : rule->pattern;
+
+	if (strcmp(last, "command") == 0) {
+		size_t end = r->path.len - (r->path.len > 8 ? strlen("\\command") : 0), at = end;
+
+		for (unsigned parts = 0; at > 0; at--)
+			if (r->path.data[at - 1] == '\\' && ++parts == 3)
+				break;
+		return arena_strndup(&r->arena, r->path.data + at, end - at);
+	}
+	return strpbrk(last, "*") || !*value ? key_name(r, k) : value;
+}
+
 /* The values that rule->value names ("A|B"; "" is the unnamed one; a name may end with *). */
 static int some_values(struct registry *r, const struct hive_key *k, const struct registry_rule *rule)
 {
@@ -231,8 +250,7 @@ static int some_values(struct registry *r, const struct hive_key *k, const struc
 			hit = pattern && view_glob(view_text(name), pattern);
 		}
 		if (hit)
-			status = one(r, k, rule, &v, r->depth > 0 && strpbrk(rule->pattern, "*") && !strpbrk(rule->value, "|*") ?
-							     key_name(r, k) : *name ? name : key_name(r, k));
+			status = one(r, k, rule, &v, entry_name(r, k, rule, name));
 	}
 	return status;
 }

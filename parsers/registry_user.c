@@ -291,7 +291,7 @@ static int typed_paths(struct registry *r, const struct hive_key *k, const struc
 		struct hive_value v;
 		const char *name, *text;
 		int64_t ts = TIME_NONE;
-		bool first;
+		bool first, own;
 
 		if (!hive_value_at(&r->hive, k, i, &v) || (v.type != REG_SZ && v.type != REG_EXPAND_SZ))
 			continue;
@@ -302,10 +302,11 @@ static int typed_paths(struct registry *r, const struct hive_key *k, const struc
 		first = strcasecmp(name, "url1") == 0 || strcasecmp(name, "MRU0") == 0;
 		if (timed)
 			ts = time_from_filetime(view_get64(registry_bytes(r, &times, name), 0));
-		if (ts == TIME_NONE && first)
+		own = ts != TIME_NONE;
+		if (!own && first)
 			ts = time_from_filetime(k->written);
 		registry_event(r, k, urls ? KIND_WEB_VISIT : strcmp(rule->place, "Terminal Server Client") == 0 ? KIND_NETWORK_CONNECT : KIND_COMMAND_HISTORY,
-			       ts, ts == TIME_NONE ? "Not a time" : timed ? "Last Visited Time" : "Content Modification Time", name);
+			       ts, ts == TIME_NONE ? "Not a time" : own ? "Last Visited Time" : "Content Modification Time", name);
 		event_add(r->p, urls ? "Url" : strcmp(rule->place, "TypedPaths") == 0 ? "CommandLine" : "DestinationHostname", value_text(text));
 		event_add(r->p, "Artifact", value_text(rule->place));
 		event_messagef(r->p, "%s: %s", urls ? "Typed in Internet Explorer" : strcmp(rule->place, "TypedPaths") == 0 ? "Typed in Explorer" : "Remote desktop to", text);
