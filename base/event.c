@@ -948,7 +948,13 @@ void event_json(struct buffer *out, const struct event *e, const struct event_or
 	p = e->host.type == VALUE_ABSENT ? put_text(out, p, origin->host) : put_string(out, p, &e->host);
 	PUT(",\"user\":");
 	p = put_string(out, p, &e->user);
-	p = put_origin(out, p, origin);
+	if (e->parser) { /* read back: who parsed it then */
+		struct event_origin first = { .host = origin->host, .source = origin->source, .parser = e->parser };
+
+		p = put_origin(out, p, &first);
+	} else {
+		p = put_origin(out, p, origin);
+	}
 	p = put_fields(out, p, e);
 	PUT("}}\n");
 	out->len = (size_t)(p - out->data);

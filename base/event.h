@@ -225,6 +225,7 @@ struct event {
 	struct value message; /* one line for a person; absent: made of the parts, or else of the fields */
 	const struct message_part *parts;
 	uint32_t part_count;
+	const char *parser;   /* who parsed it first, where the event was read back; NULL: the origin's */
 	const struct shape *shape;
 	const struct value *values; /* shape->count of them */
 };

@@ -43,7 +43,8 @@ struct source {
 	uint64_t *event_ids;
 	uint32_t event_id_count;        /* 0: any */
 	struct texts parser;            /* events without a channel: parser (glob)... */
-	struct texts kind;              /* ...and kind; empty: any */
+	struct texts kind;              /* ...and kind (glob); empty: any */
+	struct texts has;               /* ...and fields that must be there */
 	struct where *where;            /* further conditions, all of them */
 	uint32_t where_count;
 	struct derive *fields;

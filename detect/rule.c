@@ -157,6 +157,17 @@ uint32_t ruleset_field(struct ruleset *set, const char *name)
 	return (uint32_t)set->field_count - 1;
 }
 
+uint32_t ruleset_field_find(const struct ruleset *set, const char *name)
+{
+	const struct ruleset_private *x = set->private;
+	uint64_t h = hash_bytes(UINT64_C(0xcbf29ce484222325), name, strlen(name));
+
+	for (size_t at = h & x->field_mask; x->field_slots[at]; at = (at + 1) & x->field_mask)
+		if (strcmp(set->fields[x->field_slots[at] - 1], name) == 0)
+			return x->field_slots[at] - 1;
+	return FIELD_ANY;
+}
+
 static uint64_t predicate_hash(const struct predicate *p)
 {
 	uint64_t h = UINT64_C(0xcbf29ce484222325);

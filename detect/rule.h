@@ -175,6 +175,8 @@ void ruleset_finish(struct ruleset *set);
 
 /* Index of a field, added when it is new. */
 uint32_t ruleset_field(struct ruleset *set, const char *name);
+/* The same without adding: FIELD_ANY when there is none. */
+uint32_t ruleset_field_find(const struct ruleset *set, const char *name);
 /* A predicate's index; equal ones share one. */
 uint32_t ruleset_predicate(struct ruleset *set, const struct predicate *p);
 /* By id, name or title; NULL when there is none. */

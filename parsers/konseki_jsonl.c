@@ -92,6 +92,7 @@ static int line_event(struct parse *p, const json_t *line, uint64_t offset, uint
 		return parse_lost(p, offset, "line %llu is not an event of ours", (unsigned long long)number);
 	event_start(p, kind, time, kept_description(p, text_of(json_object_get(line, "ts_desc"))), offset);
 	p->event.record = number;
+	p->event.parser = parse_text(&p->scratch, view_clip(text_of(json_object_get(line, "parser")), 0, 80));
 	if (json_is_string(json_object_get(line, "host")))
 		event_host(p, value_view(text_of(json_object_get(line, "host"))));
 	if (json_is_string(json_object_get(line, "user")))

@@ -1,0 +1,834 @@
+#include "detect/internal.h"
+
+#include "base/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- contexts: what is the same for all events of a kind ---- */
+
+static uint64_t mix(uint64_t h, uint64_t x)
+{
+	h = (h ^ x) * UINT64_C(0x9e3779b97f4a7c15);
+	return h ^ h >> 32;
+}
+
+static uint64_t hash_of(uint64_t h, const void *data, size_t n)
+{
+	const uint8_t *p = data;
+	uint64_t x;
+
+	for (; n >= 8; p += 8, n -= 8) {
+		memcpy(&x, p, 8);
+		h = mix(h, x);
+	}
+	x = n;
+	for (size_t i = 0; i < n; i++)
+		x = x << 8 | p[i];
+	return mix(h, x);
+}
+
+static void key_value(struct buffer *key, const struct event *e, int32_t index)
+{
+	const struct value *v = index < 0 ? NULL : &e->values[index];
+	uint32_t head[2] = { v ? v->type : VALUE_ABSENT, 0 };
+
+	if (!v || v->type == VALUE_ABSENT) {
+		buffer_append(key, head, sizeof(head));
+		return;
+	}
+	if (v->type == VALUE_UTF8 || v->type == VALUE_UTF16 || v->type == VALUE_JSON) {
+		head[1] = v->len;
+		buffer_append(key, head, sizeof(head));
+		buffer_append(key, v->data, v->len);
+	} else if (v->type == VALUE_UNSIGNED || v->type == VALUE_SIGNED || v->type == VALUE_HEX || v->type == VALUE_BOOL) {
+		head[1] = 8;
+		buffer_append(key, head, sizeof(head));
+		buffer_append(key, &v->u, 8);
+	} else {
+		size_t at = key->len;
+
+		buffer_append(key, head, sizeof(head));
+		value_append(key, v);
+		head[1] = (uint32_t)(key->len - at - sizeof(head));
+		memcpy(key->data + at, head, sizeof(head));
+	}
+}
+
+static const char *parser_of(const struct event *e, const struct event_origin *origin)
+{
+	if (e->parser)
+		return e->parser;
+	return origin && origin->parser ? origin->parser : "";
+}
+
+static void key_make(struct engine_state *s, const struct event *e, const struct event_origin *origin)
+{
+	static const struct shape none = { .provider = -1, .channel = -1, .event_id = -1 };
+	const struct shape *shape = e->shape ? e->shape : &none;
+
+	s->key.len = 0;
+	if (shape->channel >= 0 || shape->provider >= 0) {
+		buffer_char(&s->key, 'c');
+		key_value(&s->key, e, shape->channel);
+		key_value(&s->key, e, shape->provider);
+		key_value(&s->key, e, shape->event_id);
+	} else {
+		const char *parser = parser_of(e, origin);
+		uint32_t kind = e->kind;
+
+		buffer_char(&s->key, 'k');
+		buffer_append(&s->key, &kind, sizeof(kind));
+		key_value(&s->key, e, shape->event_id);
+		buffer_string(&s->key, parser);
+	}
+}
+
+static bool any_glob(const struct texts *list, struct view text)
+{
+	for (uint32_t i = 0; i < list->count; i++)
+		if (view_glob(text, list->items[i]))
+			return true;
+	return false;
+}
+
+static bool source_fits(const struct source *source, const struct event *e, const struct event_origin *origin,
+			struct engine_state *s)
+{
+	const struct shape *shape = e->shape;
+	bool logged = shape && (shape->channel >= 0 || shape->provider >= 0);
+	struct buffer *b = &s->scratch_text;
+	uint64_t id = 0;
+
+	if (source->channel.count || source->provider.count) {
+		bool fits = false;
+
+		if (!logged)
+			return false;
+		b->len = 0;
+		if (shape->channel >= 0)
+			value_append(b, &e->values[shape->channel]);
+		if (b->len) {
+			fits = !source->channel.count || any_glob(&source->channel, buffer_as_view(b));
+			if (fits && source->provider.count) {
+				b->len = 0;
+				if (shape->provider >= 0)
+					value_append(b, &e->values[shape->provider]);
+				fits = any_glob(&source->provider, buffer_as_view(b));
+			}
+		} else if (source->provider.count) { /* a record without a channel: its provider alone */
+			b->len = 0;
+			if (shape->provider >= 0)
+				value_append(b, &e->values[shape->provider]);
+			fits = any_glob(&source->provider, buffer_as_view(b));
+		}
+		if (!fits)
+			return false;
+	} else if (logged) {
+		return false;
+	}
+	if (source->event_id_count) {
+		bool fits = false;
+
+		if (!shape || shape->event_id < 0)
+			return false;
+		b->len = 0;
+		value_append(b, &e->values[shape->event_id]);
+		if (!view_decimal(view_trim(buffer_as_view(b)), &id))
+			return false;
+		for (uint32_t i = 0; i < source->event_id_count; i++)
+			fits |= source->event_ids[i] == id;
+		if (!fits)
+			return false;
+	}
+	if (source->kind.count && !any_glob(&source->kind, view_text(event_kind_text(e->kind))))
+		return false;
+	if (source->parser.count && !any_glob(&source->parser, view_text(parser_of(e, origin))))
+		return false;
+	for (uint32_t i = 0; i < source->has.count; i++)
+		if (!shape || shape_find(shape, view_text(source->has.items[i])) < 0)
+			return false;
+	return true;
+}
+
+/* Truth as far as the context's constants tell: 0 no, 1 yes, 2 depends on the event. */
+static int partial(struct engine_state *s, const struct node *n)
+{
+	int all = 1, one = 0;
+	uint32_t yes = 0, open = 0;
+
+	switch ((enum node_type)n->type) {
+	case NODE_PREDICATE: {
+		const struct predicate *p = &s->engine->set->predicates[n->predicate];
+
+		if (p->field == FIELD_ANY || !s->engine->fields[p->field].constant || p->type == PREDICATE_FIELDREF)
+			return 2;
+		return predicate_eval(s, n->predicate);
+	}
+	case NODE_SELECTION:
+		return partial(s, n->kids[0]);
+	case NODE_NOT:
+		one = partial(s, n->kids[0]);
+		return one == 2 ? 2 : !one;
+	case NODE_NEVER:
+		return 0;
+	case NODE_AND:
+		for (uint32_t i = 0; i < n->count; i++) {
+			int t = partial(s, n->kids[i]);
+
+			if (t == 0)
+				return 0;
+			if (t == 2)
+				all = 2;
+		}
+		return all;
+	case NODE_OR:
+		for (uint32_t i = 0; i < n->count; i++) {
+			int t = partial(s, n->kids[i]);
+
+			if (t == 1)
+				return 1;
+			if (t == 2)
+				one = 2;
+		}
+		return one;
+	case NODE_COUNT:
+		for (uint32_t i = 0; i < n->count; i++) {
+			int t = partial(s, n->kids[i]);
+
+			yes += t == 1;
+			open += t == 2;
+		}
+		return yes >= n->need ? 1 : yes + open >= n->need ? 2 : 0;
+	}
+	return 2;
+}
+
+static void context_free(struct context *c)
+{
+	free(c->key);
+	free(c->slot_of_field);
+	free(c->slots);
+	free(c->scan);
+	free(c->rules);
+	free(c->always);
+	free(c->rule_sources);
+	free(c);
+}
+
+static void contexts_drop(struct engine_state *s)
+{
+	for (uint32_t i = 0; i < CONTEXT_SLOTS; i++) {
+		while (s->contexts[i]) {
+			struct context *c = s->contexts[i];
+
+			s->contexts[i] = c->next;
+			context_free(c);
+		}
+	}
+	s->context_count = 0;
+	s->last = NULL;
+}
+
+static void event_begin(struct engine_state *s, const struct event *e, const struct event_origin *origin)
+{
+	s->event = e;
+	s->origin = origin;
+	s->raw.len = s->folded.len = 0;
+	s->text_count = 0;
+	s->matched_count = 0;
+}
+
+/* Forgets what was found of the event, so that the next one starts clean. */
+static void event_end(struct engine_state *s)
+{
+	const struct context *c = s->context;
+	size_t n = c ? (size_t)c->slot_count + 1 : 0;
+
+	for (size_t i = 0; i < s->touched_count; i++)
+		s->mark[s->touched[i]] = MARK_UNKNOWN;
+	s->touched_count = 0;
+	if (n > s->list_cap)
+		n = s->list_cap;
+	if (n) {
+		memset(s->raw_list, 0, n * sizeof(*s->raw_list));
+		memset(s->folded_list, 0, n * sizeof(*s->folded_list));
+	}
+	s->event = NULL;
+	/* One huge event must not keep its memory for ever. */
+	if (s->raw.cap > 4u << 20)
+		buffer_release(&s->raw);
+	if (s->folded.cap > 4u << 20)
+		buffer_release(&s->folded);
+}
+
+static struct context *context_make(struct engine_state *s, uint64_t hash)
+{
+	const struct engine *e = s->engine;
+	const struct ruleset *set = e->set;
+	struct context *c = xcalloc(1, sizeof(*c));
+	uint8_t *wanted = xcalloc(set->field_count + 1, 1);
+
+	c->hash = hash;
+	c->shape_hash = s->event->shape ? s->event->shape->hash : 0;
+	c->shape_count = s->event->shape ? s->event->shape->count : 0;
+	c->key = (uint8_t *)xmemdup0(s->key.data, s->key.len);
+	c->key_len = s->key.len;
+	c->has_channel = s->event->shape && (s->event->shape->channel >= 0 || s->event->shape->provider >= 0);
+	c->slot_of_field = xcalloc(set->field_count + 1, sizeof(*c->slot_of_field));
+	c->rules = xcalloc(e->words + 1, sizeof(*c->rules));
+	c->always = xcalloc(e->words + 1, sizeof(*c->always));
+	s->context = c;
+	for (size_t i = 0; i < e->mapping->count && c->source_count < CONTEXT_SOURCES; i++) {
+		const struct source *source = e->mapping->sources[i];
+
+		if (!source_fits(source, s->event, s->origin, s))
+			continue;
+		c->sources[c->source_count] = source;
+		c->guarded |= e->guards[i].node != NULL;
+		for (uint32_t w = 0; w < e->words; w++)
+			c->rules[w] |= e->source_rules[i][w];
+		c->source_count++;
+	}
+	/* Aliases may make a constant field, too, so that all sources are known before rules are looked at. */
+	for (uint32_t w = 0; w < e->words; w++) {
+		for (uint64_t bits = c->rules[w]; bits; bits &= bits - 1) {
+			uint32_t r = w * 64 + (uint32_t)__builtin_ctzll(bits);
+
+			if (partial(s, set->rules[r]->condition) == 0) {
+				c->rules[w] &= ~(UINT64_C(1) << (r % 64));
+				continue;
+			}
+			for (uint32_t k = 0; k < e->rule_fields[r].count; k++)
+				wanted[e->rule_field[e->rule_fields[r].first + k]] = 1;
+		}
+		c->always[w] = c->rules[w] & e->uncovered[w];
+	}
+	if (c->guarded) {
+		c->rule_sources = xcalloc(set->rule_count + 1, sizeof(*c->rule_sources));
+		for (uint32_t i = 0; i < c->source_count; i++)
+			for (uint32_t r = 0; r < set->rule_count; r++)
+				if (e->source_rules[c->sources[i]->index][r / 64] >> (r % 64) & 1)
+					c->rule_sources[r] |= UINT32_C(1) << i;
+	}
+	c->scan = xcalloc(set->field_count + 1, sizeof(*c->scan));
+	for (uint32_t f = 0; f < set->field_count; f++) {
+		if (!wanted[f] || !e->fields[f].scanned)
+			continue;
+		if (f != FIELD_ANY) {
+			uint16_t at = slot_resolve(s, c, f);
+
+			if (c->slots[at - 1].index == SLOT_NONE)
+				continue;
+		}
+		c->scan[c->scan_count++] = f;
+	}
+	free(wanted);
+	return c;
+}
+
+static struct context *context_find(struct engine_state *s, const struct event *e, const struct event_origin *origin)
+{
+	uint64_t hash, shape_hash = e->shape ? e->shape->hash : 0;
+	uint32_t count = e->shape ? e->shape->count : 0;
+	struct context *c;
+
+	key_make(s, e, origin);
+	c = s->last;
+	if (c && c->shape_hash == shape_hash && c->shape_count == count && c->key_len == s->key.len &&
+	    memcmp(c->key, s->key.data, s->key.len) == 0)
+		return c;
+	hash = hash_of(shape_hash, s->key.data, s->key.len);
+	for (c = s->contexts[hash % CONTEXT_SLOTS]; c; c = c->next)
+		if (c->hash == hash && c->shape_hash == shape_hash && c->shape_count == count &&
+		    c->key_len == s->key.len && memcmp(c->key, s->key.data, s->key.len) == 0)
+			return s->last = c;
+	if (s->context_count >= CONTEXT_MAX)
+		contexts_drop(s);
+	c = context_make(s, hash);
+	c->next = s->contexts[hash % CONTEXT_SLOTS];
+	s->contexts[hash % CONTEXT_SLOTS] = c;
+	s->context_count++;
+	return s->last = c;
+}
+
+/* ---- scanning ---- */
+
+static inline void find(struct engine_state *s, uint32_t predicate)
+{
+	if (s->epochs[predicate] == s->epoch)
+		return;
+	s->epochs[predicate] = s->epoch;
+	s->found[s->found_count++] = predicate;
+}
+
+struct scan {
+	struct engine_state *s;
+	size_t len;
+};
+
+static int on_literal(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *data)
+{
+	const struct scan *scan = data;
+	const struct engine *e = scan->s->engine;
+	const struct literal *l = &e->literals[id];
+
+	(void)from;
+	(void)flags;
+	for (uint32_t i = 0; i < l->use_count; i++) {
+		const struct use *u = &e->uses[l->use_first + i];
+
+		if (u->anchor == ANCHOR_INSIDE || (u->anchor == ANCHOR_START && to == l->text.len) ||
+		    (u->anchor == ANCHOR_END && to == scan->len))
+			find(scan->s, u->predicate);
+	}
+	return 0;
+}
+
+static void find_whole(struct engine_state *s, uint32_t field, struct view text)
+{
+	const struct engine *e = s->engine;
+	uint64_t hash = hash_of(field, text.data, text.len);
+
+	for (uint32_t at = e->whole_slots[hash & e->whole_mask]; at; at = e->wholes[at - 1].next) {
+		const struct whole *w = &e->wholes[at - 1];
+
+		if (w->hash == hash && w->field == field && view_equal(w->text, text))
+			find(s, w->predicate);
+	}
+}
+
+/* Finds the predicates of the field that the folded text makes true, or perhaps true. */
+static void scan_text(struct engine_state *s, uint32_t field, struct view text)
+{
+	const struct field_index *f = &s->engine->fields[field];
+	struct scan scan = { s, text.len };
+
+	if (f->whole_max && text.len < f->whole_max)
+		find_whole(s, field, text);
+	if (f->numbers && text.len > 2 && text.len < 20 && text.data[0] == '0' && text.data[1] == 'x') {
+		char number[32], *end;
+		unsigned long long x;
+
+		memcpy(number, text.data + 2, text.len - 2);
+		number[text.len - 2] = '\0';
+		x = strtoull(number, &end, 16);
+		if (*end == '\0' && number[0] != '-' && number[0] != '+' && number[0] != ' ') {
+			int n = snprintf(number, sizeof(number), "%llu", x);
+
+			find_whole(s, field, view_of(number, (size_t)n));
+		}
+	}
+	if (f->database && text.len)
+		(void)hs_scan(f->database, (const char *)text.data, (unsigned)text.len, 0, s->scratch, on_literal, &scan);
+}
+
+static void epoch_next(struct engine_state *s)
+{
+	s->found_count = 0;
+	if (++s->epoch == 0) {
+		memset(s->epochs, 0, (s->engine->set->predicate_count + 1) * sizeof(*s->epochs));
+		s->epoch = 1;
+	}
+}
+
+static void apply(struct engine_state *s, const uint32_t *found, size_t count)
+{
+	const struct engine *e = s->engine;
+
+	for (size_t i = 0; i < count; i++) {
+		uint32_t p = found[i];
+		struct list rules = e->feeds[p];
+
+		if (s->mark[p] != MARK_UNKNOWN)
+			continue;
+		s->mark[p] = e->how[p] == HOW_EXACT ? MARK_TRUE : MARK_MAYBE;
+		s->touched[s->touched_count++] = p;
+		for (uint32_t k = 0; k < rules.count; k++) {
+			uint32_t r = e->fed[rules.first + k];
+
+			s->candidates[r / 64] |= UINT64_C(1) << (r % 64);
+		}
+	}
+}
+
+/* What was found in a value before need not be looked for again: images and users come by the thousand. */
+static void scan_value(struct engine_state *s, uint32_t field, const struct value *v)
+{
+	struct text_list list = { .first = (uint32_t)s->text_count };
+	size_t texts = s->text_count, folded = s->folded.len;
+	struct memo *m = NULL;
+	uint64_t hash = 0;
+
+	if ((v->type == VALUE_UTF16 || v->type == VALUE_UTF8) && v->len <= MEMO_BYTES) {
+		hash = hash_of((uint64_t)field << 8 | v->type, v->data, v->len);
+		m = &s->memo[hash % MEMO_SLOTS];
+		if (m->data && m->hash == hash && m->field == field && m->type == v->type && m->len == v->len &&
+		    (v->len == 0 || memcmp(m->data, v->data, v->len) == 0)) {
+			apply(s, m->found, m->count);
+			return;
+		}
+	}
+	epoch_next(s);
+	value_texts(s, v, true, &list);
+	for (uint32_t i = 0; i < list.count; i++)
+		scan_text(s, field, text_view(s, &s->texts[list.first + i], true));
+	s->text_count = texts;
+	s->folded.len = folded;
+	apply(s, s->found, s->found_count);
+	if (m && s->found_count <= MEMO_FOUND) {
+		if (m->cap < v->len || !m->data) {
+			free(m->data);
+			m->cap = v->len < 64 ? 64 : v->len;
+			m->data = xmalloc(m->cap);
+		}
+		if (m->found_cap < s->found_count) {
+			free(m->found);
+			m->found_cap = (uint32_t)s->found_count;
+			m->found = xmalloc(m->found_cap * sizeof(*m->found));
+		}
+		if (v->len)
+			memcpy(m->data, v->data, v->len);
+		if (s->found_count)
+			memcpy(m->found, s->found, s->found_count * sizeof(*m->found));
+		m->hash = hash;
+		m->field = field;
+		m->type = v->type;
+		m->len = v->len;
+		m->count = (uint32_t)s->found_count;
+	}
+}
+
+static void scan_field(struct engine_state *s, uint32_t field)
+{
+	struct context *c = s->context;
+	const struct slot *slot;
+	const struct value *v;
+	int32_t at = -1;
+
+	if (field == FIELD_ANY) {
+		for (uint32_t i = 0; s->event->shape && i < s->event->shape->count; i++)
+			if (s->event->values[i].type != VALUE_ABSENT)
+				scan_value(s, field, &s->event->values[i]);
+		if (!c->has_channel && s->event->message.type != VALUE_ABSENT)
+			scan_value(s, field, &s->event->message);
+		return;
+	}
+	slot = &c->slots[c->slot_of_field[field] - 1];
+	if (slot->index == SLOT_DERIVED) {
+		struct text_list *list = field_texts(s, field, true);
+
+		epoch_next(s);
+		for (uint32_t i = 0; i < list->count; i++)
+			scan_text(s, field, text_view(s, &s->texts[list->first + i], true));
+		apply(s, s->found, s->found_count);
+		return;
+	}
+	while ((v = slot_value(s, slot, &at)))
+		scan_value(s, field, v);
+}
+
+/* ---- evaluation ---- */
+
+static bool truth(struct engine_state *s, uint32_t p)
+{
+	uint8_t mark = s->mark[p];
+	bool holds;
+
+	if (mark == MARK_TRUE)
+		return true;
+	if (mark == MARK_FALSE)
+		return false;
+	if (mark == MARK_UNKNOWN && s->engine->how[p] != HOW_LAZY)
+		return false;
+	holds = predicate_eval(s, p);
+	if (mark == MARK_UNKNOWN)
+		s->touched[s->touched_count++] = p;
+	s->mark[p] = holds ? MARK_TRUE : MARK_FALSE;
+	return holds;
+}
+
+static bool holds(struct engine_state *s, const struct node *n)
+{
+	uint32_t yes = 0;
+
+	switch ((enum node_type)n->type) {
+	case NODE_PREDICATE:
+		return truth(s, n->predicate);
+	case NODE_SELECTION:
+		return holds(s, n->kids[0]);
+	case NODE_NOT:
+		return !holds(s, n->kids[0]);
+	case NODE_NEVER:
+		return false;
+	case NODE_AND:
+		for (uint32_t i = 0; i < n->count; i++)
+			if (!holds(s, n->kids[i]))
+				return false;
+		return true;
+	case NODE_OR:
+		for (uint32_t i = 0; i < n->count; i++)
+			if (holds(s, n->kids[i]))
+				return true;
+		return false;
+	case NODE_COUNT:
+		for (uint32_t i = 0; i < n->count; i++) {
+			yes += holds(s, n->kids[i]);
+			if (yes >= n->need)
+				return true;
+		}
+		return false;
+	}
+	return false;
+}
+
+/* The text that makes the predicate true, as the event has it. */
+static struct view matching_text(struct engine_state *s, uint32_t index, bool *present)
+{
+	const struct predicate *p = &s->engine->set->predicates[index];
+	bool folded = predicate_wants_folded(p);
+	struct text_list *list, *raw;
+	uint32_t which = 0;
+
+	*present = p->field == FIELD_ANY || field_present(s, p->field);
+	if (!*present)
+		return VIEW_EMPTY;
+	(void)field_texts(s, p->field, true);
+	list = field_texts(s, p->field, folded);
+	for (uint32_t i = 0; i < list->count && p->type != PREDICATE_FIELDREF; i++) {
+		if (predicate_text(s, index, text_view(s, &s->texts[list->first + i], folded))) {
+			which = i;
+			break;
+		}
+	}
+	raw = field_texts(s, p->field, false);
+	return which < raw->count ? text_view(s, &s->texts[raw->first + which], false) : VIEW_EMPTY;
+}
+
+#define MATCHED_MAX 256
+
+/*
+ * Collects what made the node true. Raw texts are all made before views of them are taken, because
+ * making one may move the others.
+ */
+static void collect(struct engine_state *s, const struct node *n, const char *selection, bool take)
+{
+	switch ((enum node_type)n->type) {
+	case NODE_PREDICATE: {
+		const struct predicate *p = &s->engine->set->predicates[n->predicate];
+		struct matched m = { .selection = selection, .field = s->engine->set->fields[p->field] };
+		bool present;
+
+		if (!truth(s, n->predicate) || s->matched_count >= MATCHED_MAX)
+			return;
+		m.value = matching_text(s, n->predicate, &present);
+		if (!take)
+			return;
+		for (size_t i = 0; i < s->matched_count; i++)
+			if (s->matched[i].selection == selection && s->matched[i].field == m.field &&
+			    view_equal(s->matched[i].value, m.value))
+				return;
+		s->matched = xgrow(s->matched, &s->matched_cap, s->matched_count + 1, sizeof(*s->matched));
+		s->matched[s->matched_count++] = m;
+		return;
+	}
+	case NODE_SELECTION:
+		if (holds(s, n->kids[0]))
+			collect(s, n->kids[0], n->name, take);
+		return;
+	case NODE_AND:
+	case NODE_OR:
+	case NODE_COUNT:
+		for (uint32_t i = 0; i < n->count; i++)
+			if (holds(s, n->kids[i]))
+				collect(s, n->kids[i], selection, take);
+		return;
+	case NODE_NOT:
+	case NODE_NEVER:
+		return;
+	}
+}
+
+static int report(struct engine_state *s, const struct rule *rule, engine_hit *fn, void *data)
+{
+	struct hit hit = { .rule = rule, .state = s };
+
+	s->matched_count = 0;
+	collect(s, rule->condition, "", false);
+	collect(s, rule->condition, "", true);
+	hit.matched = s->matched;
+	hit.count = s->matched_count;
+	return fn(data, &hit);
+}
+
+int engine_match(const struct engine *e, struct engine_state *s, const struct event *event,
+		 const struct event_origin *origin, engine_hit *fn, void *data)
+{
+	struct context *c;
+	uint32_t guards = UINT32_MAX;
+	int status = OK;
+
+	if (event->kind == KIND_DAMAGE && !event->shape)
+		return OK;
+	event_begin(s, event, origin);
+	s->context = NULL;
+	c = s->context = context_find(s, event, origin);
+	for (uint32_t i = 0; i < c->scan_count; i++)
+		scan_field(s, c->scan[i]);
+	if (c->guarded) {
+		guards = 0;
+		for (uint32_t i = 0; i < c->source_count; i++) {
+			const struct node *g = e->guards[c->sources[i]->index].node;
+
+			if (!g || holds(s, g))
+				guards |= UINT32_C(1) << i;
+		}
+	}
+	for (uint32_t w = 0; w < e->words && status >= 0; w++) {
+		uint64_t bits = (s->candidates[w] & c->rules[w]) | c->always[w];
+
+		s->candidates[w] = 0;
+		for (; bits && status >= 0; bits &= bits - 1) {
+			uint32_t r = w * 64 + (uint32_t)__builtin_ctzll(bits);
+
+			if (c->guarded && !(c->rule_sources[r] & guards))
+				continue;
+			if (holds(s, e->set->rules[r]->condition))
+				status = report(s, e->set->rules[r], fn, data);
+		}
+	}
+	if (status < 0)
+		memset(s->candidates, 0, e->words * sizeof(*s->candidates));
+	event_end(s);
+	return status;
+}
+
+bool engine_value(struct engine_state *s, const char *field, struct buffer *out)
+{
+	const struct ruleset *set = s->engine->set;
+	struct text_list *list;
+	uint32_t f;
+
+	if (!s->event)
+		return false;
+	f = ruleset_field_find(set, field);
+	if (f == FIELD_ANY) {
+		const struct value *v = event_find(s->event, field);
+
+		if (v)
+			value_append(out, v);
+		return v != NULL;
+	}
+	list = field_texts(s, f, false);
+	for (uint32_t i = 0; i < list->count; i++) {
+		if (i)
+			buffer_string(out, ", ");
+		buffer_view(out, text_view(s, &s->texts[list->first + i], false));
+	}
+	return list->count > 0;
+}
+
+/* ---- explaining ---- */
+
+static void explain(struct engine_state *s, const struct node *n, unsigned depth,
+		    void (*fn)(void *data, const struct explained *part), void *data)
+{
+	struct explained part = { .depth = depth, .node = n };
+
+	if (n->type == NODE_PREDICATE) {
+		part.predicate = &s->engine->set->predicates[n->predicate];
+		part.holds = predicate_eval(s, n->predicate);
+		(void)matching_text(s, n->predicate, &part.present);
+		part.value = matching_text(s, n->predicate, &part.present);
+	} else {
+		part.holds = holds(s, n);
+	}
+	fn(data, &part);
+	for (uint32_t i = 0; i < n->count; i++)
+		explain(s, n->kids[i], depth + 1, fn, data);
+}
+
+bool engine_explain(const struct engine *e, struct engine_state *s, const struct rule *rule,
+		    const struct event *event, const struct event_origin *origin,
+		    void (*fn)(void *data, const struct explained *part), void *data)
+{
+	struct context *c;
+	bool fits = false;
+
+	event_begin(s, event, origin);
+	s->context = NULL;
+	c = s->context = context_find(s, event, origin);
+	for (uint32_t f = 0; f < e->set->field_count; f++) {
+		if (!e->fields[f].scanned)
+			continue;
+		if (f != FIELD_ANY)
+			(void)slot_resolve(s, c, f);
+		scan_field(s, f);
+	}
+	memset(s->candidates, 0, e->words * sizeof(*s->candidates));
+	for (uint32_t i = 0; i < c->source_count; i++) {
+		const struct node *g = e->guards[c->sources[i]->index].node;
+
+		if ((e->source_rules[c->sources[i]->index][rule->index / 64] >> (rule->index % 64) & 1) &&
+		    (!g || holds(s, g)))
+			fits = true;
+	}
+	if (rule->condition)
+		explain(s, rule->condition, 0, fn, data);
+	event_end(s);
+	return fits;
+}
+
+/* ---- states ---- */
+
+struct engine_state *engine_state_new(const struct engine *e)
+{
+	struct engine_state *s = xcalloc(1, sizeof(*s));
+	size_t n = e->set->predicate_count + 1;
+
+	s->engine = e;
+	s->mark = xcalloc(n, sizeof(*s->mark));
+	s->touched = xcalloc(n, sizeof(*s->touched));
+	s->epochs = xcalloc(n, sizeof(*s->epochs));
+	s->found = xcalloc(n, sizeof(*s->found));
+	s->candidates = xcalloc(e->words + 1, sizeof(*s->candidates));
+	s->memo = xcalloc(MEMO_SLOTS, sizeof(*s->memo));
+	for (size_t f = 0; f < e->set->field_count; f++)
+		if (e->fields[f].database && hs_alloc_scratch(e->fields[f].database, &s->scratch) != HS_SUCCESS)
+			(void)xcalloc(1, SIZE_MAX / 2);
+	s->match_data = pcre2_match_data_create(1, NULL);
+	s->list_cap = 64;
+	s->raw_list = xcalloc(s->list_cap, sizeof(*s->raw_list));
+	s->folded_list = xcalloc(s->list_cap, sizeof(*s->folded_list));
+	return s;
+}
+
+void engine_state_free(struct engine_state *s)
+{
+	if (!s)
+		return;
+	contexts_drop(s);
+	for (uint32_t i = 0; i < MEMO_SLOTS; i++) {
+		free(s->memo[i].data);
+		free(s->memo[i].found);
+	}
+	free(s->memo);
+	free(s->mark);
+	free(s->touched);
+	free(s->epochs);
+	free(s->found);
+	free(s->candidates);
+	free(s->texts);
+	free(s->raw_list);
+	free(s->folded_list);
+	free(s->matched);
+	buffer_release(&s->key);
+	buffer_release(&s->raw);
+	buffer_release(&s->folded);
+	buffer_release(&s->scratch_text);
+	buffer_release(&s->derived);
+	if (s->scratch)
+		(void)hs_free_scratch(s->scratch);
+	pcre2_match_data_free(s->match_data);
+	free(s);
+}

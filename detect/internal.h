@@ -1,0 +1,190 @@
+/* What the files of the engine share. */
+#ifndef KONSEKI_DETECT_INTERNAL_H
+#define KONSEKI_DETECT_INTERNAL_H
+
+#include "detect/engine.h"
+
+#include <hs.h>
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+/* How a predicate gets its truth. */
+enum how {
+	HOW_LAZY,   /* computed when a rule asks */
+	HOW_EXACT,  /* the scan of its field decides */
+	HOW_VERIFY, /* the scan says no or perhaps; the pattern then decides */
+};
+
+struct use { /* of a literal by a predicate */
+	uint32_t predicate;
+	uint32_t anchor; /* enum anchor; never ANCHOR_WHOLE */
+};
+struct literal {
+	struct view text; /* folded */
+	uint32_t field;
+	uint32_t use_first, use_count;
+};
+struct whole { /* predicates that want the whole value to be one text */
+	uint64_t hash;
+	struct view text;
+	uint32_t field, next; /* next: index + 1 in the same slot */
+	uint32_t predicate;
+};
+struct field_index {
+	uint32_t literal_first, literal_count;
+	hs_database_t *database;
+	uint32_t whole_max; /* bytes of the longest whole text, + 1; 0: none */
+	bool numbers;       /* some whole text is a number: 0x values are looked up as numbers too */
+	bool scanned;       /* a value must be looked at when the event comes */
+	bool constant;      /* part of a context: EventID, Channel, Provider_Name */
+};
+struct list {
+	uint32_t first, count;
+};
+
+struct engine {
+	struct ruleset *set;
+	struct mapping *mapping;
+	struct engine_cost cost;
+	bool plain;
+	uint32_t words; /* of a bit set of rules */
+
+	uint8_t *how;             /* by predicate */
+	pcre2_code **regex;       /* by predicate, or NULL */
+	struct list *feeds;       /* by predicate: rules that cannot hold without one of their list */
+	uint32_t *fed;
+	struct field_index *fields;
+	struct literal *literals; /* sorted by field */
+	size_t literal_count;
+	struct use *uses;
+	size_t use_count;
+	struct whole *wholes;
+	size_t whole_count;
+	uint32_t *whole_slots;
+	size_t whole_mask;
+
+	uint64_t *uncovered;      /* rules that are evaluated whatever was found */
+	uint64_t **source_rules;  /* by source */
+	struct list *rule_fields; /* by rule: fields of its predicates */
+	uint32_t *rule_field;
+	struct guard {
+		struct node *node; /* NULL: no condition */
+	} *guards;                /* by source */
+	pcre2_match_context *match_context;
+};
+
+/* A field of rules in an event of one context: where its value is. */
+struct slot {
+	uint32_t field;
+	int32_t index;               /* of the event's first value of that name, or SLOT_ */
+	const struct derive *derive; /* SLOT_DERIVED */
+	int32_t from[8];             /* of derive->from, or -1 */
+};
+enum { SLOT_NONE = -1, SLOT_DERIVED = -2, SLOT_USER = -3, SLOT_HOST = -4, SLOT_MESSAGE = -5 };
+
+#define CONTEXT_SOURCES 32
+struct context {
+	uint64_t hash;
+	uint64_t shape_hash;
+	uint32_t shape_count;
+	uint8_t *key;            /* channel, provider, event id, kind, parser */
+	size_t key_len;
+	bool has_channel;
+	bool any;                /* some rule has keywords */
+	uint16_t *slot_of_field; /* index + 1 into slots; 0: not resolved yet */
+	struct slot *slots;
+	uint32_t slot_count, slot_cap;
+	uint32_t *scan;          /* fields to scan for every event */
+	uint32_t scan_count;
+	uint64_t *rules;         /* may hold here */
+	uint64_t *always;        /* of these, those that need no bit */
+	const struct source *sources[CONTEXT_SOURCES];
+	uint32_t source_count;
+	bool guarded;            /* some source has a condition */
+	uint32_t *rule_sources;  /* guarded: by rule, bits of sources */
+	struct context *next;
+};
+
+struct text { /* one text of a field's value */
+	size_t at, len; /* in a buffer of the state */
+};
+struct text_list {
+	bool made;
+	uint32_t first, count;
+};
+
+struct memo {
+	uint64_t hash;
+	uint32_t field, type, len, cap, count, found_cap;
+	uint8_t *data;
+	uint32_t *found;
+};
+#define MEMO_SLOTS 4096u
+#define MEMO_BYTES 2048u
+#define MEMO_FOUND 512u
+
+#define CONTEXT_SLOTS 4096u
+#define CONTEXT_MAX   2048u
+
+struct engine_state {
+	const struct engine *engine;
+	hs_scratch_t *scratch;
+	uint8_t *mark;       /* by predicate: MARK_ */
+	uint32_t *touched;
+	size_t touched_count;
+	uint32_t *epochs, epoch; /* by predicate: found in the text being scanned */
+	uint32_t *found;
+	size_t found_count;
+	uint64_t *candidates;
+	struct memo *memo;
+
+	struct context *contexts[CONTEXT_SLOTS], *last;
+	uint32_t context_count;
+	struct buffer key;
+
+	/* of the event */
+	const struct event *event;
+	const struct event_origin *origin;
+	struct context *context;
+	struct buffer raw, folded, scratch_text, derived;
+	struct text *texts;
+	size_t text_count, text_cap;
+	struct text_list *raw_list, *folded_list; /* by slot; [0]: all values */
+	size_t list_cap;
+
+	struct matched *matched;
+	size_t matched_count, matched_cap;
+	pcre2_match_data *match_data;
+	pcre2_jit_stack *jit_stack;
+	uint64_t limits; /* regular expressions that gave up */
+};
+enum { MARK_UNKNOWN, MARK_MAYBE, MARK_TRUE, MARK_FALSE };
+
+/* field.c: the texts of a field in the event at hand. */
+uint16_t slot_resolve(struct engine_state *s, struct context *c, uint32_t field);
+bool field_present(struct engine_state *s, uint32_t field);
+struct text_list *field_texts(struct engine_state *s, uint32_t field, bool folded);
+static inline struct view text_view(const struct engine_state *s, const struct text *t, bool folded)
+{
+	return view_of((folded ? s->folded.data : s->raw.data) + t->at, t->len);
+}
+/* Appends a value's text or texts (a list's items) as entries of s->texts. */
+void value_texts(struct engine_state *s, const struct value *v, bool folded, struct text_list *into);
+/* The value of a slot that is no derived one, or NULL; `i` goes over repeated names from 0. */
+const struct value *slot_value(const struct engine_state *s, const struct slot *slot, int32_t *at);
+
+/* predicate.c */
+bool pattern_matches(struct view pattern, struct view text);
+bool predicate_eval(struct engine_state *s, uint32_t index);
+/* Whether this predicate holds for one text of its field (STRING, REGEX, CIDR, NUMBER, COMPARE). */
+bool predicate_text(struct engine_state *s, uint32_t index, struct view text);
+bool predicate_wants_folded(const struct predicate *p);
+
+/* build.c */
+int engine_build(struct engine *e, const struct engine_options *options, struct problem *problem);
+
+/* cache.c: compiled databases on disk. Key: 32 bytes. */
+bool cache_read(const uint8_t key[32], struct buffer *out);
+void cache_write(const uint8_t key[32], struct view blob);
+
+#endif
