@@ -1,2 +1,3 @@
 COMMAND(parse)
 COMMAND(verify)
+COMMAND(detect)

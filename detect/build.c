@@ -38,28 +38,6 @@ static bool special(uint8_t c)
 	return c >= PATTERN_ANY;
 }
 
-static uint64_t mix(uint64_t h, uint64_t x)
-{
-	h = (h ^ x) * UINT64_C(0x9e3779b97f4a7c15);
-	return h ^ h >> 32;
-}
-
-/* The same function as in engine.c looks them up. */
-static uint64_t hash_of(uint64_t h, const void *data, size_t n)
-{
-	const uint8_t *p = data;
-	uint64_t x;
-
-	for (; n >= 8; p += 8, n -= 8) {
-		memcpy(&x, p, 8);
-		h = mix(h, x);
-	}
-	x = n;
-	for (size_t i = 0; i < n; i++)
-		x = x << 8 | p[i];
-	return mix(h, x);
-}
-
 static void whole_add(struct builder *b, uint32_t predicate, uint32_t field, struct view text)
 {
 	struct engine *e = b->e;

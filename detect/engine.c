@@ -7,27 +7,6 @@
 
 /* ---- contexts: what is the same for all events of a kind ---- */
 
-static uint64_t mix(uint64_t h, uint64_t x)
-{
-	h = (h ^ x) * UINT64_C(0x9e3779b97f4a7c15);
-	return h ^ h >> 32;
-}
-
-static uint64_t hash_of(uint64_t h, const void *data, size_t n)
-{
-	const uint8_t *p = data;
-	uint64_t x;
-
-	for (; n >= 8; p += 8, n -= 8) {
-		memcpy(&x, p, 8);
-		h = mix(h, x);
-	}
-	x = n;
-	for (size_t i = 0; i < n; i++)
-		x = x << 8 | p[i];
-	return mix(h, x);
-}
-
 static void key_value(struct buffer *key, const struct event *e, int32_t index)
 {
 	const struct value *v = index < 0 ? NULL : &e->values[index];

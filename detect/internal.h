@@ -160,6 +160,28 @@ struct engine_state {
 };
 enum { MARK_UNKNOWN, MARK_MAYBE, MARK_TRUE, MARK_FALSE };
 
+/* For tables of our own; not safe against somebody who makes collisions, so everything is compared too. */
+static inline uint64_t mix(uint64_t h, uint64_t x)
+{
+	h = (h ^ x) * UINT64_C(0x9e3779b97f4a7c15);
+	return h ^ h >> 32;
+}
+
+static inline uint64_t hash_of(uint64_t h, const void *data, size_t n)
+{
+	const uint8_t *p = data;
+	uint64_t x;
+
+	for (; n >= 8; p += 8, n -= 8) {
+		memcpy(&x, p, 8);
+		h = mix(h, x);
+	}
+	x = n;
+	for (size_t i = 0; i < n; i++)
+		x = x << 8 | p[i];
+	return mix(h, x);
+}
+
 /* field.c: the texts of a field in the event at hand. */
 uint16_t slot_resolve(struct engine_state *s, struct context *c, uint32_t field);
 bool field_present(struct engine_state *s, uint32_t field);

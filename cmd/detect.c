@@ -1,0 +1,427 @@
+/* konseki detect: Sigma rules over files, without a case, or over a case. */
+#define _GNU_SOURCE /* qsort_r */
+#include "cmd/command.h"
+#include "cmd/detect.h"
+#include "cmd/pipeline.h"
+
+#include "base/table.h"
+#include "base/text.h"
+#include "detect/engine.h"
+#include "detect/hit.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- rules ---- */
+
+/* rules/ beside the program: of the source tree, or installed. Static; NULL when there is none. */
+static const char *own_rules(void)
+{
+	static const char *const places[] = { "/../share/konseki/rules", "/../rules", "/../../rules" };
+	static char path[PATH_MAX + 64];
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash;
+
+	if (n <= 0)
+		return NULL;
+	self[n] = '\0';
+	slash = strrchr(self, '/');
+	if (!slash)
+		return NULL;
+	*slash = '\0';
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		(void)snprintf(path, sizeof(path), "%s%s", self, places[i]);
+		if (access(path, R_OK | X_OK) == 0)
+			return path;
+	}
+	return NULL;
+}
+
+struct engine *detect_load(const struct detect_rules *with, enum level level, int *status)
+{
+	struct engine_options options = { .rules = with->rules.items,
+					  .rule_count = with->rules.count,
+					  .mappings = with->mappings.items,
+					  .mapping_count = with->mappings.count,
+					  .placeholders = with->placeholders,
+					  .no_cache = with->no_cache,
+					  .plain = with->plain,
+					  .level = level };
+	const char *own = NULL;
+	struct problem problem;
+	const struct ruleset *set;
+	struct engine *engine;
+
+	*status = EXIT_COMPLETE;
+	if (!options.rule_count) {
+		own = own_rules();
+		if (!own) {
+			complainf(NULL, "which rules? give --rules PATH");
+			*status = EXIT_MISUSE;
+			return NULL;
+		}
+		options.rules = &own;
+		options.rule_count = 1;
+	}
+	engine = engine_load(&options, &problem);
+	if (!engine) {
+		complainf(NULL, "%s", problem.reason);
+		*status = EXIT_MISUSE;
+		return NULL;
+	}
+	set = engine_rules(engine);
+	for (size_t i = 0; i < set->problem_count; i++) {
+		const struct rule_problem *p = &set->problems[i];
+
+		if (p->line)
+			complainf(p->path, "line %u: %s", p->line, p->reason);
+		else
+			complainf(p->path, "%s", p->reason);
+		*status = EXIT_DAMAGED;
+	}
+	if (set->problem_count)
+		complainf(NULL, "%zu rules loaded, %zu refused", set->rule_count, set->problem_count);
+	return engine;
+}
+
+/* ---- what a worker tells the parent of a hit ---- */
+
+struct message {
+	uint32_t size; /* of all of it */
+	uint32_t rule;
+	int64_t ts;
+	uint64_t record;
+	uint32_t host, line, matched; /* bytes of each text, in this order */
+	uint32_t unused;
+};
+
+struct watch {
+	struct sink sink;
+	const struct engine *engine;
+	struct engine_state *state;
+	struct event_origin origin;
+	struct task *task;
+	struct buffer out;
+	const struct event *event;
+};
+
+static const struct engine *engine;
+static bool want_lines, want_matched;
+
+static int on_hit(void *data, const struct hit *hit)
+{
+	struct watch *w = data;
+	const struct event *e = w->event;
+	struct message m = { .rule = hit->rule->index, .ts = e->ts, .record = hit_record(e) };
+	size_t at = w->out.len, from;
+
+	buffer_append(&w->out, &m, sizeof(m));
+	from = w->out.len;
+	if (e->host.type != VALUE_ABSENT)
+		value_append(&w->out, &e->host);
+	else if (w->origin.host)
+		buffer_string(&w->out, w->origin.host);
+	m.host = (uint32_t)(w->out.len - from);
+	from = w->out.len;
+	if (want_lines)
+		hit_json(&w->out, hit, e, &w->origin, 0);
+	m.line = (uint32_t)(w->out.len - from);
+	from = w->out.len;
+	if (want_matched)
+		hit_text(&w->out, hit);
+	m.matched = (uint32_t)(w->out.len - from);
+	m.size = (uint32_t)(w->out.len - at);
+	memcpy(w->out.data + at, &m, sizeof(m));
+	return OK;
+}
+
+static int put(struct sink *sink, const struct event *e)
+{
+	struct watch *w = (struct watch *)sink;
+	int status;
+
+	w->event = e;
+	status = engine_match(w->engine, w->state, e, &w->origin, on_hit, w);
+	if (status >= 0 && w->out.len > 1 << 16) {
+		status = task_send(w->task, w->out.data, w->out.len);
+		w->out.len = 0;
+	}
+	return status;
+}
+
+static void *start(void *data)
+{
+	struct watch *w = xcalloc(1, sizeof(*w));
+
+	(void)data;
+	w->engine = engine;
+	w->state = engine_state_new(engine);
+	w->sink.event = put;
+	return w;
+}
+
+static int begin(void *self, struct task *t)
+{
+	struct watch *w = self;
+
+	w->task = t;
+	w->out.len = 0;
+	w->origin = (struct event_origin){ .host = t->host, .source = t->path, .parser = t->parser->name };
+	t->parse->sink = &w->sink;
+	return OK;
+}
+
+static void end(void *self, struct task *t, int status)
+{
+	struct watch *w = self;
+
+	(void)status;
+	if (w->out.len)
+		(void)task_send(t, w->out.data, w->out.len);
+	w->out.len = 0;
+	if (w->out.cap > 4u << 20)
+		buffer_release(&w->out);
+}
+
+/* ---- the parent: counts, prints ---- */
+
+struct name {
+	char *text;
+	struct name *next;
+};
+struct tally {
+	uint64_t hits, hosts;
+	int64_t first, last;
+	struct name *names; /* of hosts, up to HOSTS_KEPT */
+};
+#define HOSTS_KEPT 10000u
+
+struct results {
+	struct tally *tallies; /* by rule */
+	uint64_t hits;
+	int worst; /* level, -1: none */
+	struct table *rows;
+};
+
+static void count(struct results *r, uint32_t rule, int64_t ts, struct view host)
+{
+	struct tally *t = &r->tallies[rule];
+	struct name *n;
+
+	r->hits++;
+	t->hits++;
+	if (ts != TIME_NONE) {
+		if (t->first == TIME_NONE || ts < t->first)
+			t->first = ts;
+		if (t->last == TIME_NONE || ts > t->last)
+			t->last = ts;
+	}
+	if (host.len == 0 || t->hosts >= HOSTS_KEPT)
+		return;
+	for (n = t->names; n; n = n->next)
+		if (view_is(host, n->text))
+			return;
+	n = xmalloc(sizeof(*n));
+	n->text = xmemdup0(host.data, host.len);
+	n->next = t->names;
+	t->names = n;
+	t->hosts++;
+}
+
+static int data(void *user, struct artefact *file, struct view bytes)
+{
+	struct results *r = user;
+	const struct ruleset *set = engine_rules(engine);
+	size_t at = 0;
+
+	while (view_has(bytes, at, sizeof(struct message))) {
+		struct message m;
+		const struct rule *rule;
+		struct view host, line, matched;
+		size_t text = at + sizeof(m);
+
+		memcpy(&m, bytes.data + at, sizeof(m));
+		/* A worker reads hostile bytes: what it says is checked like them. */
+		if (m.size < sizeof(m) || !view_has(bytes, at, m.size) || m.rule >= set->rule_count ||
+		    (uint64_t)m.host + m.line + m.matched + sizeof(m) != m.size)
+			return ERR_FORMAT;
+		rule = set->rules[m.rule];
+		host = view_sub(bytes, text, m.host);
+		line = view_sub(bytes, text + m.host, m.line);
+		matched = view_sub(bytes, text + m.host + m.line, m.matched);
+		count(r, m.rule, m.ts, host);
+		if (rule->level > r->worst)
+			r->worst = rule->level;
+		if (line.len)
+			(void)fwrite(line.data, 1, line.len, stdout);
+		if (r->rows) {
+			char when[TIME_TEXT];
+
+			(void)time_format(m.ts, when);
+			table_text(r->rows, when);
+			table_text(r->rows, level_text((enum level)rule->level));
+			table_view(r->rows, host);
+			table_text(r->rows, rule->title);
+			table_view(r->rows, matched);
+			table_text(r->rows, file->path);
+			table_signed(r->rows, (int64_t)m.record);
+		}
+		at += m.size;
+	}
+	return ferror(stdout) ? ERR_STOPPED : OK;
+}
+
+static int by_level(const void *a, const void *b, void *user)
+{
+	const struct results *r = user;
+	const struct ruleset *set = engine_rules(engine);
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	if (set->rules[x]->level != set->rules[y]->level)
+		return set->rules[x]->level > set->rules[y]->level ? -1 : 1;
+	if (r->tallies[x].hits != r->tallies[y].hits)
+		return r->tallies[x].hits > r->tallies[y].hits ? -1 : 1;
+	return strcmp(set->rules[x]->title, set->rules[y]->title);
+}
+
+static void print_summary(struct results *r, enum table_format format, bool header)
+{
+	static const char *const columns[] = { "level", "hits", "hosts", "first", "last", "rule", "rule_id" };
+	const struct ruleset *set = engine_rules(engine);
+	uint32_t *order = xcalloc(set->rule_count + 1, sizeof(*order)), n = 0;
+	struct table *t;
+
+	for (uint32_t i = 0; i < set->rule_count; i++)
+		if (r->tallies[i].hits)
+			order[n++] = i;
+	qsort_r(order, n, sizeof(*order), by_level, r);
+	t = table_open(stdout, format, columns, sizeof(columns) / sizeof(columns[0]), header);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct rule *rule = set->rules[order[i]];
+		const struct tally *y = &r->tallies[order[i]];
+		char when[TIME_TEXT];
+
+		table_text(t, level_text((enum level)rule->level));
+		table_signed(t, (int64_t)y->hits);
+		table_signed(t, (int64_t)y->hosts);
+		(void)time_format(y->first, when);
+		table_text(t, when);
+		(void)time_format(y->last, when);
+		table_text(t, when);
+		table_text(t, rule->title);
+		table_text(t, rule->id);
+	}
+	table_close(t);
+	free(order);
+}
+
+/* ---- the command ---- */
+
+static struct detect_rules rules;
+static const char *format_name, *fail_name, *level_name, *host_name;
+static bool each_hit, no_header, verbose;
+static unsigned long threads;
+static const struct option options[] = {
+	DETECT_RULE_OPTIONS(rules),
+	{ OPTION_TEXT, 0, "level", "LEVEL", "only rules of this level and above", &level_name },
+	{ OPTION_TEXT, 0, "format", "jsonl|table|tsv|csv", "JSON line a hit (in a pipe), or a table of rules (on a terminal)", &format_name },
+	{ OPTION_FLAG, 0, "hits", NULL, "a row for every hit, not for every rule", &each_hit },
+	{ OPTION_FLAG, 0, "no-header", NULL, "no line of column names", &no_header },
+	{ OPTION_TEXT, 0, "fail-on", "LEVEL", "exit with 1 when a rule of this level or above hits", &fail_name },
+	{ OPTION_TEXT, 0, "host", "NAME", "name of the machine that the files are from", &host_name },
+	{ OPTION_NUMBER, 0, "threads", "N", "worker processes (as many as processors)", &threads },
+	{ OPTION_FLAG, 'v', "verbose", NULL, "say what the rules cost to load", &verbose },
+	{ OPTION_END },
+};
+static const struct command_help help = { "detect", "FILE...", "run Sigma rules over files, bundles, images",
+					  "Without --rules the rules that come with konseki are used." };
+
+static bool level_option(const char *name, const char *text, enum level *level)
+{
+	if (!text)
+		return true;
+	*level = level_of(text);
+	if (*level != LEVEL_COUNT)
+		return true;
+	complainf(NULL, "--%s %s: levels are informational, low, medium, high, critical", name, text);
+	return false;
+}
+
+static int run(int argc, char **argv)
+{
+	static const char *const columns[] = { "time", "level", "host", "rule", "matched", "source", "record" };
+	static const struct pipeline_ops ops = { .start = start, .begin = begin, .end = end, .data = data };
+	struct pipeline_options with = { .ordered = true, .verb = "detecting" };
+	enum level level = LEVEL_INFORMATIONAL, fail_on = LEVEL_COUNT;
+	enum table_format format = TABLE_AUTO;
+	struct results results = { .worst = -1 };
+	const struct ruleset *set;
+	struct pipeline *p;
+	int n, status, load_status;
+
+	switch (option_parse(&help, options, argc, argv, &n)) {
+	case OPTION_EXIT_OK:
+		return EXIT_COMPLETE;
+	case OPTION_MISUSE:
+		return EXIT_MISUSE;
+	case OPTION_GO:
+		break;
+	}
+	if (n == 0) {
+		option_usage(stderr, &help, options);
+		return EXIT_MISUSE;
+	}
+	if (!table_format_of(format_name, &format)) {
+		complainf(NULL, "no such format: %s", format_name);
+		return EXIT_MISUSE;
+	}
+	if (!level_option("level", level_name, &level) || !level_option("fail-on", fail_name, &fail_on))
+		return EXIT_MISUSE;
+	if (format == TABLE_AUTO)
+		format = isatty(STDOUT_FILENO) ? TABLE_ALIGNED : TABLE_JSONL;
+	want_lines = format == TABLE_JSONL;
+	want_matched = !want_lines && each_hit;
+	engine = detect_load(&rules, level, &load_status);
+	if (!engine)
+		return load_status;
+	set = engine_rules(engine);
+	if (verbose) {
+		struct engine_cost c = engine_cost(engine);
+
+		complainf(NULL, "%zu rules, %zu predicates, %zu literals in %zu databases of %zu KiB; read in %.3f s, "
+				"compiled in %.3f s%s",
+			  set->rule_count, set->predicate_count, c.literals, c.databases, c.bytes >> 10,
+			  c.read_seconds, c.compile_seconds, c.cached ? " (cached)" : "");
+	}
+	results.tallies = xcalloc(set->rule_count + 1, sizeof(*results.tallies));
+	for (size_t i = 0; i < set->rule_count; i++)
+		results.tallies[i].first = results.tallies[i].last = TIME_NONE;
+	if (want_matched)
+		results.rows = table_open(stdout, format, columns, sizeof(columns) / sizeof(columns[0]), !no_header);
+	with.host = host_name;
+	with.threads = (unsigned)(threads > 1024 ? 1024 : threads);
+	p = pipeline_open(&with, &ops, &results);
+	if (!p) {
+		complainf(NULL, "no worker processes");
+		return EXIT_MISUSE;
+	}
+	for (int i = 1; i <= n; i++)
+		if (pipeline_input(p, argv[i]) < 0)
+			break;
+	status = pipeline_close(p);
+	if (results.rows)
+		table_close(results.rows);
+	if (!want_lines && !each_hit)
+		print_summary(&results, format, !no_header);
+	if (status == EXIT_COMPLETE)
+		status = load_status;
+	if (status == EXIT_COMPLETE && results.worst >= (int)fail_on)
+		status = EXIT_DAMAGED;
+	engine_free((struct engine *)(uintptr_t)engine);
+	return status;
+}
+
+const struct command command_detect = { &help, run };
