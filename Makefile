@@ -19,7 +19,7 @@ endif
 
 PKGS := libarchive sqlite3 libxml-2.0 libzstd yaml-0.1 libhs libpcre2-8 libsystemd jansson libseccomp
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -ltsk -lyara -lpthread -lm
+LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lyara -lpthread -lm
 
 LAYERS := base evidence collectors parsers timeline detect analysis
 LIB_SRC := $(wildcard $(addsuffix /*.c,$(LAYERS)))

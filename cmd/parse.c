@@ -50,10 +50,12 @@ static int flush_xml(void *data, struct buffer *out)
 
 static int run_task(void *self, struct task *t)
 {
+	struct json_sink *s = self;
+
 	if (!xml)
 		return t->parser->parse(t->parse, t->bytes);
 	if (strcmp(t->parser->name, "evtx") == 0)
-		return evtx_to_xml(t->parse, t->bytes, &((struct json_sink *)self)->out, flush_xml, t);
+		return evtx_to_xml(t->parse, t->bytes, &s->out, flush_xml, t);
 	return parse_fail(t->parse, ERR_UNSUPPORTED, PROBLEM_NO_OFFSET,
 			  "only event logs have an XML form, this is %s", t->parser->title);
 }

@@ -9,6 +9,7 @@
 #include "cmd/pipeline.h"
 
 #include "base/sha256.h"
+#include "evidence/evidence.h"
 #include "cmd/command.h"
 #include "cmd/sandbox.h"
 
@@ -86,6 +87,29 @@ struct end {
 
 enum job_flag { JOB_CARVE = 1, JOB_HASH = 2, JOB_FIRST = 4, JOB_LAST = 8, JOB_HASH_ONLY = 16, JOB_KNOWN = 32, JOB_FORCED = 64 };
 
+/* What the server is asked for, followed by the path of a reader's input. A reader comes with two descriptors: input, socket. */
+struct server_request {
+	uint32_t reader; /* 0: a worker for slot `index` */
+	uint32_t index;
+	int32_t kind;     /* enum evidence_kind */
+	uint32_t by_name; /* the path is the user's: files beside it may be opened */
+};
+
+/* From a reader, an item of the evidence; its texts follow, each with its NUL, absent ones empty. */
+enum item_flag { ITEM_UNREADABLE = 1, ITEM_DELETED = 2, ITEM_UNCLAIMED = 4, ITEM_END = 8, ITEM_TYPE = 16 };
+struct item_message {
+	uint32_t flags, texts;
+	uint64_t size, memory, offset;
+	int64_t mtime;
+	uint32_t companions;
+	char suffix[COMPANIONS][24];
+};
+enum item_text { TEXT_PATH, TEXT_MEMBER, TEXT_HOST, TEXT_SHA256, TEXT_ERROR, TEXT_PROBLEM, TEXT_COUNT };
+#define ITEM_TEXT_MAX (2 * (LIMIT_PATH + 1) + 4096)
+#define READER_AHEAD 64                  /* items that a reader may be ahead of the parent */
+#define READER_SECONDS 900               /* of CPU between two items */
+#define NESTING 3                        /* evidence inside evidence */
+
 /* What goes through the socket, followed by the texts path and host, NUL-terminated. */
 struct job_message {
 	uint32_t job, artefact;
@@ -137,7 +161,8 @@ struct pipeline {
 	uint8_t *rings;
 	struct worker_handle workers[WORKERS_MAX];
 	pid_t server;
-	int server_fd, jobs_fd, jobs_child_fd, event_fd;
+	int server_fd, jobs_fd, jobs_child_fd, event_fd, scratch_fd;
+	int reader_fd; /* socket of the reader at work, or -1: pump waits for it too */
 	struct job jobs[WINDOW];
 	uint32_t next, base; /* sequences: the next to make, the oldest not done */
 	uint32_t artefacts;
@@ -350,6 +375,35 @@ static void forget(struct worker *w)
 	w->mapped = false;
 }
 
+/*
+ * A compressed log becomes what is in it. The path loses the suffix for the parsers; the source keeps it.
+ */
+static const char *expand(struct worker *w, const struct job_message *m, const char *path, int fd, struct end *end)
+{
+	static char inner[LIMIT_PATH + 1];
+	const struct evidence_options options = { .scratch = w->p->scratch_fd };
+	struct view head = view_clip(w->bytes, 0, PROBE_HEAD);
+	struct probe probe = { .head = head, .size = w->bytes.len, .path = path,
+			       .name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path };
+	struct content content;
+	char *dot;
+
+	if (!evidence_compressed(head) ||
+	    (m->parser >= 0 ? parsers[m->parser]->probe(&probe) > 0 : parser_pick(&probe, NULL) != NULL) ||
+	    evidence_expand(fd, &options, &content) != OK)
+		return path;
+	unmap(w->bytes);
+	w->bytes = map_fd(content.fd);
+	(void)close(content.fd);
+	end->problem = content.problem;
+	memcpy(inner, path, strnlen(path, LIMIT_PATH));
+	inner[strnlen(path, LIMIT_PATH)] = 0;
+	dot = strrchr(inner, '.');
+	if (dot && strlen(dot) <= 5 && !strchr(dot, '/'))
+		*dot = 0;
+	return inner;
+}
+
 static struct view companion(struct parse *parse, const char *suffix)
 {
 	struct worker *w = parse->companion_data;
@@ -408,6 +462,7 @@ static void run_job(struct worker *w, const struct job_message *m, const char *p
 			     .first = TIME_NONE, .last = TIME_NONE, .flush_at = PRINT_CHUNK };
 	struct end end = { .parser = -1, .first = TIME_NONE, .last = TIME_NONE, .outcome = OUTCOME_PARSED };
 	const struct parser *parser = NULL;
+	const char *inner = path;
 	int status = OK;
 	bool begun = false;
 
@@ -421,12 +476,12 @@ static void run_job(struct worker *w, const struct job_message *m, const char *p
 		w->artefact = m->artefact;
 		w->mapped = true;
 	}
-	for (unsigned i = 0; i < fd_count; i++)
-		(void)close(fds[i]);
 	if (m->flags & JOB_HASH) {
 		hash_bytes(w->bytes, end.sha256);
 		end.hashed = 1;
 	}
+	if (!(m->flags & JOB_HASH_ONLY) && m->segment_to == UINT32_MAX)
+		inner = expand(w, m, path, fds[0], &end);
 	if ((m->flags & JOB_KNOWN) && memcmp(m->known, end.sha256, sizeof(end.sha256)) == 0) {
 		end.outcome = OUTCOME_SKIPPED;
 		goto out;
@@ -436,8 +491,8 @@ static void run_job(struct worker *w, const struct job_message *m, const char *p
 	if (m->parser >= 0) {
 		parser = parsers[m->parser];
 	} else {
-		struct probe probe = { .head = view_clip(w->bytes, 0, PROBE_HEAD), .size = w->bytes.len, .path = path,
-				       .name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path };
+		struct probe probe = { .head = view_clip(w->bytes, 0, PROBE_HEAD), .size = w->bytes.len, .path = inner,
+				       .name = strrchr(inner, '/') ? strrchr(inner, '/') + 1 : inner };
 
 		parser = parser_pick(&probe, NULL);
 	}
@@ -455,7 +510,7 @@ static void run_job(struct worker *w, const struct job_message *m, const char *p
 	}
 	atomic_store(&w->slot->parser, (uint32_t)end.parser + 1);
 	parse_init(p, NULL, w->shapes);
-	p->path = path;
+	p->path = inner;
 	p->host = host;
 	p->mtime = m->mtime;
 	p->now = m->now;
@@ -480,7 +535,8 @@ static void run_job(struct worker *w, const struct job_message *m, const char *p
 	batch_out(w);
 	end.events = p->events;
 	end.losses = p->losses;
-	end.problem = p->problem;
+	if (p->problem.reason[0])
+		end.problem = p->problem;
 	end.first = task.first;
 	end.last = task.last;
 	if (status < 0 && status != ERR_STOPPED) {
@@ -491,6 +547,8 @@ static void run_job(struct worker *w, const struct job_message *m, const char *p
 	if (w->bytes.len > SEGMENTED)
 		(void)madvise((void *)(uintptr_t)w->bytes.data, w->bytes.len, MADV_DONTNEED);
 out:
+	for (unsigned i = 0; i < fd_count; i++)
+		(void)close(fds[i]);
 	end.status = status;
 	if (w->p->options.prints && !atomic_load(&w->p->shared->print_error)) {
 		/* Also when nothing was printed: the turn must come by here, in order. */
@@ -502,11 +560,34 @@ out:
 		parse_done(p);
 }
 
+/* Takes a packet with descriptors. The count of bytes, 0 at the end, or -1. */
+static ssize_t receive(int socket, void *data, size_t size, int *fds, unsigned *fd_count, int flags)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * (1 + COMPANIONS))];
+	struct iovec iov = { data, size };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+	struct cmsghdr *c;
+	ssize_t n;
+
+	*fd_count = 0;
+	do
+		n = recvmsg(socket, &msg, MSG_CMSG_CLOEXEC | flags);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -1;
+	c = CMSG_FIRSTHDR(&msg);
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
+		*fd_count = (unsigned)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+		memcpy(fds, CMSG_DATA(c), *fd_count * sizeof(int));
+	}
+	return n;
+}
+
 _Noreturn static void worker_main(struct pipeline *p, unsigned index)
 {
 	static struct worker w;
 	static _Alignas(16) char text[sizeof(struct job_message) + JOB_TEXT];
-	int keep[2] = { p->jobs_child_fd, p->event_fd };
+	const int keep[] = { p->jobs_child_fd, p->event_fd, p->scratch_fd };
 
 	w.p = p;
 	w.slot = &p->shared->slots[index];
@@ -514,38 +595,20 @@ _Noreturn static void worker_main(struct pipeline *p, unsigned index)
 	w.batch = xmalloc(BATCH);
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)signal(SIGINT, SIG_DFL);
-	if (keep[0] > keep[1]) {
-		int swap = keep[0];
-
-		keep[0] = keep[1];
-		keep[1] = swap;
-	}
-	sandbox_close_others(keep, 2);
+	sandbox_close_others(keep, sizeof(keep) / sizeof(keep[0]));
 	sandbox_limits(LIMIT_WORKER_MEMORY);
 	if (p->ops->start)
 		w.self = p->ops->start(p->data);
 	if (sandbox_enter() < 0)
 		_exit(3);
 	for (;;) {
-		struct iovec iov = { text, sizeof(text) };
-		_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * (1 + COMPANIONS))];
-		struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
-				      .msg_controllen = sizeof(control) };
-		ssize_t n = recvmsg(p->jobs_child_fd, &msg, MSG_CMSG_CLOEXEC);
 		struct job_message m;
-		struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
 		int fds[1 + COMPANIONS];
-		unsigned count = 0;
+		unsigned count;
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < (ssize_t)sizeof(m))
+		if (receive(p->jobs_child_fd, text, sizeof(text), fds, &count, 0) < (ssize_t)sizeof(m))
 			_exit(0);
 		memcpy(&m, text, sizeof(m));
-		if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
-			count = (unsigned)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-			memcpy(fds, CMSG_DATA(c), count * sizeof(int));
-		}
 		if (count == 0)
 			_exit(3);
 		w.job = m.job;
@@ -556,35 +619,187 @@ _Noreturn static void worker_main(struct pipeline *p, unsigned index)
 	}
 }
 
-/* The server: makes a worker for each slot number that it is sent, and answers with its pid. */
-_Noreturn static void server_main(struct pipeline *p, int fd)
+/* ---- a reader: walks an archive or an image, and sends what is in it ---- */
+
+struct reader {
+	struct pipeline *p;
+	int socket;
+	unsigned ahead; /* items sent and not yet taken */
+	uint64_t held;
+	struct { uint64_t memory; } sent[READER_AHEAD];
+	unsigned first; /* of sent */
+};
+
+static void reader_send(struct reader *r, const struct item_message *m, const char *const texts[TEXT_COUNT], const int *fds,
+			unsigned fd_count)
 {
-	int keep[4] = { fd, p->jobs_child_fd, p->event_fd };
+	static char empty[1];
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * (1 + COMPANIONS))] = { 0 };
+	struct iovec iov[1 + TEXT_COUNT] = { { (void *)(uintptr_t)m, sizeof(*m) } };
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 1 + TEXT_COUNT };
 
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	(void)signal(SIGINT, SIG_DFL);
-	for (int i = 1; i < 3; i++)
-		for (int j = i; j > 0 && keep[j] < keep[j - 1]; j--) {
-			int swap = keep[j];
+	for (unsigned i = 0; i < TEXT_COUNT; i++) {
+		iov[1 + i].iov_base = texts[i] ? (void *)(uintptr_t)texts[i] : empty;
+		iov[1 + i].iov_len = texts[i] ? strlen(texts[i]) + 1 : 1;
+	}
+	if (fd_count) {
+		struct cmsghdr *c;
 
-			keep[j] = keep[j - 1];
-			keep[j - 1] = swap;
-		}
-	sandbox_close_others(keep, 3);
-	for (;;) {
-		uint32_t index;
-		int32_t pid;
-		ssize_t n = read(fd, &index, sizeof(index));
+		msg.msg_control = control;
+		msg.msg_controllen = CMSG_SPACE(sizeof(int) * fd_count);
+		c = CMSG_FIRSTHDR(&msg);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int) * fd_count);
+		memcpy(CMSG_DATA(c), fds, fd_count * sizeof(int));
+	}
+	while (sendmsg(r->socket, &msg, MSG_NOSIGNAL) < 0)
+		if (errno != EINTR && errno != ETOOMANYREFS)
+			_exit(0);
+}
+
+/* Waits until the parent has taken enough of what was sent. */
+static void reader_wait(struct reader *r)
+{
+	while (r->ahead == READER_AHEAD || (r->ahead && r->held > MEMORY_HELD / 2)) {
+		char byte;
+		ssize_t n = read(r->socket, &byte, 1);
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n != sizeof(index) || index >= WORKERS_MAX)
+		if (n != 1)
 			_exit(0);
+		r->held -= r->sent[r->first].memory;
+		r->first = (r->first + 1) % READER_AHEAD;
+		r->ahead--;
+	}
+}
+
+/* Suffixes of what belongs to a file of this kind. */
+static const char *const *companions_of(struct view head)
+{
+	static const char *const hive[] = { ".LOG1", ".LOG2", ".LOG", NULL }, *const database[] = { "-wal", "-journal", NULL },
+				 *const none[] = { NULL };
+
+	if (view_starts(head, "regf", 4))
+		return hive;
+	if (view_starts(head, "SQLite format 3", 16))
+		return database;
+	return none;
+}
+
+static int reader_item(void *data, struct evidence *e, const struct item *item)
+{
+	struct reader *r = data;
+	struct item_message m = { .flags = (item->unreadable ? ITEM_UNREADABLE : 0u) | (item->deleted ? ITEM_DELETED : 0u),
+				  .size = item->size, .mtime = item->mtime, .offset = PROBLEM_NO_OFFSET };
+	const char *texts[TEXT_COUNT] = { item->path, item->member, item->host, item->sha256, item->error, NULL };
+	int fds[1 + COMPANIONS];
+	unsigned count = 0;
+	struct content content;
+	struct problem problem = { 0 };
+
+	reader_wait(r);
+	if (!item->unreadable) {
+		struct view head = evidence_head(e);
+		const char *name = strrchr(item->path, '/') ? strrchr(item->path, '/') + 1 : item->path;
+		struct probe probe = { .head = head, .size = item->size, .path = item->path, .name = name };
+
+		if (probe.size == UINT64_MAX)
+			probe.size = head.len;
+		if (!r->p->options.parser && !parser_pick(&probe, NULL) && !evidence_compressed(head) &&
+		    evidence_look(head, item->size, name, NULL) == EVIDENCE_FILE) {
+			m.flags |= ITEM_UNCLAIMED;
+		} else if (evidence_content(e, &content, &problem) < 0) {
+			m.flags |= ITEM_UNREADABLE;
+			texts[TEXT_ERROR] = problem.reason;
+		} else {
+			const char *const *suffix = companions_of(head);
+
+			m.memory = content.memory;
+			fds[count++] = content.fd;
+			if (content.problem.reason[0]) {
+				texts[TEXT_PROBLEM] = content.problem.reason;
+				m.offset = content.problem.offset;
+			}
+			for (; *suffix && m.companions < COMPANIONS; suffix++)
+				if (evidence_companion(e, *suffix, &content) == OK) {
+					(void)snprintf(m.suffix[m.companions++], sizeof(m.suffix[0]), "%s", *suffix);
+					m.memory += content.memory;
+					fds[count++] = content.fd;
+				}
+		}
+	}
+	reader_send(r, &m, texts, fds, count);
+	r->sent[(r->first + r->ahead++) % READER_AHEAD].memory = m.memory;
+	r->held += m.memory;
+	for (unsigned i = 0; i < count; i++)
+		(void)close(fds[i]);
+	return OK;
+}
+
+_Noreturn static void reader_main(struct pipeline *p, const struct server_request *request, const char *path, int input, int socket)
+{
+	static struct reader r;
+	const struct evidence_options options = { .scratch = p->scratch_fd, .by_name = request->by_name };
+	const int keep[] = { input, socket, p->scratch_fd };
+	struct item_message m = { .offset = PROBLEM_NO_OFFSET };
+	const char *texts[TEXT_COUNT] = { 0 };
+	struct problem problem = { .offset = PROBLEM_NO_OFFSET };
+	struct evidence *e;
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	sandbox_close_others(keep, sizeof(keep) / sizeof(keep[0]));
+	sandbox_limits(LIMIT_WORKER_MEMORY);
+	r.p = p;
+	r.socket = socket;
+	e = evidence_open(path, input, (enum evidence_kind)request->kind, &options, &problem);
+	if (sandbox_enter() < 0)
+		_exit(3);
+	if (e) {
+		m.flags = ITEM_TYPE;
+		texts[TEXT_PATH] = evidence_type(e);
+		reader_send(&r, &m, texts, NULL, 0);
+		(void)evidence_walk(e, reader_item, &r, &problem);
+	}
+	m.flags = ITEM_END;
+	m.offset = problem.offset;
+	texts[TEXT_PATH] = NULL;
+	texts[TEXT_PROBLEM] = problem.reason[0] ? problem.reason : NULL;
+	reader_send(&r, &m, texts, NULL, 0);
+	_exit(0);
+}
+
+/* ---- the server ---- */
+
+/* Makes a process for each request, and answers with its pid. */
+_Noreturn static void server_main(struct pipeline *p, int fd)
+{
+	const int keep[] = { fd, p->jobs_child_fd, p->event_fd, p->scratch_fd };
+	static char packet[sizeof(struct server_request) + LIMIT_PATH + 1];
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	(void)signal(SIGINT, SIG_DFL);
+	sandbox_close_others(keep, sizeof(keep) / sizeof(keep[0]));
+	for (;;) {
+		struct server_request request;
+		int fds[1 + COMPANIONS];
+		unsigned count;
+		int32_t pid;
+		ssize_t n = receive(fd, packet, sizeof(packet), fds, &count, 0);
+
+		if (n < (ssize_t)sizeof(request))
+			_exit(0);
+		memcpy(&request, packet, sizeof(request));
 		pid = (int32_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, NULL, NULL, NULL, NULL);
+		if (pid == 0 && request.reader && count == 2)
+			reader_main(p, &request, packet + sizeof(request), fds[0], fds[1]);
 		if (pid == 0)
-			worker_main(p, index);
+			worker_main(p, request.index);
 		if (pid < 0)
 			pid = -errno;
+		for (unsigned i = 0; i < count; i++)
+			(void)close(fds[i]);
 		if (write(fd, &pid, sizeof(pid)) != sizeof(pid))
 			_exit(0);
 	}
@@ -592,10 +807,34 @@ _Noreturn static void server_main(struct pipeline *p, int fd)
 
 /* ---- the parent's side ---- */
 
+/* The pid of a new process, or -errno. fds: two, for a reader, or NULL. */
+static int32_t ask_server(struct pipeline *p, const struct server_request *request, const char *path, const int *fds)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * 2)] = { 0 };
+	struct iovec iov[2] = { { (void *)(uintptr_t)request, sizeof(*request) }, { (void *)(uintptr_t)path, strlen(path) + 1 } };
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
+	int32_t pid;
+
+	if (fds) {
+		struct cmsghdr *c;
+
+		msg.msg_control = control;
+		msg.msg_controllen = sizeof(control);
+		c = CMSG_FIRSTHDR(&msg);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int) * 2);
+		memcpy(CMSG_DATA(c), fds, sizeof(int) * 2);
+	}
+	if (sendmsg(p->server_fd, &msg, MSG_NOSIGNAL) < 0)
+		return -errno;
+	return read(p->server_fd, &pid, sizeof(pid)) == sizeof(pid) ? pid : -ECHILD;
+}
+
 static int start_worker(struct pipeline *p)
 {
 	uint32_t index = 0;
-	int32_t pid = -ECHILD;
+	int32_t pid;
 	struct worker_handle *h;
 
 	while (index < p->threads && p->workers[index].pid)
@@ -604,9 +843,9 @@ static int start_worker(struct pipeline *p)
 		return OK;
 	h = &p->workers[index];
 	memset(&p->shared->slots[index], 0, sizeof(p->shared->slots[index]));
-	if (write(p->server_fd, &index, sizeof(index)) != sizeof(index) ||
-	    read(p->server_fd, &pid, sizeof(pid)) != sizeof(pid) || pid <= 0) {
-		complainf(NULL, "no worker process: %s", pid < 0 ? strerror(-pid) : "the server is gone");
+	pid = ask_server(p, &(struct server_request){ .index = index }, "", NULL);
+	if (pid <= 0) {
+		complainf(NULL, "no worker process: %s", strerror(-pid));
 		return p->stopped = ERR_IO;
 	}
 	*h = (struct worker_handle){ .pid = pid, .pidfd = (int)syscall(SYS_pidfd_open, pid, 0) };
@@ -618,6 +857,7 @@ struct pipeline *pipeline_open(const struct pipeline_options *options, const str
 {
 	struct pipeline *p = xcalloc(1, sizeof(*p));
 	int pair[2], jobs[2];
+	const char *scratch;
 	cpu_set_t cpus;
 
 	p->options = *options;
@@ -635,6 +875,9 @@ struct pipeline *pipeline_open(const struct pipeline_options *options, const str
 		goto fail;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, jobs) < 0)
 		goto fail;
+	scratch = options->scratch ? options->scratch : getenv("TMPDIR");
+	p->scratch_fd = open(scratch && *scratch ? scratch : "/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	p->reader_fd = -1;
 	p->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (p->event_fd < 0)
 		goto fail;
@@ -990,8 +1233,8 @@ static void pump(struct pipeline *p, bool wait)
 	}
 	progress(p, now);
 	if (wait && !moved && !p->stopped) {
-		struct pollfd fds[WORKERS_MAX + 1] = { { p->event_fd, POLLIN, 0 } };
-		nfds_t n = 1;
+		struct pollfd fds[WORKERS_MAX + 2] = { { p->event_fd, POLLIN, 0 }, { p->reader_fd, POLLIN, 0 } };
+		nfds_t n = 2;
 		uint64_t ignored;
 
 		for (unsigned i = 0; i < p->threads; i++)
@@ -1010,7 +1253,7 @@ static void pump(struct pipeline *p, bool wait)
 		if (!moved && poll(fds, n, 200) > 0) {
 			if (fds[0].revents && read(p->event_fd, &ignored, sizeof(ignored)) < 0)
 				ignored = 0;
-			for (nfds_t i = 1; i < n; i++)
+			for (nfds_t i = 2; i < n; i++)
 				if (fds[i].revents)
 					reap(p);
 		}
@@ -1104,6 +1347,30 @@ static uint32_t segments_of(const struct pipeline *p, const struct artefact *a, 
 	return n;
 }
 
+/* Makes the strings of a new artefact its own, and counts it. */
+static void adopt(struct pipeline *p, struct artefact_state *s)
+{
+	struct artefact *a = &s->file;
+	const struct artefact file = *a;
+
+	a->path = keep(s, 0, file.path ? file.path : "");
+	a->shown = keep(s, 1, file.shown ? file.shown : a->path);
+	a->host = keep(s, 2, p->options.host ? p->options.host : file.host);
+	a->member = keep(s, 3, file.member);
+	a->stated = keep(s, 4, file.stated);
+	a->note = keep(s, 5, file.note);
+	a->outcome = OUTCOME_PARSED;
+	a->first = a->last = TIME_NONE;
+	if (strlen(a->path) > LIMIT_PATH)
+		s->strings[0][LIMIT_PATH] = 0;
+	if (a->host && strlen(a->host) > LIMIT_PATH)
+		s->strings[2][LIMIT_PATH] = 0;
+	s->number = p->artefacts++;
+	s->held = a->memory;
+	p->held += s->held;
+	p->totals.artefacts++;
+}
+
 int pipeline_add(struct pipeline *p, const struct artefact *file, int fd, const struct companion *companions, size_t count)
 {
 	struct artefact_state *s = xcalloc(1, sizeof(*s));
@@ -1115,24 +1382,9 @@ int pipeline_add(struct pipeline *p, const struct artefact *file, int fd, const 
 	struct stat st;
 
 	*a = *file;
-	a->path = keep(s, 0, file->path ? file->path : "");
-	a->shown = keep(s, 1, file->shown ? file->shown : a->path);
-	a->host = keep(s, 2, p->options.host ? p->options.host : file->host);
-	a->member = keep(s, 3, file->member);
-	a->stated = keep(s, 4, file->stated);
-	a->note = keep(s, 5, file->note);
-	a->outcome = OUTCOME_PARSED;
-	a->first = a->last = TIME_NONE;
-	s->number = p->artefacts++;
-	p->totals.artefacts++;
-	if (strlen(a->path) > LIMIT_PATH)
-		s->strings[0][LIMIT_PATH] = 0;
-	if (a->host && strlen(a->host) > LIMIT_PATH)
-		s->strings[2][LIMIT_PATH] = 0;
+	adopt(p, s);
 	if (fstat(fd, &st) == 0)
 		a->size = (uint64_t)st.st_size;
-	s->held = a->memory;
-	p->held += s->held;
 	m.mtime = a->mtime;
 	m.now = time_now();
 	m.flags = (p->options.carve ? JOB_CARVE : 0u) | (p->options.hash ? JOB_HASH : 0u);
@@ -1196,19 +1448,264 @@ int pipeline_add(struct pipeline *p, const struct artefact *file, int fd, const 
 	return p->stopped;
 }
 
-int pipeline_input(struct pipeline *p, const char *path)
+/* An artefact that needs no worker: unclaimed or unreadable; in its place in the order. */
+static int add_done(struct pipeline *p, const struct artefact *file, enum outcome outcome, const char *why)
 {
-	struct artefact a = { .path = path, .shown = path, .mtime = TIME_NONE, .input = p->totals.inputs++ };
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	struct stat st;
+	struct artefact_state *s = xcalloc(1, sizeof(*s));
 
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		complainf(path, "%s", strerror(errno));
+	while (!p->stopped && p->next - p->base >= WINDOW)
+		pump(p, true);
+	s->file = *file;
+	adopt(p, s);
+	s->file.outcome = outcome;
+	if (why)
+		(void)problem_set(&s->file.problem, ERR_IO, PROBLEM_NO_OFFSET, "%s", why);
+	s->jobs = 1;
+	s->all_submitted = true;
+	p->jobs[p->next % WINDOW] = (struct job){ .artefact = s, .sequence = p->next, .done = true };
+	p->next++;
+	advance(p);
+	return p->stopped;
+}
+
+static int take_file(struct pipeline *p, const struct artefact *a, int fd, const struct companion *companions, size_t count,
+		     const char *real_path, unsigned depth);
+
+/* Evidence with files inside: a reader walks it. */
+static int take_container(struct pipeline *p, const char *shown, const char *name, const char *real_path, int fd, enum evidence_kind kind,
+			  unsigned depth, const struct artefact *outer)
+{
+	struct server_request request = { .reader = 1, .kind = (int32_t)kind, .by_name = real_path != NULL };
+	char *packet = xmalloc(sizeof(struct item_message) + ITEM_TEXT_MAX);
+	int pair[2], fds[2], outer_reader = p->reader_fd, status;
+	bool ended = false, timed_out = false;
+	struct problem problem = { .offset = PROBLEM_NO_OFFSET };
+	int64_t cpu = 0;
+	clockid_t clock;
+	int32_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+		complainf(shown, "%s", strerror(errno));
+		free(packet);
 		p->totals.failed++;
 		return OK;
 	}
-	a.mtime = (int64_t)st.st_mtim.tv_sec * TIME_SECOND + st.st_mtim.tv_nsec;
-	return pipeline_add(p, &a, fd, NULL, 0);
+	fds[0] = fd;
+	fds[1] = pair[1];
+	pid = ask_server(p, &request, real_path ? real_path : name, fds);
+	(void)close(pair[1]);
+	if (pid <= 0) {
+		complainf(shown, "no reader process: %s", strerror(-pid));
+		(void)close(pair[0]);
+		free(packet);
+		return p->stopped = ERR_IO;
+	}
+	p->reader_fd = pair[0];
+	while (!p->stopped && !ended) {
+		int files[1 + COMPANIONS];
+		unsigned count;
+		struct companion companions[COMPANIONS] = { 0 };
+		struct item_message m;
+		const char *texts[TEXT_COUNT], *at;
+		ssize_t n = receive(pair[0], packet, sizeof(m) + ITEM_TEXT_MAX, files, &count, MSG_DONTWAIT);
+		struct artefact a;
+		char *label;
+
+		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+			p->reader_fd = pair[0];
+			pump(p, true);
+			if (clock_getcpuclockid(pid, &clock) == 0 && clock_ns(clock) - cpu > READER_SECONDS * TIME_SECOND) {
+				timed_out = true;
+				(void)kill(pid, SIGKILL);
+			}
+			continue;
+		}
+		if (n < 0 && errno == ECONNRESET)
+			continue; /* it ended before it read our last acknowledgement; what it sent is still there */
+		if (n < (ssize_t)(sizeof(m) + TEXT_COUNT) || packet[n - 1] != 0)
+			break; /* it died, or sends nonsense */
+		memcpy(&m, packet, sizeof(m));
+		at = packet + sizeof(m);
+		for (unsigned i = 0; i < TEXT_COUNT; i++) {
+			texts[i] = at < packet + n && *at ? at : NULL;
+			at += at < packet + n ? strlen(at) + 1 : 0;
+		}
+		if (clock_getcpuclockid(pid, &clock) == 0)
+			cpu = clock_ns(clock);
+		if (m.flags & (ITEM_END | ITEM_TYPE)) {
+			if (m.flags & ITEM_END) {
+				ended = true;
+				problem.offset = m.offset;
+				(void)snprintf(problem.reason, sizeof(problem.reason), "%s", texts[TEXT_PROBLEM] ? texts[TEXT_PROBLEM] : "");
+			}
+			continue;
+		}
+		label = xasprintf("%s:%s", shown, texts[TEXT_PATH] ? texts[TEXT_PATH] : "");
+		a = (struct artefact){ .path = texts[TEXT_PATH] ? texts[TEXT_PATH] : "", .shown = label,
+				       .host = texts[TEXT_HOST] ? texts[TEXT_HOST] : outer->host, .member = texts[TEXT_MEMBER],
+				       .stated = texts[TEXT_SHA256], .note = texts[TEXT_ERROR], .mtime = m.mtime, .size = m.size,
+				       .memory = m.memory, .input = outer->input };
+		if (texts[TEXT_PROBLEM])
+			(void)problem_set(&a.problem, ERR_TRUNCATED, m.offset, "%s", texts[TEXT_PROBLEM]);
+		if (count == 0) {
+			status = m.flags & ITEM_UNCLAIMED ? add_done(p, &a, OUTCOME_UNCLAIMED, NULL) :
+							    add_done(p, &a, OUTCOME_FAILED, a.note ? a.note : "cannot be read");
+		} else {
+			for (unsigned i = 1; i < count; i++) {
+				companions[i - 1].fd = files[i];
+				memcpy(companions[i - 1].suffix, m.suffix[i - 1], sizeof(m.suffix[0]));
+				companions[i - 1].suffix[sizeof(m.suffix[0]) - 1] = 0;
+			}
+			status = take_file(p, &a, files[0], companions, count - 1, NULL, depth + 1);
+		}
+		free(label);
+		(void)status;
+		(void)send(pair[0], "", 1, MSG_NOSIGNAL); /* one taken; the reader may have ended already */
+	}
+	p->reader_fd = outer_reader;
+	(void)close(pair[0]);
+	if (!ended)
+		(void)kill(pid, SIGKILL);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	free(packet);
+	if (p->stopped)
+		return p->stopped;
+	if (!ended) {
+		clear_progress(p);
+		if (timed_out)
+			complainf(shown, "reading what is in it timed out");
+		else if (WIFSIGNALED(status))
+			complainf(shown, "reading what is in it crashed (signal %d)", WTERMSIG(status));
+		else
+			complainf(shown, "reading what is in it ended too early: %s", WEXITSTATUS(status) == EXIT_MISUSE ? "out of memory" : "lost");
+		p->totals.failed++;
+	} else if (problem.reason[0]) {
+		clear_progress(p);
+		complain(shown, &problem);
+		p->totals.damaged++;
+	}
+	return OK;
+}
+
+/* A file: evidence with files inside, or an artefact. Closes the descriptors. */
+static int take_file(struct pipeline *p, const struct artefact *a, int fd, const struct companion *companions, size_t count,
+		     const char *real_path, unsigned depth)
+{
+	static uint8_t head[PROBE_HEAD];
+	const char *name = strrchr(a->path, '/') ? strrchr(a->path, '/') + 1 : a->path, *why = NULL;
+	enum evidence_kind kind = EVIDENCE_FILE;
+	struct stat st;
+	ssize_t n;
+	int status;
+
+	if (fstat(fd, &st) == 0 && !p->options.parser) {
+		n = pread(fd, head, sizeof(head), 0);
+		kind = evidence_look(view_of(head, n > 0 ? (size_t)n : 0), (uint64_t)st.st_size, name, &why);
+	}
+	if (kind == EVIDENCE_UNSUPPORTED || (kind != EVIDENCE_FILE && depth >= NESTING)) {
+		status = add_done(p, a, OUTCOME_FAILED, why ? why : "evidence nested too deep");
+	} else if (kind == EVIDENCE_FILE) {
+		return pipeline_add(p, a, fd, companions, count);
+	} else {
+		status = take_container(p, a->shown ? a->shown : a->path, name, real_path, fd, kind, depth, a);
+	}
+	for (size_t i = 0; i < count; i++)
+		(void)close(companions[i].fd);
+	(void)close(fd);
+	return status;
+}
+
+struct folder_walk {
+	struct pipeline *p;
+	const char *input;
+	uint64_t number;
+};
+
+static int folder_item(void *data, struct evidence *e, const struct item *item)
+{
+	struct folder_walk *w = data;
+	struct pipeline *p = w->p;
+	char *shown = xasprintf("%s%s%s", w->input, w->input[strlen(w->input) - 1] == '/' ? "" : "/", item->member ? item->member : item->path);
+	struct artefact a = { .path = item->path, .shown = shown, .host = item->host, .member = item->member,
+			      .stated = item->sha256, .note = item->error, .mtime = item->mtime, .size = item->size,
+			      .input = w->number };
+	struct companion companions[COMPANIONS] = { 0 };
+	struct content content;
+	struct problem problem = { 0 };
+	size_t count = 0;
+	int status;
+
+	if (item->unreadable || evidence_content(e, &content, &problem) < 0) {
+		status = add_done(p, &a, OUTCOME_FAILED, item->error ? item->error : problem.reason);
+	} else {
+		const char *const *suffix = companions_of(evidence_head(e));
+		struct content other;
+
+		for (; *suffix && count < COMPANIONS; suffix++)
+			if (evidence_companion(e, *suffix, &other) == OK) {
+				(void)snprintf(companions[count].suffix, sizeof(companions[0].suffix), "%s", *suffix);
+				companions[count++].fd = other.fd;
+			}
+		status = take_file(p, &a, content.fd, companions, count, shown, 1);
+	}
+	free(shown);
+	return status;
+}
+
+int pipeline_input(struct pipeline *p, const char *path)
+{
+	char *real = p->options.absolute ? realpath(path, NULL) : NULL;
+	struct artefact a = { .path = real ? real : path, .shown = path, .mtime = TIME_NONE, .input = p->totals.inputs++ };
+	const struct evidence_options options = { .scratch = -1 };
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), status = OK;
+	struct problem problem = { .offset = PROBLEM_NO_OFFSET };
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		clear_progress(p);
+		complainf(path, "%s", strerror(errno));
+		p->totals.failed++;
+	} else if (S_ISDIR(st.st_mode)) {
+		struct folder_walk w = { p, a.path, a.input };
+		struct evidence *e = evidence_open(a.path, fd, EVIDENCE_FOLDER, &options, &problem);
+
+		if (!e) {
+			complain(path, &problem);
+			p->totals.failed++;
+		} else {
+			status = evidence_walk(e, folder_item, &w, &problem);
+		}
+		evidence_close(e);
+		(void)close(fd);
+	} else if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)) {
+		struct companion companions[COMPANIONS] = { 0 };
+		size_t count = 0;
+		uint8_t head[16];
+		ssize_t n = pread(fd, head, sizeof(head), 0);
+
+		a.mtime = (int64_t)st.st_mtim.tv_sec * TIME_SECOND + st.st_mtim.tv_nsec;
+		for (const char *const *suffix = companions_of(view_of(head, n > 0 ? (size_t)n : 0)); *suffix; suffix++) {
+			char *beside = xasprintf("%s%s", path, *suffix);
+			int other = open(beside, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+			free(beside);
+			if (other >= 0 && fstat(other, &st) == 0 && S_ISREG(st.st_mode)) {
+				(void)snprintf(companions[count].suffix, sizeof(companions[0].suffix), "%s", *suffix);
+				companions[count++].fd = other;
+			} else if (other >= 0) {
+				(void)close(other);
+			}
+		}
+		status = take_file(p, &a, fd, companions, count, path, 0);
+	} else {
+		clear_progress(p);
+		complainf(path, "neither a file nor a folder");
+		p->totals.failed++;
+		(void)close(fd);
+	}
+	free(real);
+	return status;
 }
 
 int pipeline_close(struct pipeline *p)
@@ -1234,6 +1731,8 @@ int pipeline_close(struct pipeline *p)
 		}
 	(void)waitpid(p->server, NULL, 0);
 	(void)close(p->event_fd);
+	if (p->scratch_fd >= 0)
+		(void)close(p->scratch_fd);
 	error = atomic_load(&p->shared->print_error);
 	if (p->broken_pipe && (error == 0 || error == EPIPE)) {
 		(void)signal(SIGPIPE, SIG_DFL);

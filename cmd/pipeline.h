@@ -87,6 +87,7 @@ struct pipeline_options {
 	bool ordered;           /* data and done come in the order of the input */
 	bool prints;            /* workers use task_output; wants ordered */
 	bool carve, hash;
+	bool absolute;          /* files and folders are called by their absolute paths */
 	bool quiet;             /* done() tells of problems, not the pipeline */
 	const char *host;       /* of all artefacts, or NULL */
 	const struct parser *parser; /* for all artefacts, or NULL: the highest bidder */

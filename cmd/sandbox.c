@@ -51,12 +51,17 @@ void sandbox_close_others(const int *keep, size_t count)
 {
 	unsigned from = 3;
 
-	for (size_t i = 0; i < count; i++) {
-		if (keep[i] < (int)from)
-			continue;
-		if (keep[i] > (int)from)
-			(void)close_range(from, (unsigned)keep[i] - 1, 0);
-		from = (unsigned)keep[i] + 1;
+	for (;;) { /* up to the next one that stays */
+		unsigned next = ~0u;
+
+		for (size_t i = 0; i < count; i++)
+			if (keep[i] >= (int)from && (unsigned)keep[i] < next)
+				next = (unsigned)keep[i];
+		if (next == ~0u)
+			break;
+		if (next > from)
+			(void)close_range(from, next - 1, 0);
+		from = next + 1;
 	}
 	(void)close_range(from, ~0u, 0);
 }

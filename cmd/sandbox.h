@@ -20,7 +20,7 @@ void sandbox_limits(uint64_t memory);
  */
 int sandbox_enter(void);
 
-/* Closes every descriptor but these (sorted upwards, no doubles). */
+/* Closes every descriptor but 0 to 2 and these (negative ones are no descriptors). */
 void sandbox_close_others(const int *keep, size_t count);
 
 #endif
