@@ -49,6 +49,9 @@ struct source {
 /* What a plan knows of one event id of its. */
 struct resolved {
 	const struct evtx_known *known; /* or NULL */
+	const struct evtx_refinement *refinement; /* or NULL */
+	int refined;   /* the field that it looks at */
+	bool writer;   /* Security_UserID is the account that wrote the log, not one that did something */
 	struct message_part *parts;
 	uint32_t count;
 	struct resolved *next;
@@ -60,7 +63,7 @@ struct nested {
 	uint16_t hole;
 };
 
-#define USERS 6
+#define USERS 5
 
 struct evtx_plan {
 	struct evtx_plan *next;
@@ -659,7 +662,7 @@ static void measure(struct evtx_plan *plan)
 static struct evtx_plan *build(struct evtx *e, struct state *s, const struct evtx_ops *raw, bool once)
 {
 	static const char *const users[USERS] = { "TargetUserName", "User", "SubjectUserName", "UserName",
-						  "AccountName", "Security_UserID" };
+						  "Security_UserID" };
 	struct build b = { .e = e, .s = s, .once = once };
 	struct frame root = { .level = 0 };
 	struct evtx_plan *plan = NULL;
@@ -863,15 +866,21 @@ static bool names_somebody(const struct value *v)
 	return v->type != VALUE_ABSENT;
 }
 
-static struct message_part *add_part(struct message_part *parts, uint32_t *n, struct view text, int field, evtx_format format)
+/* Index of the first of "A|B" that the shape has, or -1. */
+static int field_of(const struct shape *shape, struct view names)
 {
-	if (*n && parts[*n - 1].field < 0 && field < 0)
-		return parts; /* two constants in a row never come from one pattern */
-	parts[(*n)++] = (struct message_part){ .text = text, .field = field, .format = format };
-	return parts;
+	struct view name;
+
+	while (view_token(&names, '|', &name)) {
+		int i = shape_find(shape, name);
+
+		if (i >= 0)
+			return i;
+	}
+	return -1;
 }
 
-/* Compiles "Account {User} did {Name:format}" for a shape. A field that the shape lacks is left out with what is in its []. */
+/* Compiles "Account {User} did {A|B:format}" for a shape. What the shape lacks is a question mark. */
 #define PARTS 32
 static void compile_message(struct arena *a, const struct shape *shape, const char *pattern, struct resolved *r)
 {
@@ -881,25 +890,23 @@ static void compile_message(struct arena *a, const struct shape *shape, const ch
 
 	while (*p && n < PARTS) {
 		size_t len = strcspn(p, "{");
+		const char *close, *colon, *end;
+		int field;
 
 		if (len)
-			add_part(parts, &n, view_of(p, len), -1, NULL);
+			parts[n++] = (struct message_part){ .text = view_of(p, len), .field = -1 };
 		p += len;
-		if (*p == '{') {
-			const char *close = strchr(p, '}'), *colon;
-			int field;
-
-			if (!close || n >= PARTS)
-				break;
-			colon = memchr(p, ':', (size_t)(close - p));
-			field = shape_find(shape, view_of(p + 1, (size_t)((colon ? colon : close) - p - 1)));
-			if (field >= 0)
-				add_part(parts, &n, VIEW_EMPTY, field,
-					 colon ? evtx_format_named(view_of(colon + 1, (size_t)(close - colon - 1))) : NULL);
-			else
-				add_part(parts, &n, view_text("?"), -1, NULL);
-			p = close + 1;
-		}
+		close = strchr(p, '}');
+		if (!*p || !close || n == PARTS)
+			break;
+		colon = memchr(p, ':', (size_t)(close - p));
+		end = colon ? colon : close;
+		field = field_of(shape, view_of(p + 1, (size_t)(end - p - 1)));
+		parts[n] = (struct message_part){ .text = view_text("?"), .field = field };
+		if (field >= 0 && colon)
+			parts[n].format = evtx_format_named(view_of(colon + 1, (size_t)(close - colon - 1)));
+		n++;
+		p = close + 1;
 	}
 	r->parts = arena_alloc(a, n * sizeof(*parts) + 1);
 	if (r->parts) {
@@ -908,46 +915,55 @@ static void compile_message(struct arena *a, const struct shape *shape, const ch
 	}
 }
 
+/* Is it a name of the System part? */
+static bool of_system(struct view name)
+{
+	static const char *const system[] = { "Provider_", "EventID", "Version", "Level", "Task", "Opcode",
+					      "Keywords", "TimeCreated_", "EventRecordID", "Correlation_",
+					      "Execution_", "Channel", "Computer", "Security_" };
+
+	for (size_t k = 0; k < sizeof(system) / sizeof(system[0]); k++)
+		if (view_starts(name, system[k], strlen(system[k])))
+			return true;
+	return false;
+}
+
+/* "text" and "name: " behind each other in the arena. */
+static struct view label(struct arena *a, const char *text, struct view name)
+{
+	size_t n = strlen(text);
+	char *copy = arena_alloc(a, n + name.len + 2);
+
+	if (!copy)
+		return view_text(text);
+	memcpy(copy, text, n);
+	memcpy(copy + n, name.data, name.len);
+	memcpy(copy + n + name.len, ": ", 2);
+	return view_of(copy, n + name.len + 2);
+}
+
 /* An event that no table knows: its provider and number, and the first of its own fields. */
 static void generic_message(struct arena *a, const struct shape *shape, struct resolved *r)
 {
 	struct message_part parts[PARTS];
-	uint32_t n = 0, shown = 0;
+	uint32_t n = 0, shown = 0, i = 0;
 
 	if (shape->provider >= 0)
-		add_part(parts, &n, VIEW_EMPTY, shape->provider, NULL);
+		parts[n++] = (struct message_part){ .field = shape->provider };
 	if (shape->event_id >= 0) {
-		add_part(parts, &n, view_text(n ? " event " : "Event "), -1, NULL);
-		add_part(parts, &n, VIEW_EMPTY, shape->event_id, NULL);
+		parts[n++] = (struct message_part){ .text = view_text(n ? " event " : "Event "), .field = -1 };
+		parts[n++] = (struct message_part){ .field = shape->event_id };
 	}
-	/* The System part ends with Security; what the event is about comes after. */
-	for (uint32_t i = 0, begin = 0; i < shape->count && shown < 5; i++) {
-		static const char *const system[] = { "Provider_", "EventID", "Version", "Level", "Task", "Opcode",
-						      "Keywords", "TimeCreated_", "EventRecordID", "Correlation_",
-						      "Execution_", "Channel", "Computer", "Security_" };
-		struct view name = shape->names[i];
-		bool of_system = false;
+	while (i < shape->count && of_system(shape->names[i]))
+		i++;
+	for (; i < shape->count && shown < 4; i++, shown++) {
+		const char *joint = shown ? ", " : ": ";
 
-		for (size_t k = 0; !begin && k < sizeof(system) / sizeof(system[0]); k++)
-			of_system = of_system || view_starts(name, system[k], strlen(system[k]));
-		if (of_system)
-			continue;
-		begin = 1;
-		add_part(parts, &n, view_text(shown ? ", " : ": "), -1, NULL);
-		if (!view_is(name, "Data")) {
-			/* "name: " after the separator: one constant, made once. */
-			struct view joint = view_text(shown ? ", " : ": ");
-			char *copy = arena_alloc(a, joint.len + name.len + 2);
-
-			if (!copy)
-				break;
-			memcpy(copy, joint.data, joint.len);
-			memcpy(copy + joint.len, name.data, name.len);
-			memcpy(copy + joint.len + name.len, ": ", 2);
-			parts[n - 1].text = view_of(copy, joint.len + name.len + 2);
-		}
-		add_part(parts, &n, VIEW_EMPTY, (int)i, NULL);
-		shown++;
+		parts[n++] = (struct message_part){
+			.text = view_is(shape->names[i], "Data") ? view_text(joint) : label(a, joint, shape->names[i]),
+			.field = -1,
+		};
+		parts[n++] = (struct message_part){ .field = (int)i };
 	}
 	r->parts = arena_alloc(a, n * sizeof(*parts) + 1);
 	if (r->parts) {
@@ -988,6 +1004,13 @@ static const struct resolved *resolve(struct evtx *e, struct evtx_plan *plan, co
 		if (!r)
 			return &plan->unknown;
 		r->known = known;
+		if (known) {
+			r->writer = strcmp(known->provider, "Microsoft-Windows-Sysmon") == 0;
+			r->refinement = evtx_refinement(known);
+			r->refined = r->refinement ? find_name(shape, r->refinement->field) : -1;
+			if (r->refined < 0)
+				r->refinement = NULL;
+		}
 		if (known && known->message)
 			compile_message(a, shape, known->message, r);
 		else
@@ -1116,14 +1139,16 @@ static int emit(struct evtx *e, const struct evtx_record *r, void *data)
 		event.ts = time_from_filetime(r->written);
 	if (plan->shape->computer >= 0)
 		event.host = values[plan->shape->computer];
-	for (unsigned i = 0; i < USERS; i++) {
+	resolved = resolve(e, plan, values, !plain || !s->count);
+	for (unsigned i = 0; i < USERS - resolved->writer; i++) {
 		if (plan->user[i] >= 0 && names_somebody(&values[plan->user[i]])) {
 			event.user = values[plan->user[i]];
 			break;
 		}
 	}
-	resolved = resolve(e, plan, values, !plain || !s->count);
 	event.kind = resolved->known ? (enum event_kind)resolved->known->kind : KIND_OTHER;
+	if (resolved->refinement && evtx_refines(resolved->refinement, &values[resolved->refined]))
+		event.kind = (enum event_kind)resolved->refinement->kind;
 	event.parts = resolved->parts;
 	event.part_count = resolved->count;
 	status = parse_emit(p, &event);

@@ -218,6 +218,16 @@ struct evtx_known {
 	const char *message; /* or NULL */
 };
 const struct evtx_known *evtx_known(struct view provider, uint64_t id);
+/* Another kind, by the value of a field. */
+struct evtx_refinement {
+	const char *provider;
+	uint16_t id;
+	const char *field;
+	const char *text; /* that it begins with; NULL: a number other than zero */
+	uint16_t kind;
+};
+const struct evtx_refinement *evtx_refinement(const struct evtx_known *known); /* or NULL */
+bool evtx_refines(const struct evtx_refinement *r, const struct value *v);
 /* The formatter of "{Field:NAME}", or NULL. */
 typedef void (*evtx_format)(struct buffer *out, const struct value *v);
 evtx_format evtx_format_named(struct view name);
