@@ -1,3 +1,4 @@
 COMMAND(parse)
 COMMAND(verify)
 COMMAND(detect)
+COMMAND(dive)
