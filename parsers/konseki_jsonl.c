@@ -15,7 +15,7 @@ static int probe(const struct probe *p)
 	if (!view_starts(rest, "{\"", 2) || !view_line(&rest, &line))
 		return BID_NO;
 	return view_find(line, 0, "\"ts_desc\":", 10) < line.len && view_find(line, 0, "\"kind\":", 7) < line.len &&
-			       view_find(line, 0, "\"fields\":{", 10) < line.len ?
+			       view_find(line, 0, "\"fields\":", 9) < line.len ?
 		       BID_MAGIC :
 		       BID_NO;
 }
