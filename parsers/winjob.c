@@ -61,7 +61,7 @@ static const char *trigger_type(uint32_t type)
 
 static int parse(struct parse *p, struct view v)
 {
-	struct job j;
+	struct job j = { "", "", "", "", "" };
 	struct view last = view_sub(v, 52, 16);
 	int64_t ran = last.data ? time_from_systemtime(last) : TIME_NONE;
 	size_t at = 70;
