@@ -9,7 +9,7 @@ static int probe(const struct probe *p)
 	char text[64];
 	bool named = view_glob(view_text(p->name), "*zone.identifier*");
 
-	if (view_index(textfile_head(p, text, sizeof(text)), "[ZoneTransfer]") > 3)
+	if (!view_begins(textfile_head(p, text, sizeof(text)), "[ZoneTransfer]"))
 		return named ? BID_NAME : BID_NO;
 	return named ? BID_EXACT : BID_MAGIC;
 }
