@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <poll.h>
@@ -99,13 +100,13 @@ struct server_request {
 enum item_flag { ITEM_UNREADABLE = 1, ITEM_DELETED = 2, ITEM_UNCLAIMED = 4, ITEM_END = 8, ITEM_TYPE = 16 };
 struct item_message {
 	uint32_t flags, texts;
-	uint64_t size, memory, offset;
+	uint64_t size, memory, offset, position;
 	int64_t mtime;
 	uint32_t companions;
 	char suffix[COMPANIONS][24];
 };
 enum item_text { TEXT_PATH, TEXT_MEMBER, TEXT_HOST, TEXT_SHA256, TEXT_ERROR, TEXT_PROBLEM, TEXT_COUNT };
-#define ITEM_TEXT_MAX (2 * (LIMIT_PATH + 1) + 4096)
+#define ITEM_TEXT_MAX (2 * (LIMIT_PATH + 1) + 8192)
 #define READER_AHEAD 64                  /* items that a reader may be ahead of the parent */
 #define READER_SECONDS 900               /* of CPU between two items */
 #define NESTING 3                        /* evidence inside evidence */
@@ -127,7 +128,9 @@ struct artefact_state {
 	struct artefact file; /* with strings of its own */
 	uint32_t number;
 	uint32_t jobs, jobs_done;
-	bool all_submitted, unclaimed, hash_wanted;
+	uint32_t segments; /* 0: it is one job */
+	bool all_submitted;
+	bool loose; /* no part of an archive: its bytes count for progress */
 	uint64_t held; /* bytes of memory that its content takes */
 	uint32_t problem_job;
 	char *strings[6];
@@ -175,6 +178,10 @@ struct pipeline {
 	int64_t began, next_progress;
 	bool progress_shown;
 	bool progress_wanted;
+	uint64_t expected, expected_files; /* bytes and files told by pipeline_expect */
+	uint64_t loose_bytes;              /* of loose files that are done */
+	uint64_t expected_done, position;  /* bytes of them that are behind us; in the archive at work */
+	uint64_t job_bytes, job_events;    /* of jobs that ended */
 	unsigned lost_ticks; /* looks at the clock for which the oldest job was nobody's */
 };
 
@@ -730,6 +737,7 @@ static int reader_item(void *data, struct evidence *e, const struct item *item)
 				}
 		}
 	}
+	m.position = evidence_position(e);
 	reader_send(r, &m, texts, fds, count);
 	r->sent[(r->first + r->ahead++) % READER_AHEAD].memory = m.memory;
 	r->held += m.memory;
@@ -759,12 +767,14 @@ _Noreturn static void reader_main(struct pipeline *p, const struct server_reques
 	if (e) {
 		m.flags = ITEM_TYPE;
 		texts[TEXT_PATH] = evidence_type(e);
+		texts[TEXT_HOST] = evidence_host(e);
+		texts[TEXT_PROBLEM] = evidence_manifest(e);
 		reader_send(&r, &m, texts, NULL, 0);
 		(void)evidence_walk(e, reader_item, &r, &problem);
 	}
 	m.flags = ITEM_END;
 	m.offset = problem.offset;
-	texts[TEXT_PATH] = NULL;
+	texts[TEXT_PATH] = texts[TEXT_HOST] = NULL;
 	texts[TEXT_PROBLEM] = problem.reason[0] ? problem.reason : NULL;
 	reader_send(&r, &m, texts, NULL, 0);
 	_exit(0);
@@ -900,11 +910,6 @@ fail:
 	return NULL;
 }
 
-const struct pipeline_totals *pipeline_totals(const struct pipeline *p)
-{
-	return &p->totals;
-}
-
 static void clear_progress(struct pipeline *p)
 {
 	if (p->progress_shown)
@@ -997,7 +1002,7 @@ static void advance(struct pipeline *p)
 }
 
 /* What a job told at its end goes into its artefact. */
-static void job_ended(struct job *job, const struct end *end)
+static void job_ended(struct pipeline *p, struct job *job, const struct end *end)
 {
 	struct artefact_state *s = job->artefact;
 	struct artefact *a = &s->file;
@@ -1006,6 +1011,14 @@ static void job_ended(struct job *job, const struct end *end)
 	while (parsers[count])
 		count++;
 	job->done = true;
+	if (a->size != UINT64_MAX && !(end->hashed && s->segments > 1)) {
+		uint64_t bytes = a->size / (s->segments ? s->segments : 1);
+
+		p->job_bytes += bytes;
+		if (s->loose)
+			p->loose_bytes += bytes;
+	}
+	p->job_events += end->events;
 	if (end->hashed)
 		sha256_hex(end->sha256, a->sha256);
 	if (end->parser >= 0 && (unsigned)end->parser < count)
@@ -1083,7 +1096,7 @@ static bool take(struct pipeline *p, unsigned index)
 			if (m.len != sizeof(end))
 				goto rogue;
 			memcpy(&end, p->copy, sizeof(end));
-			job_ended(job, &end);
+			job_ended(p, job, &end);
 			advance(p);
 		}
 	}
@@ -1188,17 +1201,39 @@ static void watch(struct pipeline *p)
 	}
 }
 
+/* 12345678 as "12.3 M". */
+static const char *human(double n, char text[16])
+{
+	static const char units[] = " kMGT";
+	unsigned i = 0;
+
+	for (; n >= 1000 && i < 4; i++)
+		n /= 1000;
+	if (i == 0)
+		(void)snprintf(text, 16, "%.0f", n);
+	else
+		(void)snprintf(text, 16, "%.*f %c", n < 10 ? 2 : n < 100 ? 1 : 0, n, units[i]);
+	return text;
+}
+
 static void progress(struct pipeline *p, int64_t now)
 {
-	double seconds = (double)(now - p->began) / (double)TIME_SECOND;
+	double seconds = (double)(now - p->began) / (double)TIME_SECOND, share, left;
+	uint64_t files = p->totals.parsed + p->totals.unclaimed + p->totals.skipped + p->totals.failed;
+	uint64_t behind = p->expected_done + p->position + p->loose_bytes;
+	char a[16], b[16], c[16];
 
 	if (!p->progress_wanted || seconds < 2 || now < p->next_progress)
 		return;
 	p->next_progress = now + TIME_SECOND / 4;
 	p->progress_shown = true;
-	fprintf(stderr, "\r\033[K%s: %llu files, %llu events", p->options.verb,
-		(unsigned long long)(p->totals.parsed + p->totals.unclaimed + p->totals.skipped + p->totals.failed),
-		(unsigned long long)p->totals.events);
+	fprintf(stderr, "\r\033[K%s: %llu/%llu files, %s events, %s events/s, %sB/s", p->options.verb, (unsigned long long)files,
+		(unsigned long long)(p->totals.artefacts > p->expected_files ? p->totals.artefacts : p->expected_files),
+		human((double)p->job_events, a), human((double)p->job_events / seconds, b), human((double)p->job_bytes / seconds, c));
+	share = p->expected ? (double)behind / (double)p->expected : 0;
+	left = share > 0.01 && share <= 1 ? seconds / share - seconds : -1;
+	if (left >= 0)
+		fprintf(stderr, ", %.0f %s left", left < 120 ? left : left / 60, left < 120 ? "s" : "min");
 	(void)fflush(stderr);
 }
 
@@ -1402,6 +1437,8 @@ int pipeline_add(struct pipeline *p, const struct artefact *file, int fd, const 
 		m.flags |= JOB_HASH | JOB_KNOWN;
 	if (a->size > SEGMENTED && p->threads > 1)
 		segments = segments_of(p, a, fd, &m.parser);
+	s->loose = !file->member || file->loose;
+	s->segments = segments;
 	if (segments > 1) {
 		bool same = false;
 
@@ -1471,6 +1508,32 @@ static int add_done(struct pipeline *p, const struct artefact *file, enum outcom
 static int take_file(struct pipeline *p, const struct artefact *a, int fd, const struct companion *companions, size_t count,
 		     const char *real_path, unsigned depth);
 
+static void input_problem(struct pipeline *p, uint64_t number, const char *shown, const struct problem *problem)
+{
+	clear_progress(p);
+	complain(shown, problem);
+	p->totals.damaged_inputs++;
+	if (p->ops->input_problem)
+		p->ops->input_problem(p->data, number, shown, problem);
+}
+
+static void input_problem_errno(struct pipeline *p, uint64_t number, const char *shown)
+{
+	struct problem problem;
+
+	(void)problem_set(&problem, ERR_IO, PROBLEM_NO_OFFSET, "%s", strerror(errno));
+	input_problem(p, number, shown, &problem);
+}
+
+static int input_open(struct pipeline *p, uint64_t number, const char *path, const char *type, const char *host)
+{
+	int status = p->ops->input ? p->ops->input(p->data, number, path, type, host, NULL) : OK;
+
+	if (status < 0)
+		p->stopped = status;
+	return p->stopped;
+}
+
 /* Evidence with files inside: a reader walks it. */
 static int take_container(struct pipeline *p, const char *shown, const char *name, const char *real_path, int fd, enum evidence_kind kind,
 			  unsigned depth, const struct artefact *outer)
@@ -1483,11 +1546,13 @@ static int take_container(struct pipeline *p, const char *shown, const char *nam
 	int64_t cpu = 0;
 	clockid_t clock;
 	int32_t pid;
+	/* Given by the user, alone or in a folder of such: an input. What lies deeper belongs to that. */
+	bool own = depth == 0 || (depth == 1 && outer->loose);
+	uint64_t number = own && depth ? p->totals.inputs++ : outer->input;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
-		complainf(shown, "%s", strerror(errno));
+		input_problem_errno(p, number, shown);
 		free(packet);
-		p->totals.failed++;
 		return OK;
 	}
 	fds[0] = fd;
@@ -1537,14 +1602,20 @@ static int take_container(struct pipeline *p, const char *shown, const char *nam
 				ended = true;
 				problem.offset = m.offset;
 				(void)snprintf(problem.reason, sizeof(problem.reason), "%s", texts[TEXT_PROBLEM] ? texts[TEXT_PROBLEM] : "");
+			} else if (own && p->ops->input &&
+				   (status = p->ops->input(p->data, number, outer->path, texts[TEXT_PATH], texts[TEXT_HOST],
+							   texts[TEXT_PROBLEM])) < 0) {
+				p->stopped = status;
 			}
 			continue;
 		}
+		if (own)
+			p->position = m.position;
 		label = xasprintf("%s:%s", shown, texts[TEXT_PATH] ? texts[TEXT_PATH] : "");
 		a = (struct artefact){ .path = texts[TEXT_PATH] ? texts[TEXT_PATH] : "", .shown = label,
 				       .host = texts[TEXT_HOST] ? texts[TEXT_HOST] : outer->host, .member = texts[TEXT_MEMBER],
 				       .stated = texts[TEXT_SHA256], .note = texts[TEXT_ERROR], .mtime = m.mtime, .size = m.size,
-				       .memory = m.memory, .input = outer->input };
+				       .memory = m.memory, .input = number };
 		if (texts[TEXT_PROBLEM])
 			(void)problem_set(&a.problem, ERR_TRUNCATED, m.offset, "%s", texts[TEXT_PROBLEM]);
 		if (count == 0) {
@@ -1572,18 +1643,20 @@ static int take_container(struct pipeline *p, const char *shown, const char *nam
 	if (p->stopped)
 		return p->stopped;
 	if (!ended) {
-		clear_progress(p);
 		if (timed_out)
-			complainf(shown, "reading what is in it timed out");
+			(void)problem_set(&problem, ERR_LIMIT, PROBLEM_NO_OFFSET, "reading what is in it timed out");
 		else if (WIFSIGNALED(status))
-			complainf(shown, "reading what is in it crashed (signal %d)", WTERMSIG(status));
+			(void)problem_set(&problem, ERR_FORMAT, PROBLEM_NO_OFFSET, "reading what is in it crashed (signal %d)",
+					  WTERMSIG(status));
 		else
-			complainf(shown, "reading what is in it ended too early: %s", WEXITSTATUS(status) == EXIT_MISUSE ? "out of memory" : "lost");
-		p->totals.failed++;
-	} else if (problem.reason[0]) {
-		clear_progress(p);
-		complain(shown, &problem);
-		p->totals.damaged++;
+			(void)problem_set(&problem, ERR_MEMORY, PROBLEM_NO_OFFSET, "reading what is in it ended too early%s",
+					  WEXITSTATUS(status) == EXIT_MISUSE ? ": out of memory" : "");
+	}
+	if (problem.reason[0])
+		input_problem(p, number, shown, &problem);
+	if (own) {
+		p->position = 0;
+		p->expected_done += outer->size;
 	}
 	return OK;
 }
@@ -1606,6 +1679,8 @@ static int take_file(struct pipeline *p, const struct artefact *a, int fd, const
 	if (kind == EVIDENCE_UNSUPPORTED || (kind != EVIDENCE_FILE && depth >= NESTING)) {
 		status = add_done(p, a, OUTCOME_FAILED, why ? why : "evidence nested too deep");
 	} else if (kind == EVIDENCE_FILE) {
+		if (depth == 0)
+			(void)input_open(p, a->input, a->path, NULL, NULL);
 		return pipeline_add(p, a, fd, companions, count);
 	} else {
 		status = take_container(p, a->shown ? a->shown : a->path, name, real_path, fd, kind, depth, a);
@@ -1615,6 +1690,8 @@ static int take_file(struct pipeline *p, const struct artefact *a, int fd, const
 	(void)close(fd);
 	return status;
 }
+
+static uint64_t expected_now, expected_files_now; /* nftw has no argument for its function */
 
 struct folder_walk {
 	struct pipeline *p;
@@ -1629,7 +1706,7 @@ static int folder_item(void *data, struct evidence *e, const struct item *item)
 	char *shown = xasprintf("%s%s%s", w->input, w->input[strlen(w->input) - 1] == '/' ? "" : "/", item->member ? item->member : item->path);
 	struct artefact a = { .path = item->path, .shown = shown, .host = item->host, .member = item->member,
 			      .stated = item->sha256, .note = item->error, .mtime = item->mtime, .size = item->size,
-			      .input = w->number };
+			      .input = w->number, .loose = true };
 	struct companion companions[COMPANIONS] = { 0 };
 	struct content content;
 	struct problem problem = { 0 };
@@ -1653,6 +1730,27 @@ static int folder_item(void *data, struct evidence *e, const struct item *item)
 	return status;
 }
 
+static int expect(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)path;
+	(void)at;
+	if (type == FTW_F && S_ISREG(st->st_mode)) {
+		expected_now += (uint64_t)st->st_size;
+		expected_files_now++;
+	}
+	return 0;
+}
+
+void pipeline_expect(struct pipeline *p, const char *path)
+{
+	if (!p->progress_wanted)
+		return;
+	expected_now = expected_files_now = 0;
+	(void)nftw(path, expect, 32, FTW_PHYS | FTW_MOUNT);
+	p->expected += expected_now;
+	p->expected_files += expected_files_now;
+}
+
 int pipeline_input(struct pipeline *p, const char *path)
 {
 	char *real = p->options.absolute ? realpath(path, NULL) : NULL;
@@ -1663,19 +1761,15 @@ int pipeline_input(struct pipeline *p, const char *path)
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0) {
-		clear_progress(p);
-		complainf(path, "%s", strerror(errno));
-		p->totals.failed++;
+		input_problem_errno(p, a.input, path);
 	} else if (S_ISDIR(st.st_mode)) {
 		struct folder_walk w = { p, a.path, a.input };
 		struct evidence *e = evidence_open(a.path, fd, EVIDENCE_FOLDER, &options, &problem);
 
-		if (!e) {
-			complain(path, &problem);
-			p->totals.failed++;
-		} else {
+		if (!e)
+			input_problem(p, a.input, path, &problem);
+		else if ((status = input_open(p, a.input, a.path, evidence_is_loose(e) ? NULL : evidence_type(e), evidence_host(e))) == OK)
 			status = evidence_walk(e, folder_item, &w, &problem);
-		}
 		evidence_close(e);
 		(void)close(fd);
 	} else if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)) {
@@ -1699,9 +1793,8 @@ int pipeline_input(struct pipeline *p, const char *path)
 		}
 		status = take_file(p, &a, fd, companions, count, path, 0);
 	} else {
-		clear_progress(p);
-		complainf(path, "neither a file nor a folder");
-		p->totals.failed++;
+		(void)problem_set(&problem, ERR_UNSUPPORTED, PROBLEM_NO_OFFSET, "neither a file nor a folder");
+		input_problem(p, a.input, path, &problem);
 		(void)close(fd);
 	}
 	free(real);
@@ -1743,7 +1836,10 @@ int pipeline_close(struct pipeline *p)
 	if (error || p->stopped)
 		status = EXIT_MISUSE;
 	else
-		status = p->totals.failed || p->totals.damaged || p->totals.unclaimed ? EXIT_DAMAGED : EXIT_COMPLETE;
+		status = p->totals.failed || p->totals.damaged || p->totals.damaged_inputs ||
+				 (p->totals.unclaimed && !p->options.quiet) ? EXIT_DAMAGED : EXIT_COMPLETE;
+	if (p->options.totals)
+		*p->options.totals = p->totals;
 	(void)munmap(p->rings, (size_t)RING_SIZE * p->threads);
 	(void)munmap(p->shared, sizeof(*p->shared));
 	free(p->copy);

@@ -47,6 +47,7 @@ struct artefact {
 	uint64_t events, losses;
 	int64_t first, last;         /* times of events, or TIME_NONE */
 	char sha256[65];             /* hex, where options.hash */
+	bool loose;                  /* a file of its own, also when it has a member's name */
 	void *tag;                   /* the user's own */
 };
 
@@ -75,11 +76,21 @@ struct pipeline_ops {
 	void (*end)(void *self, struct task *task, int status);
 
 	/* In the parent; all may be NULL. */
+	/* An input is open: what it is, whose. type is NULL for a loose file or a folder of them. */
+	int (*input)(void *data, uint64_t number, const char *path, const char *type, const char *host, const char *manifest);
+	/* The input could not be read whole. */
+	void (*input_problem)(void *data, uint64_t number, const char *shown, const struct problem *problem);
 	/* The SHA-256 (hex) of this artefact if it was done before, or NULL. It is skipped when its content still has it. */
 	const char *(*known)(void *data, const struct artefact *file);
 	/* Bytes of one artefact in order, cut where task_send was called. A negative status stops everything. */
 	int (*data)(void *data, struct artefact *file, struct view bytes);
 	int (*done)(void *data, struct artefact *file);
+};
+
+struct pipeline_totals {
+	uint64_t inputs, artefacts, parsed, unclaimed, skipped, failed, damaged; /* failed: crashed and timed out too */
+	uint64_t damaged_inputs;
+	uint64_t bytes, events, losses;
 };
 
 struct pipeline_options {
@@ -92,6 +103,7 @@ struct pipeline_options {
 	const char *host;       /* of all artefacts, or NULL */
 	const struct parser *parser; /* for all artefacts, or NULL: the highest bidder */
 	const char *scratch;    /* folder for unnamed temporary files; NULL: $TMPDIR or /tmp */
+	struct pipeline_totals *totals; /* filled by pipeline_close; NULL: not wanted */
 	const char *verb;       /* "parsing": progress on stderr when it is a terminal, or NULL */
 };
 
@@ -108,14 +120,10 @@ int pipeline_add(struct pipeline *p, const struct artefact *file, int fd,
 		 const struct companion *companions, size_t count);
 /* Takes an input of any kind and everything in it. Says on stderr what could not be read. 0, or negative: stopped. */
 int pipeline_input(struct pipeline *p, const char *path);
-/* Waits for all of it. The exit status: EXIT_DAMAGED where something was damaged or unclaimed. */
+/* Tells beforehand what will be taken, for the progress line: sizes of files, counted in folders. */
+void pipeline_expect(struct pipeline *p, const char *path);
+/* Waits for all of it. The exit status: EXIT_DAMAGED where something was damaged or (not quiet) unclaimed. */
 int pipeline_close(struct pipeline *p);
-
-struct pipeline_totals {
-	uint64_t inputs, artefacts, parsed, unclaimed, skipped, failed, damaged; /* failed: crashed and timed out too */
-	uint64_t bytes, events, losses;
-};
-const struct pipeline_totals *pipeline_totals(const struct pipeline *p);
 
 /* ---- in a worker ---- */
 

@@ -244,7 +244,15 @@ static void close_archive(struct evidence *e)
 	free(s);
 }
 
-const struct evidence_kind_ops evidence_archive = { open_archive, walk, head, content, NULL, close_archive };
+static uint64_t position(const struct evidence *e)
+{
+	const struct state *s = e->state;
+	int64_t n = s->a ? archive_filter_bytes(s->a, -1) : 0;
+
+	return n > 0 ? (uint64_t)n : 0;
+}
+
+const struct evidence_kind_ops evidence_archive = { open_archive, walk, head, content, NULL, close_archive, position };
 
 int evidence_expand(int fd, const struct evidence_options *options, struct content *content)
 {

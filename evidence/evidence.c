@@ -141,6 +141,26 @@ const char *evidence_type(const struct evidence *e)
 	return e->type;
 }
 
+const char *evidence_manifest(const struct evidence *e)
+{
+	return layout_manifest(e->layout);
+}
+
+const char *evidence_host(const struct evidence *e)
+{
+	return layout_host(e->layout);
+}
+
+bool evidence_is_loose(const struct evidence *e)
+{
+	return layout_kind(e->layout) == LAYOUT_PLAIN && e->ops == &evidence_folder;
+}
+
+uint64_t evidence_position(const struct evidence *e)
+{
+	return e->ops->position ? e->ops->position(e) : 0;
+}
+
 int evidence_walk(struct evidence *e, int (*fn)(void *data, struct evidence *e, const struct item *item), void *data,
 		  struct problem *problem)
 {

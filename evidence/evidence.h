@@ -64,6 +64,13 @@ struct evidence *evidence_open(const char *path, int fd, enum evidence_kind kind
 			       struct problem *problem);
 /* What it turned out to be: "Velociraptor collection", "NTFS, ext4", ... Static or the evidence's. */
 const char *evidence_type(const struct evidence *e);
+/* The manifest of a bundle (manifest.json), or NULL; the host, or NULL. The evidence's. */
+const char *evidence_manifest(const struct evidence *e);
+const char *evidence_host(const struct evidence *e);
+/* True when it is nobody's collection, just files. */
+bool evidence_is_loose(const struct evidence *e);
+/* Bytes of the input that are behind the walk, for progress; 0 where that is not known. */
+uint64_t evidence_position(const struct evidence *e);
 /*
  * Calls fn for each file, in a stable order. fn returns 0 to go on or a negative status, which ends
  * the walk and is returned. Parts that cannot be read are told by *problem at the end, the rest is walked.

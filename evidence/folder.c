@@ -233,4 +233,4 @@ static void close_folder(struct evidence *e)
 	free(s);
 }
 
-const struct evidence_kind_ops evidence_folder = { open_folder, walk, head, content, companion, close_folder };
+const struct evidence_kind_ops evidence_folder = { open_folder, walk, head, content, companion, close_folder, NULL };

@@ -415,4 +415,4 @@ static void close_image(struct evidence *e)
 	free(s);
 }
 
-const struct evidence_kind_ops evidence_image = { open_image, walk, head, content, companion, close_image };
+const struct evidence_kind_ops evidence_image = { open_image, walk, head, content, companion, close_image, NULL };

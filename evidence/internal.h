@@ -35,6 +35,7 @@ void layout_decide(struct layout *l);
 enum layout_kind layout_kind(const struct layout *l);
 const char *layout_text(const struct layout *l); /* "KAPE collection" */
 const char *layout_host(const struct layout *l); /* or NULL */
+const char *layout_manifest(const struct layout *l); /* manifest.json of a bundle, or NULL */
 /*
  * Fills path, host, mtime (where the collection states a better one), sha256, error of the item. False:
  * the member is the collection's own bookkeeping. The path's text is valid until the next call.
@@ -65,6 +66,7 @@ struct evidence_kind_ops {
 	int (*content)(struct evidence *e, struct content *content, struct problem *problem);
 	int (*companion)(struct evidence *e, const char *suffix, struct content *content);
 	void (*close)(struct evidence *e);
+	uint64_t (*position)(const struct evidence *e); /* may be NULL */
 };
 extern const struct evidence_kind_ops evidence_archive, evidence_folder, evidence_image;
 

@@ -30,12 +30,12 @@ struct layout {
 	enum layout_kind kind;
 	char *input; /* file name of the input */
 	char *host;
+	char *manifest_text;
 	struct entry *entries;
 	size_t count, cap;
 	uint32_t *slots; /* index + 1 by hash of the member */
 	size_t mask;
 	struct buffer path;
-	char *prefix; /* folder in which all of it lies, with '/', or "" */
 	bool manifest, uploads, uploads_json, live, files, copylog, root, fs, drive, uac, orc, etc, windows, metadata;
 };
 
@@ -54,7 +54,6 @@ struct layout *layout_new(const char *input_name)
 	struct layout *l = xcalloc(1, sizeof(*l));
 
 	l->input = xstrdup(input_name);
-	l->prefix = xstrdup("");
 	l->mask = 1023;
 	l->slots = xcalloc(l->mask + 1, sizeof(*l->slots));
 	return l;
@@ -75,7 +74,7 @@ void layout_free(struct layout *l)
 	free(l->slots);
 	free(l->input);
 	free(l->host);
-	free(l->prefix);
+	free(l->manifest_text);
 	buffer_release(&l->path);
 	free(l);
 }
@@ -415,6 +414,8 @@ void layout_read(struct layout *l, const char *name, struct view content)
 			text = json_string_value(json_object_get(host, "hostname"));
 		if (text)
 			set_host(l, text, strlen(text));
+		if (o && content.len <= 32768 && !l->manifest_text)
+			l->manifest_text = xmemdup0(content.data, content.len);
 		json_decref(o);
 	} else if (strcmp(name, "uploads.json") == 0) {
 		while (view_line(&content, &line))
@@ -519,6 +520,11 @@ const char *layout_text(const struct layout *l)
 const char *layout_host(const struct layout *l)
 {
 	return l->host;
+}
+
+const char *layout_manifest(const struct layout *l)
+{
+	return l->manifest_text;
 }
 
 /* Appends with %XX decoded; a NUL is left encoded. */
