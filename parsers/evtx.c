@@ -1140,7 +1140,7 @@ static int emit(struct evtx *e, const struct evtx_record *r, void *data)
 	if (plan->shape->computer >= 0)
 		event.host = values[plan->shape->computer];
 	resolved = resolve(e, plan, values, !plain || !s->count);
-	for (unsigned i = 0; i < USERS - resolved->writer; i++) {
+	for (unsigned i = 0; i < (resolved->writer ? USERS - 1u : USERS); i++) {
 		if (plan->user[i] >= 0 && names_somebody(&values[plan->user[i]])) {
 			event.user = values[plan->user[i]];
 			break;
@@ -1156,7 +1156,7 @@ static int emit(struct evtx *e, const struct evtx_record *r, void *data)
 		status = parse_lost(p, r->offset, "record %llu: %s", (unsigned long long)r->number,
 				    *why ? why : "some of its values are cut");
 	else if (status >= 0 && borrowed)
-		status = parse_lost(p, r->offset, "record %llu: its template is damaged, that of another chunk served",
+		status = parse_lost(p, r->offset, "record %llu: its template is damaged, another copy or what is left of it served",
 				    (unsigned long long)r->number);
 	else if (status >= 0 && long_)
 		status = parse_lost(p, r->offset, "record %llu: values of more than %zu bytes",

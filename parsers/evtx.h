@@ -110,7 +110,6 @@ struct evtx_template {
 	uint8_t *same;               /* bytes that every copy of it shares, names included */
 	struct evtx_template *next;  /* in its bucket */
 	struct evtx_plan *plans;
-	bool single;                 /* cannot be compared: good for this place only */
 };
 
 struct evtx_instance {
@@ -119,12 +118,13 @@ struct evtx_instance {
 	uint32_t count;
 	uint32_t nested;   /* values that are binary XML */
 	bool cut;          /* the values do not all lie inside the record */
-	bool borrowed;     /* the definition is lost: that of another chunk serves, by its number */
+	bool borrowed;     /* the definition is damaged: that of another chunk serves, or what is left of it */
 };
 
 #define EVTX_BUCKETS 1024
 #define EVTX_NEAR 256 /* slots of the table by offset in a chunk */
 #define EVTX_HOLES 32768
+#define EVTX_SOUGHT 32
 
 struct evtx {
 	struct parse *p;
@@ -135,6 +135,7 @@ struct evtx {
 	struct evtx_near {
 		uint32_t generation, offset;
 		struct evtx_template *t;
+		bool lenient; /* made of what is left of a damaged definition */
 	} near[EVTX_NEAR];
 	struct evtx_template *buckets[EVTX_BUCKETS];
 	struct arena arena;  /* templates and plans; lives as long as the file */
@@ -147,6 +148,7 @@ struct evtx {
 	struct evtx_check *check;
 	size_t check_cap;
 	struct buffer same;
+	uint32_t sought[EVTX_SOUGHT], sought_count; /* numbers of templates that were looked for in the whole file */
 	size_t compiled;     /* bytes of definitions, in this chunk */
 	const char *why;     /* reason of the last failure */
 };

@@ -86,7 +86,7 @@ struct decoder {
 	int dependency;      /* elements name the hole they depend on: 1, 0, -1 not known yet */
 	bool definition;     /* a template's: record how to recognise it elsewhere */
 	size_t raw;          /* definition: where the bytes begin that are not yet in a check */
-	bool single;
+	bool lenient;       /* a name that is lost becomes a placeholder */
 	uint32_t ops, checks;
 };
 
@@ -179,6 +179,11 @@ static bool read_name(struct decoder *d, struct view *name)
 		return fail(d, "a name is cut");
 	check_raw(d, d->pos);
 	at = d->pos + 4;
+	if (d->lenient && !name_sound(chunk, off)) {
+		d->pos = d->raw = at;
+		*name = view_text("Unreadable");
+		return true;
+	}
 	if (!name_at(chunk, off, &utf16))
 		return fail(d, "a name lies outside the chunk");
 	if (off == at) {
@@ -523,10 +528,10 @@ static bool same_definition(struct view chunk, size_t off, const struct evtx_tem
 	return true;
 }
 
-static struct evtx_template *compile(struct evtx *e, size_t off)
+static struct evtx_template *compile(struct evtx *e, size_t off, bool lenient)
 {
 	uint32_t size = view_get32(e->chunk, off + 20);
-	struct decoder d = { .e = e, .arena = &e->arena, .dependency = 1, .definition = true };
+	struct decoder d = { .e = e, .arena = &e->arena, .dependency = 1, .definition = true, .lenient = lenient };
 	struct evtx_template *t;
 
 	if (!view_has(e->chunk, off, DEFINITION_HEAD))
@@ -551,13 +556,14 @@ static struct evtx_template *compile(struct evtx *e, size_t off)
 }
 
 /* The template of the definition at `off` of the chunk; compiled when the file has not shown it yet. */
-static struct evtx_template *template_at(struct evtx *e, uint32_t off)
+static struct evtx_template *template_at(struct evtx *e, uint32_t off, bool *lenient)
 {
 	struct evtx_near *near = &e->near[(off ^ off >> 8) % EVTX_NEAR];
 	struct evtx_template **bucket, *t;
 
 	if (near->generation == e->generation && near->offset == off) {
 		e->why = near->t ? "" : "a template that does not parse";
+		*lenient = near->lenient;
 		return near->t;
 	}
 	if (!view_has(e->chunk, off, DEFINITION_HEAD)) {
@@ -577,13 +583,13 @@ static struct evtx_template *template_at(struct evtx *e, uint32_t off)
 			e->why = "more template definitions than fit a chunk";
 			return NULL;
 		}
-		t = compile(e, off);
+		t = compile(e, off, false);
 		if (t) {
 			t->next = *bucket;
 			*bucket = t;
 		}
 	}
-	*near = (struct evtx_near){ e->generation, off, t };
+	*near = (struct evtx_near){ e->generation, off, t, false };
 	return t;
 }
 
@@ -599,12 +605,67 @@ static struct evtx_template *template_by_id(struct evtx *e, uint32_t id)
 	return NULL;
 }
 
+/*
+ * The same for one that the file has not shown yet: somewhere a record may bring it along. Searching
+ * costs a pass over the file, so that it is done for a few numbers only.
+ */
+static struct evtx_template *template_elsewhere(struct evtx *e, uint32_t id)
+{
+	struct view chunk = e->chunk;
+	size_t base = e->base, at = 0;
+	struct evtx_template *t = NULL;
+	uint8_t pattern[6] = { 0x0c, 1 };
+
+	for (unsigned i = 0; i < e->sought_count; i++)
+		if (e->sought[i] == id)
+			return NULL;
+	if (e->sought_count == EVTX_SOUGHT)
+		return NULL;
+	e->sought[e->sought_count++] = id;
+	memcpy(pattern + 2, &id, 4);
+	while (!t && (at = view_find(e->bytes, at, pattern, sizeof(pattern))) < e->bytes.len) {
+		size_t place = at + 10;
+		uint32_t off = view_get32(e->bytes, at + 6);
+
+		at++;
+		if (view_get32(e->bytes, place + 4) != id || off > place || off < EVTX_CHUNK_HEAD || off >= EVTX_CHUNK ||
+		    !view_starts(view_from(e->bytes, place - off), "ElfChnk", 8))
+			continue;
+		e->base = place - off;
+		e->chunk = view_clip(e->bytes, e->base, EVTX_CHUNK);
+		t = compile(e, off, false);
+	}
+	e->base = base;
+	e->chunk = chunk;
+	if (t) {
+		struct evtx_template **bucket = bucket_of(e, t->guid);
+
+		t->next = *bucket;
+		*bucket = t;
+	}
+	return t;
+}
+
+/* A definition that is damaged and stands nowhere else: what names it still has are used. */
+static struct evtx_template *template_lenient(struct evtx *e, uint32_t off)
+{
+	struct evtx_template *t;
+
+	if (e->compiled > 4 * EVTX_CHUNK)
+		return NULL;
+	e->compiled += EVTX_CHUNK / 4;
+	t = compile(e, off, true);
+	if (t)
+		e->near[(off ^ off >> 8) % EVTX_NEAR] = (struct evtx_near){ e->generation, off, t, true };
+	return t;
+}
+
 bool evtx_instance(struct evtx *e, size_t *pos, size_t end, unsigned depth, struct evtx_instance *out)
 {
 	struct view v = view_clip(e->chunk, 0, end);
 	size_t at = *pos, data;
 	uint32_t id, off, count, nested = 0;
-	bool inside;
+	bool inside, there;
 
 	(void)depth;
 	if (!view_u32le(v, at + 1, &id) || !view_u32le(v, at + 5, &off)) { /* version, id, offset */
@@ -612,20 +673,27 @@ bool evtx_instance(struct evtx *e, size_t *pos, size_t end, unsigned depth, stru
 		return false;
 	}
 	at += 9;
-	inside = off == at;
+	there = view_has(e->chunk, off, DEFINITION_HEAD) && view_get32(e->chunk, (size_t)off + 4) == id;
+	/* Where bytes were lost or gained, the definition is behind the record's head all the same. */
+	inside = off == at || (!there && view_get32(v, at + 4) == id);
 	out->borrowed = false;
 	out->t = NULL;
-	if (view_has(e->chunk, off, DEFINITION_HEAD) && view_get32(e->chunk, (size_t)off + 4) == id)
-		out->t = template_at(e, off);
+	if (there)
+		out->t = template_at(e, off, &out->borrowed);
 	else
 		e->why = "a template is not where the record says";
-	if (!out->t) {
+	if (__builtin_expect(!out->t, 0)) {
 		const char *why = e->why;
 
-		out->t = template_by_id(e, id);
 		out->borrowed = true;
+		out->t = template_by_id(e, id);
 		if (!out->t)
-			return e->why = why, false;
+			out->t = template_elsewhere(e, id);
+		if (!out->t && there)
+			out->t = template_lenient(e, off);
+		e->why = why;
+		if (!out->t)
+			return false;
 	}
 	if (inside) {
 		uint32_t size;
