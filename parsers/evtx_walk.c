@@ -5,7 +5,7 @@
  */
 #include "parsers/evtx.h"
 
-#include <stdlib.h>
+#include "base/crc32.h"
 
 #define SEGMENT ((uint64_t)64 * EVTX_CHUNK)
 
@@ -152,6 +152,13 @@ static int read_chunk(struct walk *w, size_t base, size_t extent)
 		status = parse_lost(e->p, base + extent, "chunk cut after %zu of %u bytes", extent, free_at);
 		free_at = (uint32_t)extent;
 	}
+	/* A record that was changed may still parse: only this tells. */
+	if (status >= 0 && extent >= free_at &&
+	    crc32_add(0, view_sub(e->chunk, EVTX_CHUNK_HEAD, free_at - EVTX_CHUNK_HEAD)) != view_get32(e->chunk, 52))
+		status = parse_lost(e->p, base + 52, "chunk: wrong checksum of its records");
+	if (status >= 0 && extent >= EVTX_CHUNK_HEAD &&
+	    crc32_add(crc32_add(0, view_sub(e->chunk, 0, 120)), view_sub(e->chunk, 128, 384)) != view_get32(e->chunk, 124))
+		status = parse_lost(e->p, base + 124, "chunk: wrong checksum of its header");
 	live = free_at;
 	while (status >= 0 && at < e->chunk.len) {
 		if (record_at(e->chunk, at, &size)) {
@@ -227,6 +234,8 @@ static int read_head(struct walk *w)
 	}
 	if (head.len < 128)
 		return parse_lost(e->p, head.len, "the file header is cut");
+	if (crc32_add(0, view_sub(head, 0, 120)) != view_get32(head, 124))
+		return parse_lost(e->p, 124, "wrong checksum of the file header");
 	return OK;
 }
 
