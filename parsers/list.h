@@ -1,5 +1,6 @@
 PARSER(evtx)
 PARSER(shell_history)
+PARSER(syslog)
 PARSER(konseki_jsonl)
 PARSER(regf)
 PARSER(prefetch)
