@@ -108,6 +108,10 @@ static void add_volume(struct evidence *e, uint64_t offset, const char *member, 
 		tsk.tsk_fs_close(fs);
 		return;
 	}
+	if (fs->last_block_act < fs->last_block)
+		(void)problem_set(&s->problem, ERR_TRUNCATED, offset + (fs->last_block_act + 1) * fs->block_size,
+				  "%s: the image ends before its file system does (%llu of %llu blocks)", member,
+				  (unsigned long long)fs->last_block_act + 1, (unsigned long long)fs->last_block + 1);
 	v = &s->volumes[s->count++];
 	*v = (struct volume){ .fs = fs, .offset = offset };
 	(void)snprintf(v->member, sizeof(v->member), "%s", member);
@@ -167,9 +171,12 @@ static int open_image(struct evidence *e, struct problem *problem)
 		tsk.tsk_vs_close(volumes);
 	}
 	if (s->count == 0) {
+		struct problem earlier = s->problem;
+
+		s->problem.reason[0] = 0;
 		add_volume(e, 0, "volume", false);
-		if (s->count)
-			s->problem.reason[0] = 0;
+		if (s->count == 0)
+			s->problem = earlier;
 	}
 	if (s->count == 0) {
 		if (s->problem.reason[0]) {
