@@ -274,6 +274,9 @@ static void directory_append(struct mft *m, struct buffer *out, uint64_t referen
 				best = &name;
 			}
 		}
+		for (unsigned i = 0; i < n && best; i++)
+			if (chain[i].reference == reference)
+				best = NULL; /* folders inside each other */
 		if (!best) {
 			orphan = true;
 			break;

@@ -479,7 +479,7 @@ static int walk_key(struct walk *w, struct pending at)
 /* ---- what the tree does not reach ---- */
 
 #define FILETIME_1990 UINT64_C(0x01b41e2a18d64000)
-#define FILETIME_2100 UINT64_C(0x024e3c9ad8be8000)
+#define FILETIME_2100 UINT64_C(0x022f716377640000)
 
 static bool plausible_key(struct view c, struct hive_key *k)
 {
