@@ -55,6 +55,10 @@ static void literal_add(struct builder *b, uint32_t predicate, uint32_t field, e
 	b->list = xgrow(b->list, &b->cap, b->count + 1, sizeof(*b->list));
 	b->list[b->count++] = (struct wanted){ field, predicate, anchor, text };
 	b->e->fields[field].scanned = true;
+	for (size_t i = 0; i < text.len; i++)
+		if (!strchr("0123456789abcdefxtz{}-:.", text.data[i]))
+			return;
+	b->e->fields[field].plain = true;
 }
 
 static struct view arena_copy(struct engine *e, struct view v)
@@ -136,6 +140,103 @@ static void string_index(struct builder *b, uint32_t index)
 	literal_add(b, index, p->field, ANCHOR_INSIDE, view_clip(best, 0, LITERAL_MAX));
 }
 
+/*
+ * A text that every match of the expression contains, folded; empty when none is certain. Reads only
+ * what stands outside of groups and classes, and gives up at what could change the meaning of letters.
+ */
+static void regex_literal(const struct predicate *p, struct buffer *best)
+{
+	struct view t = p->text;
+	struct buffer run = { 0 };
+	unsigned depth = 0;
+	bool caseless = p->regex_i;
+
+	best->len = 0;
+	for (size_t i = 0; i + 1 < t.len; i++) {
+		if (t.data[i] == '\\' && (t.data[i + 1] == 'Q' || t.data[i + 1] == 'E'))
+			return;
+		if (t.data[i] == '(' && (t.data[i + 1] == '?' || t.data[i + 1] == '*'))
+			caseless = true; /* flags may stand there; extended mode ends it below */
+	}
+	for (size_t i = 0; i <= t.len; i++) {
+		uint8_t c = i < t.len ? t.data[i] : 0, next = i + 1 < t.len ? t.data[i + 1] : 0;
+		bool literal = false;
+
+		if (i < t.len && c == '(' && next == '?') {
+			/* (?x) and (?flags: x in them makes blanks and # mean nothing */
+			for (size_t k = i + 2; k < t.len && t.data[k] != ')' && t.data[k] != ':'; k++) {
+				if (t.data[k] == 'x') {
+					best->len = 0;
+					goto out;
+				}
+			}
+		}
+		if (c == '(') {
+			depth++;
+		} else if (c == ')') {
+			depth -= depth > 0;
+		} else if (c == '[') { /* a class: to its end, a first ] belongs to it */
+			i += next == '^' ? 2 : 1;
+			if (i < t.len && t.data[i] == ']')
+				i++;
+			for (; i < t.len && t.data[i] != ']'; i++) {
+				if (t.data[i] == '\\')
+					i++;
+				else if (t.data[i] == '[' && i + 1 < t.len && t.data[i + 1] == ':')
+					goto none; /* POSIX classes: not worth it */
+			}
+			next = i + 1 < t.len ? t.data[i + 1] : 0;
+		} else if (c == '|' && depth == 0) {
+			goto none;
+		} else if (c == '\\') {
+			i++;
+			c = i < t.len ? t.data[i] : 0;
+			next = i + 1 < t.len ? t.data[i + 1] : 0;
+			if ((c >= '0' && c <= '9') || c == 'x' || c == 'c' || c == 'o' || c == 'p' || c == 'P' || c == 'g' ||
+			    c == 'k' || c == 'N' || c == 'u' || c == 'U')
+				goto none; /* what follows belongs to it */
+			literal = c && c < 0x80 && !((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'));
+		} else if (c && c < 0x80 && !strchr(".^$*+?{}|", c)) {
+			literal = true;
+		}
+		/* Unicode knows other letters that are s or k without case. */
+		if (literal && caseless && ((c | 32) == 's' || (c | 32) == 'k'))
+			literal = false;
+		if (literal && depth == 0 && next != '*' && next != '?' && next != '{') {
+			buffer_char(&run, (char)(c >= 'A' && c <= 'Z' ? c + 32 : c));
+			if (next != '+')
+				continue;
+		}
+		if (run.len > best->len) {
+			best->len = 0;
+			buffer_view(best, buffer_as_view(&run));
+		}
+		run.len = 0;
+		if (c == '{' && depth == 0) /* {2,5} is no text */
+			while (i < t.len && t.data[i] != '}')
+				i++;
+	}
+	goto out;
+none:
+	best->len = 0;
+out:
+	buffer_release(&run);
+}
+
+static void regex_index(struct builder *b, uint32_t index)
+{
+	const struct predicate *p = &b->e->set->predicates[index];
+	struct buffer literal = { 0 };
+
+	regex_literal(p, &literal);
+	if (literal.len >= 3) {
+		b->e->how[index] = HOW_VERIFY;
+		literal_add(b, index, p->field, ANCHOR_INSIDE,
+			    arena_copy(b->e, view_clip(buffer_as_view(&literal), 0, LITERAL_MAX)));
+	}
+	buffer_release(&literal);
+}
+
 static int by_literal(const void *a, const void *b)
 {
 	const struct wanted *x = a, *y = b;
@@ -165,6 +266,8 @@ static void index_predicates(struct engine *e)
 			continue;
 		if (p->type == PREDICATE_STRING) {
 			string_index(&b, i);
+		} else if (p->type == PREDICATE_REGEX) {
+			regex_index(&b, i);
 		} else if (p->type == PREDICATE_NUMBER && p->integral) {
 			char text[32];
 			int len = snprintf(text, sizeof(text), "%lld", (long long)p->integer);

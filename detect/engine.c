@@ -478,6 +478,64 @@ static void scan_value(struct engine_state *s, uint32_t field, const struct valu
 	}
 }
 
+/* Numbers, times, identifiers: rendered of few characters only. */
+static bool value_is_plain(const struct value *v)
+{
+	switch ((enum value_type)v->type) {
+	case VALUE_SIGNED:
+	case VALUE_UNSIGNED:
+	case VALUE_HEX:
+	case VALUE_TIME:
+	case VALUE_FILETIME:
+	case VALUE_GUID:
+		return true;
+	case VALUE_ABSENT:
+	case VALUE_UTF8:
+	case VALUE_UTF16:
+	case VALUE_BOOL:
+	case VALUE_DOUBLE:
+	case VALUE_FLOAT:
+	case VALUE_SID:
+	case VALUE_BINARY:
+	case VALUE_LIST:
+	case VALUE_JSON:
+		break;
+	}
+	return false;
+}
+
+/*
+ * Keywords: all values in a row, a byte between them that no text has, in one scan. Numbers and the
+ * like are left out unless some keyword could be one.
+ */
+static void scan_any(struct engine_state *s)
+{
+	const struct event *event = s->event;
+	const struct field_index *f = &s->engine->fields[FIELD_ANY];
+	struct text_list list = { .first = (uint32_t)s->text_count };
+	size_t texts = s->text_count, start = s->folded.len;
+
+	for (uint32_t i = 0; event->shape && i < event->shape->count; i++) {
+		const struct value *v = &event->values[i];
+
+		if (v->type == VALUE_ABSENT || (!f->plain && value_is_plain(v)))
+			continue;
+		value_texts(s, v, true, &list);
+		buffer_char(&s->folded, (char)PATTERN_ONE);
+	}
+	if (!s->context->has_channel && event->message.type != VALUE_ABSENT)
+		value_texts(s, &event->message, true, &list);
+	epoch_next(s);
+	if (f->whole_max) /* a keyword without wildcards around it does not exist, but a list's items are texts */
+		for (uint32_t i = 0; i < list.count; i++)
+			scan_text(s, FIELD_ANY, text_view(s, &s->texts[list.first + i], true));
+	else
+		scan_text(s, FIELD_ANY, view_from(buffer_as_view(&s->folded), start));
+	s->text_count = texts;
+	s->folded.len = start;
+	apply(s, s->found, s->found_count);
+}
+
 static void scan_field(struct engine_state *s, uint32_t field)
 {
 	struct context *c = s->context;
@@ -486,11 +544,7 @@ static void scan_field(struct engine_state *s, uint32_t field)
 	int32_t at = -1;
 
 	if (field == FIELD_ANY) {
-		for (uint32_t i = 0; s->event->shape && i < s->event->shape->count; i++)
-			if (s->event->values[i].type != VALUE_ABSENT)
-				scan_value(s, field, &s->event->values[i]);
-		if (!c->has_channel && s->event->message.type != VALUE_ABSENT)
-			scan_value(s, field, &s->event->message);
+		scan_any(s);
 		return;
 	}
 	slot = &c->slots[c->slot_of_field[field] - 1];

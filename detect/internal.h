@@ -34,6 +34,7 @@ struct field_index {
 	uint32_t literal_first, literal_count;
 	hs_database_t *database;
 	uint32_t whole_max; /* bytes of the longest whole text, + 1; 0: none */
+	bool plain;         /* some literal could be (part of) a number, time or GUID */
 	bool numbers;       /* some whole text is a number: 0x values are looked up as numbers too */
 	bool scanned;       /* a value must be looked at when the event comes */
 	bool constant;      /* part of a context: EventID, Channel, Provider_Name */

@@ -123,10 +123,16 @@ static const char *keep_text(struct ruleset *set, const char *s)
 static uint64_t hash_bytes(uint64_t h, const void *data, size_t n)
 {
 	const uint8_t *p = data;
+	uint64_t x;
 
+	for (; n >= 8; p += 8, n -= 8) {
+		memcpy(&x, p, 8);
+		h = (h ^ x) * UINT64_C(0x9e3779b97f4a7c15);
+		h ^= h >> 32;
+	}
 	for (size_t i = 0; i < n; i++)
 		h = (h ^ p[i]) * UINT64_C(0x100000001b3);
-	return h;
+	return h ^ h >> 29;
 }
 
 uint32_t ruleset_field(struct ruleset *set, const char *name)
@@ -171,8 +177,8 @@ uint32_t ruleset_field_find(const struct ruleset *set, const char *name)
 static uint64_t predicate_hash(const struct predicate *p)
 {
 	uint64_t h = UINT64_C(0xcbf29ce484222325);
-	uint32_t head[] = { p->type, p->cased, p->op, p->part, p->anchor, p->regex_i, p->regex_m, p->regex_s,
-			    p->family, p->prefix, p->field, p->other };
+	uint32_t head[] = { (uint32_t)p->type | (uint32_t)p->cased << 8 | (uint32_t)p->op << 16 | (uint32_t)p->part << 24,
+			    (uint32_t)p->anchor | (uint32_t)p->prefix << 8 | (uint32_t)p->regex_i << 16, p->field, p->other };
 
 	h = hash_bytes(h, head, sizeof(head));
 	h = hash_bytes(h, p->address, sizeof(p->address));
