@@ -40,7 +40,7 @@ static const char *own_rules(void)
 	return NULL;
 }
 
-struct engine *detect_load(const struct detect_rules *with, enum level level, int *status)
+struct engine *detect_load_quietly(const struct detect_rules *with, enum level level, int *status)
 {
 	struct engine_options options = { .rules = with->rules.items,
 					  .rule_count = with->rules.count,
@@ -52,8 +52,7 @@ struct engine *detect_load(const struct detect_rules *with, enum level level, in
 					  .level = level };
 	const char *own = NULL;
 	struct problem problem;
-	const struct ruleset *set;
-	struct engine *engine;
+	struct engine *loaded;
 
 	*status = EXIT_COMPLETE;
 	if (!options.rule_count) {
@@ -66,13 +65,22 @@ struct engine *detect_load(const struct detect_rules *with, enum level level, in
 		options.rules = &own;
 		options.rule_count = 1;
 	}
-	engine = engine_load(&options, &problem);
-	if (!engine) {
+	loaded = engine_load(&options, &problem);
+	if (!loaded) {
 		complainf(NULL, "%s", problem.reason);
 		*status = EXIT_MISUSE;
-		return NULL;
 	}
-	set = engine_rules(engine);
+	return loaded;
+}
+
+struct engine *detect_load(const struct detect_rules *with, enum level level, int *status)
+{
+	struct engine *loaded = detect_load_quietly(with, level, status);
+	const struct ruleset *set;
+
+	if (!loaded)
+		return NULL;
+	set = engine_rules(loaded);
 	for (size_t i = 0; i < set->problem_count; i++) {
 		const struct rule_problem *p = &set->problems[i];
 
@@ -84,7 +92,7 @@ struct engine *detect_load(const struct detect_rules *with, enum level level, in
 	}
 	if (set->problem_count)
 		complainf(NULL, "%zu rules loaded, %zu refused", set->rule_count, set->problem_count);
-	return engine;
+	return loaded;
 }
 
 /* ---- what a worker tells the parent of a hit ---- */

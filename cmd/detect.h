@@ -20,5 +20,7 @@ struct detect_rules {
 
 /* Loads; refused rules are told on stderr. *status: EXIT_DAMAGED when some were, EXIT_MISUSE with NULL. */
 struct engine *detect_load(const struct detect_rules *with, enum level level, int *status);
+/* The same without a line for every refused rule: for those who list them otherwise. */
+struct engine *detect_load_quietly(const struct detect_rules *with, enum level level, int *status);
 
 #endif

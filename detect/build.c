@@ -482,7 +482,7 @@ static bool among(const struct texts *list, const char *text)
 }
 
 /* All that the rule's logsource says must be true of the source. */
-static bool source_is_for(const struct source *source, const struct logsource *l)
+bool engine_source_is_for(const struct source *source, const struct logsource *l)
 {
 	if (l->product && (!source->product || strcasecmp(l->product, source->product) != 0))
 		return false;
@@ -533,7 +533,7 @@ static void index_sources(struct engine *e, enum level level)
 			const struct rule *rule = e->set->rules[r];
 
 			if (rule->condition && (rule->level >= level || rule->referenced) &&
-			    source_is_for(m->sources[i], &rule->logsource))
+			    engine_source_is_for(m->sources[i], &rule->logsource))
 				e->source_rules[i][r / 64] |= UINT64_C(1) << (r % 64);
 		}
 	}
@@ -851,7 +851,7 @@ struct engine_cost engine_cost(const struct engine *e)
 bool engine_rule_is_fed(const struct engine *e, const struct rule *rule, const char **why)
 {
 	for (size_t i = 0; !rule->correlation && i < e->mapping->count; i++)
-		if (source_is_for(e->mapping->sources[i], &rule->logsource))
+		if (engine_source_is_for(e->mapping->sources[i], &rule->logsource))
 			return true;
 	if (why)
 		*why = rule->correlation ? "a correlation: its rules decide" : "no source of the mapping feeds its logsource";

@@ -95,4 +95,7 @@ bool engine_explain(const struct engine *engine, struct engine_state *state, con
 /* Whether any source of the mapping feeds this rule; *why (static) says what it lacks. */
 bool engine_rule_is_fed(const struct engine *engine, const struct rule *rule, const char **why);
 
+/* Whether a rule of that logsource means this source. */
+bool engine_source_is_for(const struct source *source, const struct logsource *logsource);
+
 #endif
