@@ -241,6 +241,15 @@ static void event_end(struct engine_state *s)
 		buffer_release(&s->folded);
 }
 
+/* The fields that a source's condition looks at: no rule may want them, and they are scanned all the same. */
+static void want_fields(const struct ruleset *set, const struct node *n, uint8_t *wanted)
+{
+	if (n->type == NODE_PREDICATE)
+		wanted[set->predicates[n->predicate].field] = 1;
+	for (uint32_t i = 0; i < n->count; i++)
+		want_fields(set, n->kids[i], wanted);
+}
+
 static struct context *context_make(struct engine_state *s, uint64_t hash)
 {
 	const struct engine *e = s->engine;
@@ -264,7 +273,10 @@ static struct context *context_make(struct engine_state *s, uint64_t hash)
 		if (!source_fits(source, s->event, s->origin, s))
 			continue;
 		c->sources[c->source_count] = source;
-		c->guarded |= e->guards[i].node != NULL;
+		if (e->guards[i].node) {
+			c->guarded = true;
+			want_fields(set, e->guards[i].node, wanted);
+		}
 		for (uint32_t w = 0; w < e->words; w++)
 			c->rules[w] |= e->source_rules[i][w];
 		c->source_count++;
