@@ -141,7 +141,7 @@ static bool zone(struct view v, size_t *at, int64_t *seconds)
 
 bool time_scan(struct view v, const char *format, int64_t *ts, size_t *used)
 {
-	unsigned year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0, nano = 0;
+	unsigned year = 1970, month = 1, day = 1, hour = 0, minute = 0, second = 0, nano = 0;
 	int64_t offset = 0, made;
 	bool pm = false, am = false;
 	size_t at = 0, before;

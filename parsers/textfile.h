@@ -29,7 +29,7 @@ struct view textfile_head(const struct probe *p, char *out, size_t size);
 /*
  * Reads a time: %Y (four digits) %y (two: 2000 + n) %m %d %H %I %M %S (one or two digits each) %p (AM, PM) %b (month's name)
  * %f (fraction, 1 to 9 digits) %z ("+hh:mm", "-hhmm", "+hh", "Z"), a blank for any number of blanks; other characters stand for
- * themselves. False when the text does not begin so, or the time is none. *used gets the bytes read; both may be NULL.
+* themselves (a date left out is 1970-01-01). False when the text does not begin so, or the time is none. *used gets the bytes read; both may be NULL.
  */
 bool time_scan(struct view text, const char *format, int64_t *ts, size_t *used);
 

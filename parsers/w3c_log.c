@@ -1,0 +1,158 @@
+/*
+ * Logs in the W3C extended format (W3C, WD-logfile-960323) that Windows writes: IIS (web, FTP, SMTP), HTTP.sys errors, and the
+ * firewall's pfirewall.log. "#Fields:" names the columns. IIS writes UTC; the firewall says "#Time Format: Local".
+ */
+#include "parsers/textfile.h"
+
+#define MAX_COLUMNS 64
+
+static int probe(const struct probe *p)
+{
+	char text[1024];
+	struct view head = textfile_head(p, text, sizeof(text));
+
+	if (head.len == 0 || head.data[0] != '#' || view_index(head, "#Fields:") == head.len)
+		return BID_NO;
+	return view_index(head, "#Software: Microsoft") < head.len ? BID_MAGIC : BID_CONTENT + 5;
+}
+
+/* Columns whose own name is not the one that Sigma uses. */
+static const char *const renamed[][2] = {
+	{ "cs(User-Agent)", "cs-user-agent" }, { "cs(Referer)", "cs-referer" }, { "cs(Cookie)", "cs-cookie" }, { "cs(Host)", "cs-host" },
+	{ "action", "Action" }, { "protocol", "Protocol" }, { "src-ip", "SourceIp" }, { "dst-ip", "DestinationIp" },
+	{ "src-port", "SourcePort" }, { "dst-port", "DestinationPort" },
+};
+
+struct columns {
+	const char *names[MAX_COLUMNS];
+	size_t count;
+	bool date, time, firewall, web, local;
+	int64_t day; /* of the last "#Date:" line */
+};
+
+static void directive(struct parse *p, struct columns *c, struct view line)
+{
+	struct view rest, name;
+	int64_t ts;
+
+	if (view_begins(line, "#Date: ") && time_scan(view_from(line, 7), "%Y-%m-%d", &ts, NULL))
+		c->day = ts;
+	if (view_begins(line, "#Time Format: Local"))
+		c->local = true;
+	if (!view_begins(line, "#Fields:"))
+		return;
+	c->count = 0;
+	c->date = c->time = c->firewall = c->web = false;
+	rest = view_from(line, 8);
+	while (c->count < MAX_COLUMNS && view_token(&rest, ' ', &name)) {
+		const char *own;
+
+		name = view_trim(name);
+		if (!name.len)
+			continue;
+		own = parse_text(&p->arena, name);
+		for (size_t i = 0; i < sizeof(renamed) / sizeof(renamed[0]); i++)
+			if (strcmp(renamed[i][0], own) == 0)
+				own = renamed[i][1];
+		c->date |= strcmp(own, "date") == 0;
+		c->time |= strcmp(own, "time") == 0;
+		c->firewall |= strcmp(own, "SourceIp") == 0;
+		c->web |= strncmp(own, "cs-", 3) == 0;
+		c->names[c->count++] = own;
+	}
+}
+
+static const char *text_of(struct parse *p, const char *name)
+{
+	for (size_t i = 0; i < p->count; i++)
+		if (view_is(p->names[i], name))
+			return parse_value_text(&p->scratch, &p->values[i]);
+	return "";
+}
+
+static int record(struct parse *p, const struct columns *c, struct view line, const struct textfile *t)
+{
+	struct view rest = line, cell, date = VIEW_EMPTY, clock = VIEW_EMPTY;
+	int64_t day = c->day, ts = TIME_NONE, since;
+	size_t i = 0;
+	const char *query;
+
+	event_start(p, c->firewall ? KIND_NETWORK_CONNECT : c->web ? KIND_WEB_REQUEST : KIND_OTHER, TIME_NONE, "Recorded Time", t->offset);
+	p->event.record = t->line;
+	while (i < c->count && view_token(&rest, ' ', &cell)) {
+		const char *name = c->names[i];
+
+		if (!cell.len)
+			continue;
+		i++;
+		if (strcmp(name, "date") == 0)
+			date = cell;
+		else if (strcmp(name, "time") == 0)
+			clock = cell;
+		else if (!view_is(cell, "-"))
+			event_add(p, name, value_view(cell));
+	}
+	/* A line cut in its middle still tells what stands before. */
+	if (i < c->count)
+		p->event.flags |= EVENT_CUT;
+	if (c->local)
+		p->event.flags |= EVENT_ZONE_ASSUMED;
+	if (date.len && !time_scan(date, "%Y-%m-%d", &day, NULL))
+		day = TIME_NONE;
+	if (day != TIME_NONE && clock.len && time_scan(clock, "%H:%M:%S", &since, NULL)) {
+		ts = day + since;
+	} else if (day != TIME_NONE && !c->time) {
+		ts = day;
+	}
+	if (ts == TIME_NONE && i < 2)
+		return parse_lost(p, t->offset, "line %llu is no record", (unsigned long long)t->line);
+	p->event.ts = ts;
+	if (ts == TIME_NONE) {
+		p->event.ts_desc = "Not a time";
+		if (clock.len)
+			event_add(p, "RawTime", value_view(clock));
+	}
+	if (c->firewall) {
+		event_messagef(p, "%s %s %s:%s to %s:%s %s", text_of(p, "Action"), text_of(p, "Protocol"), text_of(p, "SourceIp"),
+			       text_of(p, "SourcePort"), text_of(p, "DestinationIp"), text_of(p, "DestinationPort"), text_of(p, "path"));
+	} else if (c->web) {
+		query = text_of(p, "cs-uri-query");
+		event_messagef(p, "%s %s %s%s%s: %s", text_of(p, "c-ip"), text_of(p, "cs-method"), text_of(p, "cs-uri-stem"),
+			       *query ? "?" : "", query, text_of(p, "sc-status"));
+		for (size_t k = 0; k < p->count; k++)
+			if (view_is(p->names[k], "cs-username"))
+				event_user(p, p->values[k]);
+	}
+	return event_emit(p);
+}
+
+static int parse(struct parse *p, struct view bytes)
+{
+	struct columns c = { .day = TIME_NONE };
+	struct textfile t;
+	struct view line;
+	int status = OK;
+
+	textfile_open(&t, bytes);
+	while (status >= 0 && textfile_line(&t, &line)) {
+		line = view_trim(line);
+		if (!line.len)
+			continue;
+		if (line.data[0] == '#')
+			directive(p, &c, line);
+		else if (c.count)
+			status = record(p, &c, line, &t);
+		else
+			status = parse_lost(p, t.offset, "line %llu stands before any #Fields:", (unsigned long long)t.line);
+	}
+	textfile_release(&t);
+	return status;
+}
+
+const struct parser parser_w3c_log = {
+	.name = "w3c_log",
+	.title = "W3C extended logs (IIS, HTTP.sys errors, Windows firewall)",
+	.version = 1,
+	.probe = probe,
+	.parse = parse,
+};
