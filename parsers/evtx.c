@@ -856,6 +856,24 @@ static void plain_values(struct evtx *e, const struct evtx_plan *plan, const str
 	}
 }
 
+/* The time of a record whose SystemTime is no FILETIME: what it is instead, or when it was written. */
+static int64_t other_time(const struct value *v, const struct evtx_record *r)
+{
+	int64_t ts = TIME_NONE;
+
+	if (v && v->type == VALUE_TIME) {
+		ts = v->i;
+	} else if (v && (v->type == VALUE_UTF8 || v->type == VALUE_UTF16)) {
+		struct buffer text = { 0 };
+
+		value_append(&text, v);
+		if (!time_parse_iso(buffer_as_view(&text), &ts, NULL, NULL))
+			ts = TIME_NONE;
+		buffer_release(&text);
+	}
+	return ts == TIME_NONE ? time_from_filetime(r->written) : ts;
+}
+
 /* Does the value name somebody? "-" is how Windows writes nobody. */
 static bool names_somebody(const struct value *v)
 {
@@ -1133,10 +1151,8 @@ static int emit(struct evtx *e, const struct evtx_record *r, void *data)
 	};
 	if (plan->time >= 0 && values[plan->time].type == VALUE_FILETIME)
 		event.ts = time_from_filetime(values[plan->time].u);
-	else if (plan->time >= 0 && values[plan->time].type == VALUE_TIME)
-		event.ts = values[plan->time].i;
-	if (event.ts == TIME_NONE && plan->time < 0)
-		event.ts = time_from_filetime(r->written);
+	else
+		event.ts = other_time(plan->time >= 0 ? &values[plan->time] : NULL, r);
 	if (plan->shape->computer >= 0)
 		event.host = values[plan->shape->computer];
 	resolved = resolve(e, plan, values, !plain || !s->count);

@@ -138,7 +138,7 @@ static int read_chunk(struct walk *w, size_t base, size_t extent)
 	size_t at = EVTX_CHUNK_HEAD, live;
 	uint64_t number = 0;
 	uint32_t free_at, size;
-	bool any = false;
+	bool any = false, cut = false;
 	int status = OK;
 
 	evtx_set_chunk(e, base, extent);
@@ -151,9 +151,10 @@ static int read_chunk(struct walk *w, size_t base, size_t extent)
 	if (free_at > extent) {
 		status = parse_lost(e->p, base + extent, "chunk cut after %zu of %u bytes", extent, free_at);
 		free_at = (uint32_t)extent;
+		cut = true;
 	}
 	/* A record that was changed may still parse: only this tells. */
-	if (status >= 0 && extent >= free_at &&
+	if (status >= 0 && !cut &&
 	    crc32_add(0, view_sub(e->chunk, EVTX_CHUNK_HEAD, free_at - EVTX_CHUNK_HEAD)) != view_get32(e->chunk, 52))
 		status = parse_lost(e->p, base + 52, "chunk: wrong checksum of its records");
 	if (status >= 0 && extent >= EVTX_CHUNK_HEAD &&
