@@ -55,12 +55,17 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(TEST_LIB) $(BUILD)/libkonseki.a
 unit: $(UNIT)
 	@set -e; for t in $(UNIT); do $$t 2>$$t.log || { cat $$t.log; exit 1; }; done
 
+# Event logs, for the benchmarks and as fixtures.
+$(BUILD)/tests/make_evtx: $(BUILD)/tests/bench/make_evtx.o $(BUILD)/tests/lib/evtx_writer.o $(BUILD)/libkonseki.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
 # tests/fixtures/make_*.py OUTDIR writes fixtures into OUTDIR/PARSER/; small ones by hand are committed
 # as tests/fixtures/PARSER/NAME.
 FIXTURE_MAKERS := $(wildcard tests/fixtures/make_*.py)
-$(BUILD)/fixtures/.done: $(FIXTURE_MAKERS)
+$(BUILD)/fixtures/.done: $(FIXTURE_MAKERS) $(BUILD)/tests/make_evtx
 	@mkdir -p $(BUILD)/fixtures
 	@set -e; for f in $(FIXTURE_MAKERS); do python3 $$f $(BUILD)/fixtures; done
+	@$(BUILD)/tests/make_evtx --fixtures $(BUILD)/fixtures
 	@touch $@
 fixtures: $(BUILD)/fixtures/.done
 
@@ -102,7 +107,7 @@ check: deps-check
 	$(MAKE) --no-print-directory -j2 fuzz
 	tests/run-all
 
--include $(BUILD)/tests/pipeline.d $(FUZZ_OBJ:.o=.d) $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(TEST_LIB:.o=.d) $(UNIT:=.d)
+-include $(BUILD)/tests/pipeline.d $(BUILD)/tests/bench/make_evtx.d $(FUZZ_OBJ:.o=.d) $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(TEST_LIB:.o=.d) $(UNIT:=.d)
 .SECONDARY:
 
 .PHONY: lint check-layers
@@ -139,8 +144,8 @@ demo: deps-build
 	@mkdir -p build; mv build-demo.log build/demo-build.log
 	@scripts/demo
 
-bench: all
-	tests/bench/run
+bench: all $(BUILD)/tests/make_evtx
+	KONSEKI=$(abspath $(BUILD)/konseki) BUILD=$(BUILD) python3 tests/bench/run
 
 help:
 	@echo 'make           build/konseki'

@@ -62,10 +62,13 @@ CLMUL static inline __m128i load(const uint8_t *p)
  */
 CLMUL static uint32_t by_clmul(uint32_t c, const uint8_t *p, size_t len)
 {
-	const __m128i k64 = _mm_set_epi64x(0x1c6e41596, 0x154442bd4), k16 = _mm_set_epi64x(0x0ccaa009e, 0x1751997d0);
-	const __m128i k5 = _mm_set_epi64x(0, 0x163cd6124), poly = _mm_set_epi64x(0x1f7011641, 0x1db710641);
+	const __m128i k64 = _mm_set_epi64x(0x1c6e41596, 0x154442bd4),
+		      k16 = _mm_set_epi64x(0x0ccaa009e, 0x1751997d0);
+	const __m128i k5 = _mm_set_epi64x(0, 0x163cd6124),
+		      poly = _mm_set_epi64x(0x1f7011641, 0x1db710641);
 	const __m128i mask = _mm_setr_epi32(-1, 0, -1, 0);
-	__m128i a = _mm_xor_si128(load(p), _mm_cvtsi32_si128((int)c)), b = load(p + 16), d = load(p + 32), e = load(p + 48), t;
+	__m128i a = _mm_xor_si128(load(p), _mm_cvtsi32_si128((int)c)), b = load(p + 16),
+		d = load(p + 32), e = load(p + 48), t;
 
 	for (p += 64, len -= 64; len >= 64; p += 64, len -= 64) {
 		a = fold(a, k64, load(p));

@@ -1,4 +1,5 @@
-/* CRC-32 as zip, gzip and event logs have it: polynomial 0x04c11db7, reflected, inverted at both ends. */
+/* CRC-32 as zip, gzip and event logs have it: polynomial 0x04c11db7, reflected, inverted at both
+ * ends. */
 #ifndef KONSEKI_BASE_CRC32_H
 #define KONSEKI_BASE_CRC32_H
 

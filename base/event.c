@@ -57,7 +57,8 @@ void shape_table_free(struct shape_table *t)
 	free(t);
 }
 
-/* FNV-1a with a separator, then mixed: stable over processes and runs, for the case's shape table. */
+/* FNV-1a with a separator, then mixed: stable over processes and runs, for the case's shape table.
+ */
 static uint64_t hash_names(const struct view *names, size_t count)
 {
 	uint64_t h = UINT64_C(0xcbf29ce484222325);
@@ -94,7 +95,7 @@ int shape_find(const struct shape *s, struct view name)
 
 static struct shape *shape_new(struct shape_table *t, const struct view *names, size_t count)
 {
-	struct buffer key = { 0 };
+	struct buffer key = {0};
 	struct shape *s = arena_zalloc(&t->arena, sizeof(*s));
 
 	if (!s || !(s->names = arena_zalloc(&t->arena, count * sizeof(struct view) + 1)) ||
@@ -179,9 +180,10 @@ const struct shape *shape_intern(struct shape_table *t, const struct view *names
  */
 #define VALUE_ROOM 96
 
-static const char two_digits[200] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
-				    "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
-				    "8081828384858687888990919293949596979899";
+static const char two_digits[200] =
+	"00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+	"40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+	"8081828384858687888990919293949596979899";
 
 static char *put_two(char *p, uint32_t n)
 {
@@ -283,7 +285,7 @@ static char *put_sid(char *p, struct view v)
 		char text[200];
 	} kept[8];
 	unsigned slot = (v.data[v.len - 1] ^ v.data[v.len - 4] ^ v.data[v.len - 3]) & 7;
-	struct buffer b = { 0 };
+	struct buffer b = {0};
 
 	if (kept[slot].len != v.len || memcmp(kept[slot].sid, v.data, v.len) != 0) {
 		append_sid(&b, v);
@@ -301,10 +303,11 @@ static char *put_sid(char *p, struct view v)
 
 /* "00" to "FF". */
 #define HEX_ROW(h)                                                                                 \
-	h "0" h "1" h "2" h "3" h "4" h "5" h "6" h "7" h "8" h "9" h "A" h "B" h "C" h "D" h "E" h "F"
-static const char hex_pairs[] = HEX_ROW("0") HEX_ROW("1") HEX_ROW("2") HEX_ROW("3") HEX_ROW("4") HEX_ROW("5")
-	HEX_ROW("6") HEX_ROW("7") HEX_ROW("8") HEX_ROW("9") HEX_ROW("A") HEX_ROW("B") HEX_ROW("C") HEX_ROW("D")
-	HEX_ROW("E") HEX_ROW("F");
+	h "0" h "1" h "2" h "3" h "4" h "5" h "6" h "7" h "8" h "9" h "A" h "B" h "C" h "D" h      \
+	  "E" h "F"
+static const char hex_pairs[] = HEX_ROW("0") HEX_ROW("1") HEX_ROW("2") HEX_ROW("3") HEX_ROW("4")
+	HEX_ROW("5") HEX_ROW("6") HEX_ROW("7") HEX_ROW("8") HEX_ROW("9") HEX_ROW("A") HEX_ROW("B")
+		HEX_ROW("C") HEX_ROW("D") HEX_ROW("E") HEX_ROW("F");
 
 /* [MS-DTYP] 2.3.4: the first three parts are little-endian numbers. */
 static char *put_guid(char *p, const uint8_t *g)
@@ -332,7 +335,7 @@ static char *put_second(char *p, int64_t seconds)
 		int64_t second;
 		uint32_t len;
 		char text[32];
-	} kept = { .second = INT64_MIN };
+	} kept = {.second = INT64_MIN};
 	struct civil c;
 	char *q;
 
@@ -515,7 +518,9 @@ static void slow_json(struct buffer *out, const struct value *v)
 	case VALUE_DOUBLE:
 	case VALUE_FLOAT:
 		if (!isfinite(v->f)) {
-			buffer_string(out, isnan(v->f) ? "\"NaN\"" : v->f < 0 ? "\"-Infinity\"" : "\"Infinity\"");
+			buffer_string(out, isnan(v->f) ? "\"NaN\""
+					   : v->f < 0  ? "\"-Infinity\""
+						       : "\"Infinity\"");
 			break;
 		}
 		value_append(out, v);
@@ -626,7 +631,8 @@ static bool repeated_json(struct buffer *out, const struct event *e, uint32_t fi
 		buffer_char(out, '[');
 	i = first;
 	do {
-		if (e->values[i].type == VALUE_ABSENT || (e->values[i].type == VALUE_LIST && present > 1 && !e->values[i].len))
+		if (e->values[i].type == VALUE_ABSENT ||
+		    (e->values[i].type == VALUE_LIST && present > 1 && !e->values[i].len))
 			continue;
 		if (done++)
 			buffer_char(out, ',');
@@ -694,7 +700,7 @@ void event_fields_json(struct buffer *out, const struct event *e)
 #define MESSAGE_MAX ((size_t)4096)
 
 /* Of a message made of parts: characters of one value, and of all of them. */
-#define MESSAGE_VALUE 256u
+#define MESSAGE_VALUE  256u
 #define MESSAGE_VALUES 1000u
 
 static _Thread_local struct buffer scratch;
@@ -719,8 +725,11 @@ static void flatten(struct buffer *out, size_t start)
  */
 static bool clip(struct value *v, uint32_t *budget)
 {
-	uint32_t most = *budget < MESSAGE_VALUE ? *budget : MESSAGE_VALUE, width = v->type == VALUE_UTF16 ? 2 : 1;
-	uint32_t n = v->type == VALUE_UTF16 || v->type == VALUE_UTF8 ? v->len / width : most < 40 ? most : 40;
+	uint32_t most = *budget < MESSAGE_VALUE ? *budget : MESSAGE_VALUE,
+		 width = v->type == VALUE_UTF16 ? 2 : 1;
+	uint32_t n = v->type == VALUE_UTF16 || v->type == VALUE_UTF8 ? v->len / width
+		     : most < 40				     ? most
+								     : 40;
 
 	if (n <= most) {
 		*budget -= n;
@@ -800,7 +809,7 @@ static char *put_message(struct buffer *out, char *p, const struct event *e)
 
 	if (e->message.type != VALUE_ABSENT || !e->part_count) {
 		/* Not in `scratch`: a value's text may be in there. */
-		struct buffer text = { 0 };
+		struct buffer text = {0};
 
 		out->len = (size_t)(p - out->data);
 		event_message(&text, e);
@@ -853,7 +862,7 @@ static char *put_string(struct buffer *out, char *p, const struct value *v)
 	case VALUE_UNSIGNED:
 	case VALUE_LIST:
 	case VALUE_BOOL: {
-		struct buffer text = { 0 };
+		struct buffer text = {0};
 
 		value_append(&text, v);
 		out->len = (size_t)(p - out->data);
@@ -881,10 +890,11 @@ static char *put_kind(struct buffer *out, char *p, const struct event *e)
 		uint32_t len;
 		char text[124];
 	} kept[KIND_COUNT];
-	struct buffer text = { 0 };
+	struct buffer text = {0};
 	struct value v;
 
-	if ((unsigned)e->kind < KIND_COUNT && kept[e->kind].len && kept[e->kind].ts_desc == e->ts_desc) {
+	if ((unsigned)e->kind < KIND_COUNT && kept[e->kind].len &&
+	    kept[e->kind].ts_desc == e->ts_desc) {
 		memcpy(p, kept[e->kind].text, sizeof(kept[e->kind].text));
 		return p + kept[e->kind].len;
 	}
@@ -910,9 +920,11 @@ static char *put_kind(struct buffer *out, char *p, const struct event *e)
 static char *put_origin(struct buffer *out, char *p, const struct event_origin *origin)
 {
 	static _Thread_local struct buffer kept, parser, source;
-	const char *name = origin->parser ? origin->parser : "", *path = origin->source ? origin->source : "";
+	const char *name = origin->parser ? origin->parser : "",
+		   *path = origin->source ? origin->source : "";
 
-	if (!kept.len || strcmp(buffer_text(&source), path) != 0 || strcmp(buffer_text(&parser), name) != 0) {
+	if (!kept.len || strcmp(buffer_text(&source), path) != 0 ||
+	    strcmp(buffer_text(&parser), name) != 0) {
 		struct value v = value_text(origin->parser);
 
 		kept.len = parser.len = source.len = 0;
@@ -945,11 +957,13 @@ void event_json(struct buffer *out, const struct event *e, const struct event_or
 	p = put_kind(out, p, e);
 	p = put_message(out, p, e);
 	PUT("\",\"host\":");
-	p = e->host.type == VALUE_ABSENT ? put_text(out, p, origin->host) : put_string(out, p, &e->host);
+	p = e->host.type == VALUE_ABSENT ? put_text(out, p, origin->host)
+					 : put_string(out, p, &e->host);
 	PUT(",\"user\":");
 	p = put_string(out, p, &e->user);
 	if (e->parser) { /* read back: who parsed it then */
-		struct event_origin first = { .host = origin->host, .source = origin->source, .parser = e->parser };
+		struct event_origin first = {
+			.host = origin->host, .source = origin->source, .parser = e->parser};
 
 		p = put_origin(out, p, &first);
 	} else {

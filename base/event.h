@@ -40,7 +40,7 @@
 	KIND(LOGON, "logon")                                                                       \
 	KIND(LOGOFF, "logoff")                                                                     \
 	KIND(LOGON_FAILURE, "logon_failure")                                                       \
-	KIND(LOGON_SEEN, "logon_seen") /* logged on at collection */                               \
+	KIND(LOGON_SEEN, "logon_seen")	     /* logged on at collection */                         \
 	KIND(PRIVILEGE_USE, "privilege_use") /* sudo, su, special privileges */                    \
 	KIND(ACCOUNT_CREATE, "account_create")                                                     \
 	KIND(ACCOUNT_CHANGE, "account_change")                                                     \
@@ -72,13 +72,13 @@
 	KIND(SYSTEM_STOP, "system_stop")                                                           \
 	KIND(TIME_CHANGE, "time_change")                                                           \
 	KIND(SYSTEM_INFO, "system_info") /* name, version, time zone of the host */                \
-	KIND(DAMAGE, "damage") /* bytes that could not be read; fields Offset, Reason */
+	KIND(DAMAGE, "damage")		 /* bytes that could not be read; fields Offset, Reason */
 
 enum event_kind {
 #define KIND(name, text) KIND_##name,
 	EVENT_KINDS(KIND)
 #undef KIND
-	KIND_COUNT
+		KIND_COUNT
 };
 
 const char *event_kind_text(enum event_kind kind);
@@ -86,22 +86,23 @@ const char *event_kind_text(enum event_kind kind);
 enum event_kind event_kind_of(struct view text);
 
 enum value_type {
-	VALUE_ABSENT,  /* the field is not there in this event: never rendered */
-	VALUE_UTF8,    /* data/len: bytes, meant as UTF-8; sinks repair what is not */
-	VALUE_UTF16,   /* data/len: UTF-16LE, no terminator */
-	VALUE_SIGNED,  /* i */
+	VALUE_ABSENT,	/* the field is not there in this event: never rendered */
+	VALUE_UTF8,	/* data/len: bytes, meant as UTF-8; sinks repair what is not */
+	VALUE_UTF16,	/* data/len: UTF-16LE, no terminator */
+	VALUE_SIGNED,	/* i */
 	VALUE_UNSIGNED, /* u */
-	VALUE_HEX,     /* u, rendered 0x1a */
-	VALUE_BOOL,    /* u: 0 or 1; rendered true, false */
-	VALUE_DOUBLE,  /* f */
-	VALUE_FLOAT,   /* f holds a single-precision value: rendered with the digits of one */
-	VALUE_TIME,    /* i: ns since 1970; rendered RFC 3339 */
-	VALUE_FILETIME, /* u: 100 ns since 1601; rendered to the microsecond, as event logs are printed: 2026-11-23T20:38:01.123456Z */
-	VALUE_GUID,    /* data: 16 bytes; rendered {8-4-4-4-12}, upper case */
-	VALUE_SID,     /* data/len: rendered S-1-5-... */
-	VALUE_BINARY,  /* data/len: rendered as upper-case hex */
-	VALUE_LIST,    /* list/len: len values, rendered as a JSON array; in text joined with ", " */
-	VALUE_JSON,    /* data/len: one JSON value, already valid, copied as it is */
+	VALUE_HEX,	/* u, rendered 0x1a */
+	VALUE_BOOL,	/* u: 0 or 1; rendered true, false */
+	VALUE_DOUBLE,	/* f */
+	VALUE_FLOAT,	/* f holds a single-precision value: rendered with the digits of one */
+	VALUE_TIME,	/* i: ns since 1970; rendered RFC 3339 */
+	VALUE_FILETIME, /* u: 100 ns since 1601; rendered to the microsecond, as event logs are
+			   printed: 2026-11-23T20:38:01.123456Z */
+	VALUE_GUID,	/* data: 16 bytes; rendered {8-4-4-4-12}, upper case */
+	VALUE_SID,	/* data/len: rendered S-1-5-... */
+	VALUE_BINARY,	/* data/len: rendered as upper-case hex */
+	VALUE_LIST, /* list/len: len values, rendered as a JSON array; in text joined with ", " */
+	VALUE_JSON, /* data/len: one JSON value, already valid, copied as it is */
 };
 
 struct value {
@@ -118,53 +119,54 @@ struct value {
 
 static inline struct value value_view(struct view v)
 {
-	return (struct value){ .type = VALUE_UTF8, .len = (uint32_t)v.len, .data = v.data };
+	return (struct value){.type = VALUE_UTF8, .len = (uint32_t)v.len, .data = v.data};
 }
 static inline struct value value_text(const char *s)
 {
-	return s ? value_view(view_text(s)) : (struct value){ .type = VALUE_ABSENT };
+	return s ? value_view(view_text(s)) : (struct value){.type = VALUE_ABSENT};
 }
 static inline struct value value_utf16(struct view v)
 {
-	return (struct value){ .type = VALUE_UTF16, .len = (uint32_t)v.len, .data = v.data };
+	return (struct value){.type = VALUE_UTF16, .len = (uint32_t)v.len, .data = v.data};
 }
 static inline struct value value_unsigned(uint64_t u)
 {
-	return (struct value){ .type = VALUE_UNSIGNED, .u = u };
+	return (struct value){.type = VALUE_UNSIGNED, .u = u};
 }
 static inline struct value value_signed(int64_t i)
 {
-	return (struct value){ .type = VALUE_SIGNED, .i = i };
+	return (struct value){.type = VALUE_SIGNED, .i = i};
 }
 static inline struct value value_hex(uint64_t u)
 {
-	return (struct value){ .type = VALUE_HEX, .u = u };
+	return (struct value){.type = VALUE_HEX, .u = u};
 }
 static inline struct value value_bool(bool b)
 {
-	return (struct value){ .type = VALUE_BOOL, .u = b };
+	return (struct value){.type = VALUE_BOOL, .u = b};
 }
 static inline struct value value_time(int64_t ts)
 {
-	return ts == TIME_NONE ? (struct value){ .type = VALUE_ABSENT }
-			       : (struct value){ .type = VALUE_TIME, .i = ts };
+	return ts == TIME_NONE ? (struct value){.type = VALUE_ABSENT}
+			       : (struct value){.type = VALUE_TIME, .i = ts};
 }
 static inline struct value value_filetime(uint64_t ticks)
 {
-	return (struct value){ .type = VALUE_FILETIME, .u = ticks };
+	return (struct value){.type = VALUE_FILETIME, .u = ticks};
 }
 static inline struct value value_guid(const uint8_t sixteen[16])
 {
-	return (struct value){ .type = VALUE_GUID, .len = 16, .data = sixteen };
+	return (struct value){.type = VALUE_GUID, .len = 16, .data = sixteen};
 }
 static inline struct value value_binary(struct view v)
 {
-	return (struct value){ .type = VALUE_BINARY, .len = (uint32_t)v.len, .data = v.data };
+	return (struct value){.type = VALUE_BINARY, .len = (uint32_t)v.len, .data = v.data};
 }
 
 /* The value as a person reads it: UTF-8, valid, not escaped. Absent values append nothing. */
 void value_append(struct buffer *out, const struct value *v);
-/* The value as JSON: strings quoted; numbers and booleans bare; hex, times, GUIDs as strings; absent is null. */
+/* The value as JSON: strings quoted; numbers and booleans bare; hex, times, GUIDs as strings;
+ * absent is null. */
 void value_json(struct buffer *out, const struct value *v);
 
 /*
@@ -173,14 +175,14 @@ void value_json(struct buffer *out, const struct value *v);
  * Shapes are interned in a table and live as long as it does: sinks may key caches by `id`.
  */
 struct shape {
-	uint32_t id;    /* dense, from 0, in this table */
-	uint32_t count; /* of names */
-	uint64_t hash;  /* of the names; the same in every process and run */
-	struct view *names;   /* UTF-8 */
-	struct view *keys;    /* "name": with quotes, escapes and colon, ready to print */
-	uint32_t *next_same;  /* index of the next field of that name, or 0 */
-	bool *repeats;        /* a name that stood before: printed with its first */
-	bool unique;          /* no name stands twice */
+	uint32_t id;	     /* dense, from 0, in this table */
+	uint32_t count;	     /* of names */
+	uint64_t hash;	     /* of the names; the same in every process and run */
+	struct view *names;  /* UTF-8 */
+	struct view *keys;   /* "name": with quotes, escapes and colon, ready to print */
+	uint32_t *next_same; /* index of the next field of that name, or 0 */
+	bool *repeats;	     /* a name that stood before: printed with its first */
+	bool unique;	     /* no name stands twice */
 	/* Indices of names that sinks look for, or -1. */
 	int32_t provider, channel, event_id, computer, record_id, process_id;
 };
@@ -194,13 +196,14 @@ const struct shape *shape_intern(struct shape_table *t, const struct view *names
 /* Index of the first field of that name (exact), or -1. */
 int shape_find(const struct shape *s, struct view name);
 
-/* Flags of an event: what about it is not certain. Rendered as the field names in event_flag_text. */
+/* Flags of an event: what about it is not certain. Rendered as the field names in event_flag_text.
+ */
 enum event_flag {
-	EVENT_RECOVERED = 1,      /* from slack, deleted or unallocated space */
-	EVENT_YEAR_INFERRED = 2,  /* the source has no year */
-	EVENT_ZONE_ASSUMED = 4,   /* the source has local times and no zone: read as UTC */
+	EVENT_RECOVERED = 1,	 /* from slack, deleted or unallocated space */
+	EVENT_YEAR_INFERRED = 2, /* the source has no year */
+	EVENT_ZONE_ASSUMED = 4,	 /* the source has local times and no zone: read as UTC */
 	EVENT_SECOND_PRECISION = 8,
-	EVENT_CUT = 16,           /* some of its bytes are lost */
+	EVENT_CUT = 16, /* some of its bytes are lost */
 };
 
 /*
@@ -208,24 +211,26 @@ enum event_flag {
  * and values in turn.
  */
 struct message_part {
-	struct view text;  /* when field is negative */
-	int32_t field;     /* index in the event's values */
+	struct view text;					   /* when field is negative */
+	int32_t field;						   /* index in the event's values */
 	void (*format)(struct buffer *out, const struct value *v); /* NULL for value_append */
 };
 
 struct event {
-	int64_t ts;          /* ns since 1970 UTC, or TIME_NONE */
+	int64_t ts;	     /* ns since 1970 UTC, or TIME_NONE */
 	const char *ts_desc; /* static: what ts means, in Plaso's vocabulary ("Creation Time") */
 	enum event_kind kind;
-	unsigned flags;      /* enum event_flag */
-	uint64_t offset;     /* where in the artefact: byte offset */
-	uint64_t record;     /* record number in the artefact, or line; 0 when it has none */
-	struct value host;   /* what the record itself says; absent: the artefact's host */
+	unsigned flags;	   /* enum event_flag */
+	uint64_t offset;   /* where in the artefact: byte offset */
+	uint64_t record;   /* record number in the artefact, or line; 0 when it has none */
+	struct value host; /* what the record itself says; absent: the artefact's host */
 	struct value user;
-	struct value message; /* one line for a person; absent: made of the parts, or else of the fields */
+	struct value message; /* one line for a person; absent: made of the parts, or else of the
+				 fields */
 	const struct message_part *parts;
 	uint32_t part_count;
-	const char *parser;   /* who parsed it first, where the event was read back; NULL: the origin's */
+	const char *
+		parser; /* who parsed it first, where the event was read back; NULL: the origin's */
 	const struct shape *shape;
 	const struct value *values; /* shape->count of them */
 };
@@ -246,7 +251,8 @@ void event_fields_json(struct buffer *out, const struct event *e);
 /* Appends the whole event as one line of JSON (output contract), newline included. */
 void event_json(struct buffer *out, const struct event *e, const struct event_origin *origin);
 
-/* Appends the message: the event's own, or one made from its first fields. Never more than 4 KiB, never a newline. */
+/* Appends the message: the event's own, or one made from its first fields. Never more than 4 KiB,
+ * never a newline. */
 void event_message(struct buffer *out, const struct event *e);
 
 /* Takes events. */

@@ -147,11 +147,11 @@ void text_utf16z(struct buffer *out, struct view v)
 
 void text_cp1252(struct buffer *out, struct view v)
 {
-	static const uint16_t high[32] = { 0x20ac, 0x81,   0x201a, 0x0192, 0x201e, 0x2026, 0x2020,
-					   0x2021, 0x02c6, 0x2030, 0x0160, 0x2039, 0x0152, 0x8d,
-					   0x017d, 0x8f,   0x90,   0x2018, 0x2019, 0x201c, 0x201d,
-					   0x2022, 0x2013, 0x2014, 0x02dc, 0x2122, 0x0161, 0x203a,
-					   0x0153, 0x9d,   0x017e, 0x0178 };
+	static const uint16_t high[32] = {0x20ac, 0x81,	  0x201a, 0x0192, 0x201e, 0x2026, 0x2020,
+					  0x2021, 0x02c6, 0x2030, 0x0160, 0x2039, 0x0152, 0x8d,
+					  0x017d, 0x8f,	  0x90,	  0x2018, 0x2019, 0x201c, 0x201d,
+					  0x2022, 0x2013, 0x2014, 0x02dc, 0x2122, 0x0161, 0x203a,
+					  0x0153, 0x9d,	  0x017e, 0x0178};
 
 	for (size_t i = 0; i < v.len; i++) {
 		uint8_t c = v.data[i];
@@ -161,11 +161,12 @@ void text_cp1252(struct buffer *out, struct view v)
 	}
 }
 
-/* What JSON writes with a backslash. One byte for the short forms, 'u' for \u00XX, 0 for plain characters. */
+/* What JSON writes with a backslash. One byte for the short forms, 'u' for \u00XX, 0 for plain
+ * characters. */
 static const char json_escapes[128] = {
-	'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 't', 'n', 'u', 'u', 'r', 'u', 'u',
-	'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u',
-	['"'] = '"', ['\\'] = '\\', [0x7f] = 'u',
+	'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u',	     't',	    'n',	  'u',
+	'u', 'r', 'u', 'u', 'u', 'u', 'u', 'u', 'u',	     'u',	    'u',	  'u',
+	'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', ['"'] = '"', ['\\'] = '\\', [0x7f] = 'u',
 };
 
 /* The escape of an ASCII character that has one; `flat` puts a blank for a control character. */
@@ -205,7 +206,7 @@ static char *json16_one(char *p, struct view *rest, bool flat)
 
 static char *json16_plain(char *p, const uint8_t *data, size_t len, bool flat)
 {
-	struct view rest = { data, len & ~(size_t)1 };
+	struct view rest = {data, len & ~(size_t)1};
 
 	while (rest.len >= 2)
 		p = json16_one(p, &rest, flat);
@@ -214,7 +215,7 @@ static char *json16_plain(char *p, const uint8_t *data, size_t len, bool flat)
 
 static char *json8_plain(char *p, const uint8_t *data, size_t len, bool flat)
 {
-	struct view v = { data, len };
+	struct view v = {data, len};
 	uint32_t code = 0;
 
 	while (v.len) {
@@ -239,26 +240,27 @@ static char *json8_plain(char *p, const uint8_t *data, size_t len, bool flat)
 #include <immintrin.h>
 
 /*
- * With vectors: 32, 16 or 8 units at a time become bytes, and the same registers tell whether one of
- * them is not ASCII or needs an escape. A byte plus one is below 0x21 as a signed number exactly for
- * control characters, DEL and whatever is not ASCII.
+ * With vectors: 32, 16 or 8 units at a time become bytes, and the same registers tell whether one
+ * of them is not ASCII or needs an escape. A byte plus one is below 0x21 as a signed number exactly
+ * for control characters, DEL and whatever is not ASCII.
  */
 #define AVX2 __attribute__((target("avx2,popcnt")))
 
 /* What a vector of characters holds: bit n for character n. */
 struct special {
 	uint32_t escape; /* " and \: a backslash before it is all they need */
-	uint32_t other;  /* controls, DEL, not ASCII */
+	uint32_t other;	 /* controls, DEL, not ASCII */
 };
 
 AVX2 static inline struct special special32(__m256i bytes)
 {
-	__m256i low = _mm256_cmpgt_epi8(_mm256_set1_epi8(0x21), _mm256_add_epi8(bytes, _mm256_set1_epi8(1)));
+	__m256i low = _mm256_cmpgt_epi8(_mm256_set1_epi8(0x21),
+					_mm256_add_epi8(bytes, _mm256_set1_epi8(1)));
 	__m256i quote = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('"'));
 	__m256i slash = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('\\'));
 
-	return (struct special){ (uint32_t)_mm256_movemask_epi8(_mm256_or_si256(quote, slash)),
-				 (uint32_t)_mm256_movemask_epi8(low) };
+	return (struct special){(uint32_t)_mm256_movemask_epi8(_mm256_or_si256(quote, slash)),
+				(uint32_t)_mm256_movemask_epi8(low)};
 }
 
 AVX2 static inline struct special special16(__m128i bytes)
@@ -267,8 +269,8 @@ AVX2 static inline struct special special16(__m128i bytes)
 	__m128i quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
 	__m128i slash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
 
-	return (struct special){ (uint32_t)_mm_movemask_epi8(_mm_or_si128(quote, slash)),
-				 (uint32_t)_mm_movemask_epi8(low) };
+	return (struct special){(uint32_t)_mm_movemask_epi8(_mm_or_si128(quote, slash)),
+				(uint32_t)_mm_movemask_epi8(low)};
 }
 
 /*
@@ -297,7 +299,8 @@ AVX2 static inline char *put8(char *p, __m128i eight, uint32_t mask)
 {
 	__m128i both = _mm_unpacklo_epi64(eight, _mm_set1_epi8('\\'));
 
-	both = _mm_shuffle_epi8(both, _mm_load_si128((const __m128i *)(const void *)spread[mask & 0xff]));
+	both = _mm_shuffle_epi8(both,
+				_mm_load_si128((const __m128i *)(const void *)spread[mask & 0xff]));
 	_mm_storeu_si128((__m128i *)(void *)p, both);
 	return p + 8 + __builtin_popcount(mask & 0xff);
 }
@@ -349,7 +352,8 @@ AVX2 static char *json16_avx2(char *p, const uint8_t *data, size_t len, bool fla
 			p = put16(p, _mm256_extracti128_si256(bytes, 1), s.escape >> 16);
 		} else if (left >= 32) {
 			__m128i a = _mm_loadu_si128((const __m128i *)(const void *)data);
-			__m128i b = _mm_loadu_si128((const __m128i *)(const void *)(data + 16)), bytes;
+			__m128i b = _mm_loadu_si128((const __m128i *)(const void *)(data + 16)),
+				bytes;
 
 			if (!_mm_testz_si128(_mm_or_si128(a, b), narrow))
 				goto careful;
@@ -375,13 +379,15 @@ AVX2 static char *json16_avx2(char *p, const uint8_t *data, size_t len, bool fla
 		} else if (left == 0) {
 			return p;
 		} else if (end - begin >= 16) {
-			/* The last 8 units, of which the first ones are written already. A unit of 0x8000 and
-			 * more is negative: packed to zero, which is special, like 0xff for the others. */
+			/* The last 8 units, of which the first ones are written already. A unit of
+			 * 0x8000 and more is negative: packed to zero, which is special, like 0xff
+			 * for the others. */
 			unsigned n = (unsigned)left / 2;
 			__m128i a = _mm_loadu_si128((const __m128i *)(const void *)(end - 16));
 
 			a = _mm_packus_epi16(a, a);
-			a = _mm_cvtsi64_si128((long long)((uint64_t)_mm_cvtsi128_si64(a) >> ((8 - n) * 8)));
+			a = _mm_cvtsi64_si128(
+				(long long)((uint64_t)_mm_cvtsi128_si64(a) >> ((8 - n) * 8)));
 			s = special16(a);
 			if (s.other & ((1u << n) - 1))
 				goto careful;
@@ -406,7 +412,7 @@ AVX2 static char *json16_avx2(char *p, const uint8_t *data, size_t len, bool fla
 			return json16_plain(p, data, left, flat);
 		}
 		continue;
-control:
+	control:
 		/* All of it is ASCII and stands at p; up to the first special one it may stay. */
 		p += __builtin_ctz(s.escape | s.other);
 		data += 2 * (size_t)__builtin_ctz(s.escape | s.other);
@@ -415,8 +421,8 @@ control:
 			data += 2;
 		} while (data < end && data[1] == 0 && data[0] < 0x20);
 		continue;
-careful: {
-		struct view rest = { data, left };
+	careful : {
+		struct view rest = {data, left};
 
 		for (unsigned i = 0; i < 16 && rest.len; i++)
 			p = json16_one(p, &rest, flat);
@@ -479,8 +485,8 @@ AVX2 static char *json8_avx2(char *p, const uint8_t *data, size_t len, bool flat
 			return json8_plain(p, data, left, flat);
 		}
 		continue;
-careful: {
-		struct view rest = { data, left };
+	careful : {
+		struct view rest = {data, left};
 		uint32_t code = 0;
 
 		for (unsigned i = 0; i < 16 && rest.len; i++) {
@@ -524,7 +530,7 @@ static char *json8_choose(char *p, const uint8_t *data, size_t len, bool flat)
 }
 #else
 #define json16 json16_plain
-#define json8 json8_plain
+#define json8  json8_plain
 #endif
 
 char *text_put_json16(char *p, struct view utf16, bool flat)
@@ -602,7 +608,7 @@ void text_terminal(struct buffer *out, struct view v)
 
 void text_tsv(struct buffer *out, struct view v)
 {
-	struct buffer repaired = { 0 };
+	struct buffer repaired = {0};
 
 	text_utf8(&repaired, v);
 	for (size_t i = 0; i < repaired.len; i++) {

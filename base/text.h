@@ -29,18 +29,20 @@ void text_json_quoted(struct buffer *out, struct view utf8);
 
 /*
  * The same into memory that the caller provides: at least as many bytes as the macros say (bytes of
- * input, the worst case of escapes, and what vectors write too much). Returns the end. `flat` writes
- * a blank for each control character instead of its escape, for what must be one line.
+ * input, the worst case of escapes, and what vectors write too much). Returns the end. `flat`
+ * writes a blank for each control character instead of its escape, for what must be one line.
  */
-#define TEXT_JSON_ROOM(len)   ((len) * 6 + 64)
-#define TEXT_JSON16_ROOM(len) ((len) * 3 + 64)
+#define TEXT_JSON_ROOM(len)   ((len)*6 + 64)
+#define TEXT_JSON16_ROOM(len) ((len)*3 + 64)
 char *text_put_json(char *p, struct view utf8, bool flat);
 char *text_put_json16(char *p, struct view utf16, bool flat);
 
-/* Character data or attribute value of XML 1.0: & < > " escaped, forbidden control characters left out. */
+/* Character data or attribute value of XML 1.0: & < > " escaped, forbidden control characters left
+ * out. */
 void text_xml(struct buffer *out, struct view utf8);
 
-/* For a terminal: control characters, bidirectional overrides and invalid bytes as \xNN or \u{N}. */
+/* For a terminal: control characters, bidirectional overrides and invalid bytes as \xNN or \u{N}.
+ */
 void text_terminal(struct buffer *out, struct view utf8);
 
 /* A TSV cell: tab, newline, return and backslash as \t \n \r \\. */

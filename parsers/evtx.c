@@ -18,7 +18,8 @@
 /* Templates of one record that a plan can follow; more than two are rare. */
 #define INSTANCES 8
 
-/* Bytes of all the values of one event. A record has 64 KiB; a template can use a value again and again. */
+/* Bytes of all the values of one event. A record has 64 KiB; a template can use a value again and
+ * again. */
 #define VALUES_MAX ((size_t)1 << 20)
 
 enum section { SECTION_NONE, SECTION_SYSTEM, SECTION_EVENT_DATA, SECTION_USER_DATA, SECTION_OTHER };
@@ -33,13 +34,13 @@ struct piece {
 /* Where a field's value is. */
 struct source {
 	uint8_t how;
-	uint8_t instance;            /* HOLE */
-	bool empty;                  /* a null is an empty text, not absent */
-	bool depends;                /* absent when the hole below is null */
+	uint8_t instance; /* HOLE */
+	bool empty;	  /* a null is an empty text, not absent */
+	bool depends;	  /* absent when the hole below is null */
 	uint8_t dependency_instance;
 	uint16_t dependency;
 	uint16_t hole;
-	uint32_t count;              /* PIECES */
+	uint32_t count; /* PIECES */
 	union {
 		struct value constant;
 		struct piece *pieces;
@@ -48,10 +49,11 @@ struct source {
 
 /* What a plan knows of one event id of its. */
 struct resolved {
-	const struct evtx_known *known; /* or NULL */
+	const struct evtx_known *known;		  /* or NULL */
 	const struct evtx_refinement *refinement; /* or NULL */
-	int refined;   /* the field that it looks at */
-	bool writer;   /* Security_UserID is the account that wrote the log, not one that did something */
+	int refined;				  /* the field that it looks at */
+	bool writer; /* Security_UserID is the account that wrote the log, not one that did
+			something */
 	struct message_part *parts;
 	uint32_t count;
 	struct resolved *next;
@@ -72,8 +74,9 @@ struct evtx_plan {
 	struct nested nested[INSTANCES]; /* of instance i; the first is the record's own */
 	const struct shape *shape;
 	struct source *sources;
-	uint32_t needs[INSTANCES]; /* values that each instance must have, so that no hole is missing */
-	bool plain;  /* no value stands twice: what they take together is bounded by the record */
+	uint32_t needs[INSTANCES]; /* values that each instance must have, so that no hole is
+				      missing */
+	bool plain; /* no value stands twice: what they take together is bounded by the record */
 	int time, user[USERS];
 	struct resolved *resolved; /* all */
 	struct {
@@ -107,7 +110,7 @@ static struct value text_of(const struct evtx_hole *h)
 
 	while (n && h->data[n - 1] == 0 && h->data[n - 2] == 0)
 		n -= 2;
-	return (struct value){ .type = VALUE_UTF16, .len = n, .data = h->data };
+	return (struct value){.type = VALUE_UTF16, .len = n, .data = h->data};
 }
 
 static struct value raw_of(const struct evtx_hole *h)
@@ -118,7 +121,7 @@ static struct value raw_of(const struct evtx_hole *h)
 static struct value ansi_of(struct evtx *e, const struct evtx_hole *h)
 {
 	struct view v = view_of(h->data, h->size);
-	struct buffer b = { 0 };
+	struct buffer b = {0};
 	char *copy;
 
 	while (v.len && v.data[v.len - 1] == 0)
@@ -181,12 +184,13 @@ bool evtx_next_item(struct evtx_hole *rest, struct evtx_hole *item)
 		for (n = 0; n < rest->size && rest->data[n]; n++)
 			;
 		used = n + 1 <= rest->size ? n + 1 : rest->size;
-	} else if (type == EVTX_SID && rest->size >= 8 && 8 + 4 * (size_t)rest->data[1] <= rest->size) {
+	} else if (type == EVTX_SID && rest->size >= 8 &&
+		   8 + 4 * (size_t)rest->data[1] <= rest->size) {
 		used = n = 8 + 4 * (size_t)rest->data[1]; /* [MS-DTYP] 2.4.2.2 */
 	} else {
 		used = n = rest->size;
 	}
-	*item = (struct evtx_hole){ rest->data, (uint16_t)n, (uint8_t)type, 0 };
+	*item = (struct evtx_hole){rest->data, (uint16_t)n, (uint8_t)type, 0};
 	rest->data += used;
 	rest->size = (uint16_t)(rest->size - used);
 	return true;
@@ -206,12 +210,12 @@ static struct value list_of(struct evtx *e, const struct evtx_hole *h)
 	rest = *h;
 	for (n = 0; evtx_next_item(&rest, &item); n++)
 		list[n] = evtx_value(e, &item);
-	return (struct value){ .type = VALUE_LIST, .len = n, .list = list };
+	return (struct value){.type = VALUE_LIST, .len = n, .list = list};
 }
 
 static struct value nested_text(struct evtx *e, const struct evtx_hole *h)
 {
-	struct buffer b = { 0 };
+	struct buffer b = {0};
 	struct view v;
 	char *copy;
 
@@ -237,10 +241,13 @@ struct value evtx_value(struct evtx *e, const struct evtx_hole *h)
 
 #define NEED(n)                                                                                    \
 	if (h->size < (n))                                                                         \
-	return h->size ? raw_of(h) : (struct value){ .type = VALUE_ABSENT }
+		return h->size ? raw_of(h) : (struct value)                                        \
+		{                                                                                  \
+			.type = VALUE_ABSENT                                                       \
+		}
 	switch (h->type) {
 	case EVTX_NULL:
-		return (struct value){ .type = VALUE_ABSENT };
+		return (struct value){.type = VALUE_ABSENT};
 	case EVTX_STRING:
 	case EVTX_XML:
 		return text_of(h);
@@ -273,11 +280,11 @@ struct value evtx_value(struct evtx *e, const struct evtx_hole *h)
 	case EVTX_REAL32:
 		NEED(4);
 		memcpy(&f, h->data, 4);
-		return (struct value){ .type = VALUE_FLOAT, .f = (double)f };
+		return (struct value){.type = VALUE_FLOAT, .f = (double)f};
 	case EVTX_REAL64:
 		NEED(8);
 		memcpy(&d, h->data, 8);
-		return (struct value){ .type = VALUE_DOUBLE, .f = d };
+		return (struct value){.type = VALUE_DOUBLE, .f = d};
 	case EVTX_BOOL:
 		NEED(1);
 		return value_bool(number(h, h->size < 4 ? h->size : 4) != 0);
@@ -293,8 +300,9 @@ struct value evtx_value(struct evtx *e, const struct evtx_hole *h)
 	case EVTX_SYSTIME:
 		return systemtime_of(h);
 	case EVTX_SID:
-		return (struct value){ .type = h->size ? VALUE_SID : VALUE_ABSENT, .len = h->size,
-				       .data = h->data };
+		return (struct value){.type = h->size ? VALUE_SID : VALUE_ABSENT,
+				      .len = h->size,
+				      .data = h->data};
 	case EVTX_HEX32:
 		NEED(4);
 		return value_hex(number(h, 4));
@@ -302,9 +310,10 @@ struct value evtx_value(struct evtx *e, const struct evtx_hole *h)
 		NEED(8);
 		return value_hex(number(h, 8));
 	case EVTX_BINXML:
-		return h->size ? nested_text(e, h) : (struct value){ .type = VALUE_ABSENT };
+		return h->size ? nested_text(e, h) : (struct value){.type = VALUE_ABSENT};
 	default:
-		return h->type & EVTX_ARRAY && h->type != EVTX_BINXML + EVTX_ARRAY ? list_of(e, h) : raw_of(h);
+		return h->type & EVTX_ARRAY && h->type != EVTX_BINXML + EVTX_ARRAY ? list_of(e, h)
+										   : raw_of(h);
 	}
 #undef NEED
 }
@@ -312,15 +321,15 @@ struct value evtx_value(struct evtx *e, const struct evtx_hole *h)
 /* ---- plans ---- */
 
 struct frame {
-	struct view name;    /* of the element */
-	struct view field;   /* EventData: the Name of a Data */
-	unsigned level;      /* 1: Event */
+	struct view name;  /* of the element */
+	struct view field; /* EventData: the Name of a Data */
+	unsigned level;	   /* 1: Event */
 	enum section section;
 	bool children;
 	bool depends;
 	uint8_t dependency_instance;
 	uint16_t dependency;
-	uint32_t first;      /* of its pieces in build.pieces */
+	uint32_t first; /* of its pieces in build.pieces */
 };
 
 struct build {
@@ -334,8 +343,8 @@ struct build {
 	uint32_t piece_count;
 	struct evtx_instance *extra[INSTANCES]; /* templates inside raw binary XML */
 	uint32_t extras;
-	bool once;   /* good for this record only */
-	bool many;   /* fields were left out */
+	bool once; /* good for this record only */
+	bool many; /* fields were left out */
 };
 
 static const struct evtx_instance *instance_of(const struct build *b, unsigned i)
@@ -359,9 +368,10 @@ static struct view joined(struct arena *a, struct view x, struct view y)
 
 /* The text of pieces, in the scratch arena. */
 static struct view pieces_text(struct evtx *e, const struct piece *pieces, uint32_t count,
-			       const struct evtx_instance *(*of)(const void *, unsigned), const void *data)
+			       const struct evtx_instance *(*of)(const void *, unsigned),
+			       const void *data)
 {
-	struct buffer b = { 0 };
+	struct buffer b = {0};
 	struct view v;
 	char *copy;
 
@@ -393,10 +403,14 @@ static const struct evtx_instance *of_build(const void *data, unsigned i)
 	return instance_of(data, i);
 }
 
-static void add_field(struct build *b, struct view name, const struct frame *f, uint32_t first, bool empty)
+static void add_field(struct build *b, struct view name, const struct frame *f, uint32_t first,
+		      bool empty)
 {
-	struct source s = { .how = SOURCE_CONSTANT, .empty = empty, .depends = f->depends,
-			    .dependency_instance = f->dependency_instance, .dependency = f->dependency };
+	struct source s = {.how = SOURCE_CONSTANT,
+			   .empty = empty,
+			   .depends = f->depends,
+			   .dependency_instance = f->dependency_instance,
+			   .dependency = f->dependency};
 	uint32_t n = b->piece_count - first;
 	bool constant = true;
 
@@ -439,7 +453,7 @@ static void add_field(struct build *b, struct view name, const struct frame *f, 
 static void add_piece(struct build *b, const struct evtx_op *op, unsigned instance)
 {
 	b->pieces = xgrow(b->pieces, &b->piece_cap, (size_t)b->piece_count + 1, sizeof(*b->pieces));
-	b->pieces[b->piece_count++] = (struct piece){ op, (uint8_t)instance };
+	b->pieces[b->piece_count++] = (struct piece){op, (uint8_t)instance};
 }
 
 static void build_content(struct build *b, const struct evtx_ops *ops, uint32_t from, uint32_t to,
@@ -477,9 +491,11 @@ static struct view name_of_pieces(struct build *b, uint32_t first)
 	return text;
 }
 
-static void attribute(struct build *b, struct frame *f, struct view section, struct view name, uint32_t first)
+static void attribute(struct build *b, struct frame *f, struct view section, struct view name,
+		      uint32_t first)
 {
-	bool name_of_data = f->section == SECTION_EVENT_DATA && f->level > 2 && view_is(name, "Name");
+	bool name_of_data =
+		f->section == SECTION_EVENT_DATA && f->level > 2 && view_is(name, "Name");
 
 	if (name_of_data) {
 		f->field = name_of_pieces(b, first);
@@ -499,7 +515,8 @@ static bool blank(const struct build *b, uint32_t first)
 	for (uint32_t i = first; i < b->piece_count; i++) {
 		const struct evtx_op *op = b->pieces[i].op;
 
-		if (op->type == EVTX_OP_HOLE && evtx_is_null(evtx_hole(instance_of(b, b->pieces[i].instance), op->hole)))
+		if (op->type == EVTX_OP_HOLE &&
+		    evtx_is_null(evtx_hole(instance_of(b, b->pieces[i].instance), op->hole)))
 			continue;
 		if (op->type != EVTX_OP_TEXT || view_trim(op->text).len)
 			return false;
@@ -507,13 +524,17 @@ static bool blank(const struct build *b, uint32_t first)
 	return true;
 }
 
-static void build_element(struct build *b, const struct evtx_ops *ops, uint32_t at, unsigned instance,
-			  const struct frame *parent, unsigned depth)
+static void build_element(struct build *b, const struct evtx_ops *ops, uint32_t at,
+			  unsigned instance, const struct frame *parent, unsigned depth)
 {
 	const struct evtx_op *open = &ops->op[at];
-	struct frame f = { .name = open->text, .level = parent->level + 1, .section = parent->section,
-			   .depends = parent->depends, .dependency_instance = parent->dependency_instance,
-			   .dependency = parent->dependency, .field = VIEW_EMPTY };
+	struct frame f = {.name = open->text,
+			  .level = parent->level + 1,
+			  .section = parent->section,
+			  .depends = parent->depends,
+			  .dependency_instance = parent->dependency_instance,
+			  .dependency = parent->dependency,
+			  .field = VIEW_EMPTY};
 	struct view section = parent->field, name = VIEW_EMPTY;
 	uint32_t i = at + 1, first = b->piece_count;
 
@@ -550,7 +571,7 @@ static void build_element(struct build *b, const struct evtx_ops *ops, uint32_t 
 		return;
 	}
 	if (b->piece_count == first) {
-		static const struct evtx_op nothing = { .type = EVTX_OP_TEXT };
+		static const struct evtx_op nothing = {.type = EVTX_OP_TEXT};
 
 		add_piece(b, &nothing, 0);
 	}
@@ -558,8 +579,8 @@ static void build_element(struct build *b, const struct evtx_ops *ops, uint32_t 
 }
 
 /* Binary XML as the value of a hole: its elements stand where the hole is. */
-static void build_nested(struct build *b, const struct evtx_hole *h, unsigned instance, unsigned number_,
-			 struct frame *parent, unsigned depth)
+static void build_nested(struct build *b, const struct evtx_hole *h, unsigned instance,
+			 unsigned number_, struct frame *parent, unsigned depth)
 {
 	size_t pos = evtx_position(b->e, h->data);
 	struct evtx_ops ops;
@@ -614,8 +635,8 @@ static void build_content(struct build *b, const struct evtx_ops *ops, uint32_t 
 				unsigned n = INSTANCES + b->extras;
 
 				b->extra[b->extras++] = op->instance;
-				build_content(b, &op->instance->t->ops, 0, op->instance->t->ops.count, n, parent,
-					      depth + 1);
+				build_content(b, &op->instance->t->ops, 0,
+					      op->instance->t->ops.count, n, parent, depth + 1);
 			}
 			break;
 		default:
@@ -632,7 +653,7 @@ static int find_name(const struct shape *s, const char *name)
 /* What can be checked once instead of for each value. */
 static void measure(struct evtx_plan *plan)
 {
-	uint64_t used[INSTANCES][4] = { { 0 } };
+	uint64_t used[INSTANCES][4] = {{0}};
 
 	plan->plain = true;
 	for (uint32_t i = 0; i < plan->shape->count; i++) {
@@ -648,7 +669,8 @@ static void measure(struct evtx_plan *plan)
 			plan->needs[s->dependency_instance] = s->dependency + 1u;
 		if (s->how != SOURCE_HOLE)
 			continue;
-		if (s->instance >= plan->instances || s->hole >= 256 || used[s->instance][s->hole >> 6] & bit) {
+		if (s->instance >= plan->instances || s->hole >= 256 ||
+		    used[s->instance][s->hole >> 6] & bit) {
 			plan->plain = false;
 			continue;
 		}
@@ -659,12 +681,13 @@ static void measure(struct evtx_plan *plan)
 }
 
 /* Makes the plan of the record at hand. NULL when it has no shape (too many fields, no memory). */
-static struct evtx_plan *build(struct evtx *e, struct state *s, const struct evtx_ops *raw, bool once)
+static struct evtx_plan *build(struct evtx *e, struct state *s, const struct evtx_ops *raw,
+			       bool once)
 {
-	static const char *const users[USERS] = { "TargetUserName", "User", "SubjectUserName", "UserName",
-						  "Security_UserID" };
-	struct build b = { .e = e, .s = s, .once = once };
-	struct frame root = { .level = 0 };
+	static const char *const users[USERS] = {"TargetUserName", "User", "SubjectUserName",
+						 "UserName", "Security_UserID"};
+	struct build b = {.e = e, .s = s, .once = once};
+	struct frame root = {.level = 0};
 	struct evtx_plan *plan = NULL;
 	const struct shape *shape;
 
@@ -673,9 +696,11 @@ static struct evtx_plan *build(struct evtx *e, struct state *s, const struct evt
 	if (raw)
 		build_content(&b, raw, 0, raw->count, 255, &root, 0);
 	else
-		build_content(&b, &s->instance[0].t->ops, 0, s->instance[0].t->ops.count, 0, &root, 0);
+		build_content(&b, &s->instance[0].t->ops, 0, s->instance[0].t->ops.count, 0, &root,
+			      0);
 	shape = shape_intern(e->p->shapes, e->p->names, b.count);
-	/* A plan for one record keeps nothing; whatever was built in the long-lived arena meanwhile is small and bounded. */
+	/* A plan for one record keeps nothing; whatever was built in the long-lived arena meanwhile
+	 * is small and bounded. */
 	if (b.once)
 		b.arena = &e->scratch;
 	plan = shape ? arena_zalloc(b.arena, sizeof(*plan)) : NULL;
@@ -712,7 +737,8 @@ static bool plan_fits(const struct evtx_plan *plan, const struct state *s)
 	if (plan->instances != s->count)
 		return false;
 	for (uint32_t i = 1; i < s->count; i++)
-		if (plan->template[i] != s->instance[i].t || plan->nested[i].instance != s->nested[i].instance ||
+		if (plan->template[i] != s->instance[i].t ||
+		    plan->nested[i].instance != s->nested[i].instance ||
 		    plan->nested[i].hole != s->nested[i].hole)
 			return false;
 	return true;
@@ -745,13 +771,15 @@ static const struct evtx_instance *of_state(const void *data, unsigned i)
 	return i < s->count ? &s->instance[i] : NULL;
 }
 
-static inline struct value source_value(struct evtx *e, const struct source *s, const struct state *state)
+static inline struct value source_value(struct evtx *e, const struct source *s,
+					const struct state *state)
 {
-	static const struct value empty = { .type = VALUE_UTF8 };
+	static const struct value empty = {.type = VALUE_UTF8};
 	struct value v;
 
-	if (s->depends && evtx_is_null(evtx_hole(of_state(state, s->dependency_instance), s->dependency)))
-		return (struct value){ .type = VALUE_ABSENT };
+	if (s->depends &&
+	    evtx_is_null(evtx_hole(of_state(state, s->dependency_instance), s->dependency)))
+		return (struct value){.type = VALUE_ABSENT};
 	switch (s->how) {
 	case SOURCE_CONSTANT:
 		return s->constant;
@@ -767,9 +795,10 @@ static inline struct value source_value(struct evtx *e, const struct source *s, 
  * The values of a plain plan whose instances have all that it needs: the common case of
  * source_value, for all fields at once.
  */
-static void plain_values(struct evtx *e, const struct evtx_plan *plan, const struct state *state, struct value *values)
+static void plain_values(struct evtx *e, const struct evtx_plan *plan, const struct state *state,
+			 struct value *values)
 {
-	const struct evtx_hole *holes[INSTANCES] = { NULL };
+	const struct evtx_hole *holes[INSTANCES] = {NULL};
 	const struct source *s = plan->sources, *end = s + plan->shape->count;
 
 	for (uint32_t i = 0; i < state->count; i++)
@@ -795,18 +824,18 @@ static void plain_values(struct evtx *e, const struct evtx_plan *plan, const str
 		type = VALUE_UNSIGNED;
 		switch (h->type) {
 		case EVTX_NULL:
-			*values = (struct value){ .type = s->empty ? VALUE_UTF8 : VALUE_ABSENT };
+			*values = (struct value){.type = s->empty ? VALUE_UTF8 : VALUE_ABSENT};
 			continue;
 		case EVTX_STRING:
 			size &= ~1u;
 			while (size && h->data[size - 1] == 0 && h->data[size - 2] == 0)
 				size -= 2;
-			*values = (struct value){ .type = VALUE_UTF16, .len = size, .data = h->data };
+			*values = (struct value){.type = VALUE_UTF16, .len = size, .data = h->data};
 			continue;
 		case EVTX_UINT8:
 			if (size != 1)
 				break;
-			*values = (struct value){ .type = VALUE_UNSIGNED, .u = h->data[0] };
+			*values = (struct value){.type = VALUE_UNSIGNED, .u = h->data[0]};
 			continue;
 		case EVTX_UINT16: {
 			uint16_t n;
@@ -814,7 +843,7 @@ static void plain_values(struct evtx *e, const struct evtx_plan *plan, const str
 			if (size != 2)
 				break;
 			memcpy(&n, h->data, 2);
-			*values = (struct value){ .type = VALUE_UNSIGNED, .u = n };
+			*values = (struct value){.type = VALUE_UNSIGNED, .u = n};
 			continue;
 		}
 		case EVTX_HEX32:
@@ -826,7 +855,7 @@ static void plain_values(struct evtx *e, const struct evtx_plan *plan, const str
 			if (size != 4)
 				break;
 			memcpy(&n, h->data, 4);
-			*values = (struct value){ .type = type, .u = n };
+			*values = (struct value){.type = type, .u = n};
 			continue;
 		}
 		case EVTX_HEX64:
@@ -836,16 +865,18 @@ static void plain_values(struct evtx *e, const struct evtx_plan *plan, const str
 		case EVTX_UINT64:
 			if (size != 8)
 				break;
-			*values = (struct value){ .type = type };
+			*values = (struct value){.type = type};
 			memcpy(&values->u, h->data, 8);
 			continue;
 		case EVTX_GUID:
 			if (size != 16)
 				break;
-			*values = (struct value){ .type = VALUE_GUID, .len = 16, .data = h->data };
+			*values = (struct value){.type = VALUE_GUID, .len = 16, .data = h->data};
 			continue;
 		case EVTX_SID:
-			*values = (struct value){ .type = size ? VALUE_SID : VALUE_ABSENT, .len = size, .data = h->data };
+			*values = (struct value){.type = size ? VALUE_SID : VALUE_ABSENT,
+						 .len = size,
+						 .data = h->data};
 			continue;
 		default:
 			break;
@@ -856,7 +887,8 @@ static void plain_values(struct evtx *e, const struct evtx_plan *plan, const str
 	}
 }
 
-/* The time of a record whose SystemTime is no FILETIME: what it is instead, or when it was written. */
+/* The time of a record whose SystemTime is no FILETIME: what it is instead, or when it was written.
+ */
 static int64_t other_time(const struct value *v, const struct evtx_record *r)
 {
 	int64_t ts = TIME_NONE;
@@ -864,7 +896,7 @@ static int64_t other_time(const struct value *v, const struct evtx_record *r)
 	if (v && v->type == VALUE_TIME) {
 		ts = v->i;
 	} else if (v && (v->type == VALUE_UTF8 || v->type == VALUE_UTF16)) {
-		struct buffer text = { 0 };
+		struct buffer text = {0};
 
 		value_append(&text, v);
 		if (!time_parse_iso(buffer_as_view(&text), &ts, NULL, NULL))
@@ -898,9 +930,11 @@ static int field_of(const struct shape *shape, struct view names)
 	return -1;
 }
 
-/* Compiles "Account {User} did {A|B:format}" for a shape. What the shape lacks is a question mark. */
+/* Compiles "Account {User} did {A|B:format}" for a shape. What the shape lacks is a question mark.
+ */
 #define PARTS 32
-static void compile_message(struct arena *a, const struct shape *shape, const char *pattern, struct resolved *r)
+static void compile_message(struct arena *a, const struct shape *shape, const char *pattern,
+			    struct resolved *r)
 {
 	struct message_part parts[PARTS];
 	uint32_t n = 0;
@@ -912,7 +946,7 @@ static void compile_message(struct arena *a, const struct shape *shape, const ch
 		int field;
 
 		if (len)
-			parts[n++] = (struct message_part){ .text = view_of(p, len), .field = -1 };
+			parts[n++] = (struct message_part){.text = view_of(p, len), .field = -1};
 		p += len;
 		close = strchr(p, '}');
 		if (!*p || !close || n == PARTS)
@@ -920,9 +954,10 @@ static void compile_message(struct arena *a, const struct shape *shape, const ch
 		colon = memchr(p, ':', (size_t)(close - p));
 		end = colon ? colon : close;
 		field = field_of(shape, view_of(p + 1, (size_t)(end - p - 1)));
-		parts[n] = (struct message_part){ .text = view_text("?"), .field = field };
+		parts[n] = (struct message_part){.text = view_text("?"), .field = field};
 		if (field >= 0 && colon)
-			parts[n].format = evtx_format_named(view_of(colon + 1, (size_t)(close - colon - 1)));
+			parts[n].format =
+				evtx_format_named(view_of(colon + 1, (size_t)(close - colon - 1)));
 		n++;
 		p = close + 1;
 	}
@@ -936,9 +971,10 @@ static void compile_message(struct arena *a, const struct shape *shape, const ch
 /* Is it a name of the System part? */
 static bool of_system(struct view name)
 {
-	static const char *const system[] = { "Provider_", "EventID", "Version", "Level", "Task", "Opcode",
-					      "Keywords", "TimeCreated_", "EventRecordID", "Correlation_",
-					      "Execution_", "Channel", "Computer", "Security_" };
+	static const char *const system[] = {
+		"Provider_",  "EventID",  "Version",	  "Level",	   "Task",
+		"Opcode",     "Keywords", "TimeCreated_", "EventRecordID", "Correlation_",
+		"Execution_", "Channel",  "Computer",	  "Security_"};
 
 	for (size_t k = 0; k < sizeof(system) / sizeof(system[0]); k++)
 		if (view_starts(name, system[k], strlen(system[k])))
@@ -967,10 +1003,11 @@ static void generic_message(struct arena *a, const struct shape *shape, struct r
 	uint32_t n = 0, shown = 0, i = 0;
 
 	if (shape->provider >= 0)
-		parts[n++] = (struct message_part){ .field = shape->provider };
+		parts[n++] = (struct message_part){.field = shape->provider};
 	if (shape->event_id >= 0) {
-		parts[n++] = (struct message_part){ .text = view_text(n ? " event " : "Event "), .field = -1 };
-		parts[n++] = (struct message_part){ .field = shape->event_id };
+		parts[n++] = (struct message_part){.text = view_text(n ? " event " : "Event "),
+						   .field = -1};
+		parts[n++] = (struct message_part){.field = shape->event_id};
 	}
 	while (i < shape->count && of_system(shape->names[i]))
 		i++;
@@ -978,10 +1015,11 @@ static void generic_message(struct arena *a, const struct shape *shape, struct r
 		const char *joint = shown ? ", " : ": ";
 
 		parts[n++] = (struct message_part){
-			.text = view_is(shape->names[i], "Data") ? view_text(joint) : label(a, joint, shape->names[i]),
+			.text = view_is(shape->names[i], "Data") ? view_text(joint)
+								 : label(a, joint, shape->names[i]),
 			.field = -1,
 		};
-		parts[n++] = (struct message_part){ .field = (int)i };
+		parts[n++] = (struct message_part){.field = (int)i};
 	}
 	r->parts = arena_alloc(a, n * sizeof(*parts) + 1);
 	if (r->parts) {
@@ -992,24 +1030,29 @@ static void generic_message(struct arena *a, const struct shape *shape, struct r
 
 static bool same_provider(struct view kept, const struct value *v)
 {
-	return (v->type == VALUE_UTF16 || v->type == VALUE_UTF8) && view_equal(kept, view_of(v->data, v->len));
+	return (v->type == VALUE_UTF16 || v->type == VALUE_UTF8) &&
+	       view_equal(kept, view_of(v->data, v->len));
 }
 
-/* What is known of this event; remembered in the plan, because a plan rarely has more than one event id. */
-static const struct resolved *resolve(struct evtx *e, struct evtx_plan *plan, const struct value *values, bool once)
+/* What is known of this event; remembered in the plan, because a plan rarely has more than one
+ * event id. */
+static const struct resolved *resolve(struct evtx *e, struct evtx_plan *plan,
+				      const struct value *values, bool once)
 {
 	const struct shape *shape = plan->shape;
 	struct arena *a = once ? &e->scratch : &e->arena;
-	struct value none = { .type = VALUE_ABSENT };
+	struct value none = {.type = VALUE_ABSENT};
 	const struct value *provider = shape->provider >= 0 ? &values[shape->provider] : &none;
-	uint64_t id = shape->event_id >= 0 && values[shape->event_id].type == VALUE_UNSIGNED ?
-			      values[shape->event_id].u : UINT64_MAX;
+	uint64_t id = shape->event_id >= 0 && values[shape->event_id].type == VALUE_UNSIGNED
+			      ? values[shape->event_id].u
+			      : UINT64_MAX;
 	const struct evtx_known *known;
 	struct resolved *r;
-	struct buffer name = { 0 };
+	struct buffer name = {0};
 	char *copy;
 
-	if (plan->last.resolved && plan->last.id == id && same_provider(plan->last.provider, provider))
+	if (plan->last.resolved && plan->last.id == id &&
+	    same_provider(plan->last.provider, provider))
 		return plan->last.resolved;
 	value_append(&name, provider);
 	known = evtx_known(buffer_as_view(&name), id);
@@ -1038,7 +1081,8 @@ static const struct resolved *resolve(struct evtx *e, struct evtx_plan *plan, co
 	}
 	plan->last.resolved = NULL;
 	if (provider->type == VALUE_UTF16 || provider->type == VALUE_UTF8) {
-		/* One copy per change: a hostile log could change it with each record, so it is bounded by reuse. */
+		/* One copy per change: a hostile log could change it with each record, so it is
+		 * bounded by reuse. */
 		if (plan->last.provider.len >= provider->len && plan->last.provider.data)
 			copy = (char *)(uintptr_t)plan->last.provider.data;
 		else
@@ -1076,7 +1120,7 @@ static bool gather(struct evtx *e, struct state *s)
 				plain = false;
 				continue;
 			}
-			s->nested[s->count] = (struct nested){ (uint8_t)k, (uint16_t)i };
+			s->nested[s->count] = (struct nested){(uint8_t)k, (uint16_t)i};
 			s->count++;
 		}
 	}
@@ -1114,7 +1158,8 @@ static int emit(struct evtx *e, const struct evtx_record *r, void *data)
 			cut = true;
 	} else if (*e->why || !evtx_fragment(e, r->pos, r->end, 0, &raw)) {
 		return r->flags & EVENT_CUT ? OK : /* its damage was told */
-		       parse_lost(p, r->offset, "record %llu: %s", (unsigned long long)r->number, e->why);
+			       parse_lost(p, r->offset, "record %llu: %s",
+					  (unsigned long long)r->number, e->why);
 	} else {
 		plain = false;
 		plan = build(e, s, &raw, true);
@@ -1136,7 +1181,7 @@ static int emit(struct evtx *e, const struct evtx_record *r, void *data)
 		values[i] = source_value(e, &plan->sources[i], s);
 		bytes += values[i].len;
 		if (__builtin_expect(bytes > VALUES_MAX, 0)) {
-			values[i] = (struct value){ .type = VALUE_ABSENT };
+			values[i] = (struct value){.type = VALUE_ABSENT};
 			long_ = true;
 		}
 	}
@@ -1172,7 +1217,9 @@ static int emit(struct evtx *e, const struct evtx_record *r, void *data)
 		status = parse_lost(p, r->offset, "record %llu: %s", (unsigned long long)r->number,
 				    *why ? why : "some of its values are cut");
 	else if (status >= 0 && borrowed)
-		status = parse_lost(p, r->offset, "record %llu: its template is damaged, another copy or what is left of it served",
+		status = parse_lost(p, r->offset,
+				    "record %llu: its template is damaged, another copy or what is "
+				    "left of it served",
 				    (unsigned long long)r->number);
 	else if (status >= 0 && long_)
 		status = parse_lost(p, r->offset, "record %llu: values of more than %zu bytes",
@@ -1197,8 +1244,9 @@ static int probe(const struct probe *probe)
 	if (view_starts(probe->head, "ElfFile", 8))
 		return BID_MAGIC;
 	/* A log whose first page is lost. */
-	return view_starts(view_from(probe->head, EVTX_FILE_HEAD), "ElfChnk", 8) ? BID_MAGIC :
-	       view_starts(probe->head, "ElfChnk", 8)				   ? BID_MAGIC : BID_NO;
+	return view_starts(view_from(probe->head, EVTX_FILE_HEAD), "ElfChnk", 8) ? BID_MAGIC
+	       : view_starts(probe->head, "ElfChnk", 8)				 ? BID_MAGIC
+										 : BID_NO;
 }
 
 const struct parser parser_evtx = {

@@ -12,11 +12,11 @@
 
 #include "parsers/parser.h"
 
-#define EVTX_CHUNK 65536u
-#define EVTX_CHUNK_HEAD 512u
-#define EVTX_FILE_HEAD 4096u
+#define EVTX_CHUNK	 65536u
+#define EVTX_CHUNK_HEAD	 512u
+#define EVTX_FILE_HEAD	 4096u
 #define EVTX_RECORD_HEAD 24u
-#define EVTX_RECORD_MIN 28u
+#define EVTX_RECORD_MIN	 28u
 
 /* Value types; [MS-EVEN6] 2.2.12, "BinXmlValueType". */
 enum evtx_type {
@@ -49,15 +49,15 @@ enum evtx_type {
 };
 
 enum evtx_op_type {
-	EVTX_OP_OPEN,      /* element: text is its name */
+	EVTX_OP_OPEN,	   /* element: text is its name */
 	EVTX_OP_ATTRIBUTE, /* text is its name; values follow */
 	EVTX_OP_CONTENT,   /* attributes end here, content begins */
-	EVTX_OP_CLOSE,     /* the element ends */
-	EVTX_OP_TEXT,      /* text, UTF-8, not escaped */
+	EVTX_OP_CLOSE,	   /* the element ends */
+	EVTX_OP_TEXT,	   /* text, UTF-8, not escaped */
 	EVTX_OP_CDATA,
-	EVTX_OP_VALUE,     /* a literal that is not text */
+	EVTX_OP_VALUE, /* a literal that is not text */
 	EVTX_OP_HOLE,
-	EVTX_OP_PI,        /* text is the target */
+	EVTX_OP_PI, /* text is the target */
 	EVTX_OP_PI_DATA,
 	EVTX_OP_INSTANCE,
 };
@@ -77,14 +77,14 @@ struct evtx_instance;
 
 struct evtx_op {
 	uint8_t type;
-	bool optional;          /* HOLE */
-	uint16_t hole;          /* HOLE: number of the value */
-	uint16_t dependency;    /* OPEN: left out when that hole is null */
-	uint32_t end;           /* OPEN: index of its CLOSE */
+	bool optional;	     /* HOLE */
+	uint16_t hole;	     /* HOLE: number of the value */
+	uint16_t dependency; /* OPEN: left out when that hole is null */
+	uint32_t end;	     /* OPEN: index of its CLOSE */
 	struct view text;
 	union {
-		struct evtx_hole value;          /* VALUE */
-		struct evtx_instance *instance;  /* INSTANCE */
+		struct evtx_hole value;		/* VALUE */
+		struct evtx_instance *instance; /* INSTANCE */
 	};
 };
 
@@ -96,7 +96,7 @@ struct evtx_ops {
 /* One step of comparing a definition in another chunk with the compiled one. */
 struct evtx_check {
 	uint32_t offset; /* RAW, NAME: in `same` of the template */
-	uint16_t len;    /* RAW: bytes; NAME: UTF-16 units; SIZE: 0 */
+	uint16_t len;	 /* RAW: bytes; NAME: UTF-16 units; SIZE: 0 */
 	uint8_t type;
 };
 
@@ -107,8 +107,8 @@ struct evtx_template {
 	struct evtx_ops ops;
 	struct evtx_check *checks;
 	uint32_t check_count;
-	uint8_t *same;               /* bytes that every copy of it shares, names included */
-	struct evtx_template *next;  /* in its bucket */
+	uint8_t *same;		    /* bytes that every copy of it shares, names included */
+	struct evtx_template *next; /* in its bucket */
 	struct evtx_plan *plans;
 };
 
@@ -116,20 +116,21 @@ struct evtx_instance {
 	struct evtx_template *t;
 	struct evtx_hole *holes;
 	uint32_t count;
-	uint32_t nested;   /* values that are binary XML */
-	bool cut;          /* the values do not all lie inside the record */
-	bool borrowed;     /* the definition is damaged: that of another chunk serves, or what is left of it */
+	uint32_t nested; /* values that are binary XML */
+	bool cut;	 /* the values do not all lie inside the record */
+	bool borrowed;	 /* the definition is damaged: that of another chunk serves, or what is left
+			    of it */
 };
 
 #define EVTX_BUCKETS 1024
-#define EVTX_NEAR 256 /* slots of the table by offset in a chunk */
-#define EVTX_HOLES 32768
-#define EVTX_SOUGHT 32
+#define EVTX_NEAR    256 /* slots of the table by offset in a chunk */
+#define EVTX_HOLES   32768
+#define EVTX_SOUGHT  32
 
 struct evtx {
 	struct parse *p;
 	struct view bytes;   /* whole artefact */
-	size_t base;         /* of the chunk in bytes */
+	size_t base;	     /* of the chunk in bytes */
 	struct view chunk;   /* what is there of it */
 	uint32_t generation; /* of `near`: one per chunk */
 	struct evtx_near {
@@ -138,8 +139,8 @@ struct evtx {
 		bool lenient; /* made of what is left of a damaged definition */
 	} near[EVTX_NEAR];
 	struct evtx_template *buckets[EVTX_BUCKETS];
-	struct arena arena;  /* templates and plans; lives as long as the file */
-	struct arena scratch; /* of one record */
+	struct arena arena;	 /* templates and plans; lives as long as the file */
+	struct arena scratch;	 /* of one record */
 	struct evtx_hole *holes; /* EVTX_HOLES of them, for the record being read */
 	uint32_t holes_used;
 	/* Scratch of the decoder. */
@@ -148,9 +149,10 @@ struct evtx {
 	struct evtx_check *check;
 	size_t check_cap;
 	struct buffer same;
-	uint32_t sought[EVTX_SOUGHT], sought_count; /* numbers of templates that were looked for in the whole file */
-	size_t compiled;     /* bytes of definitions, in this chunk */
-	const char *why;     /* reason of the last failure */
+	uint32_t sought[EVTX_SOUGHT],
+		sought_count; /* numbers of templates that were looked for in the whole file */
+	size_t compiled;      /* bytes of definitions, in this chunk */
+	const char *why;      /* reason of the last failure */
 };
 
 void evtx_begin(struct evtx *e, struct parse *p, struct view bytes);
@@ -165,17 +167,19 @@ void evtx_set_chunk(struct evtx *e, size_t base, size_t len);
 bool evtx_fragment(struct evtx *e, size_t pos, size_t end, unsigned depth, struct evtx_ops *ops);
 
 /* Reads a template instance, pos behind its token; *pos gets the end of its values. */
-bool evtx_instance(struct evtx *e, size_t *pos, size_t end, unsigned depth, struct evtx_instance *out);
+bool evtx_instance(struct evtx *e, size_t *pos, size_t end, unsigned depth,
+		   struct evtx_instance *out);
 
 /*
  * The instance that a record or a value of binary XML consists of: fragment header, instance, end.
  * False when it is something else (then evtx_fragment reads it). Where `pos` is in the chunk.
  */
-bool evtx_sole_instance(struct evtx *e, size_t pos, size_t end, unsigned depth, struct evtx_instance *out);
+bool evtx_sole_instance(struct evtx *e, size_t pos, size_t end, unsigned depth,
+			struct evtx_instance *out);
 
 static inline const struct evtx_hole *evtx_hole(const struct evtx_instance *i, unsigned n)
 {
-	static const struct evtx_hole none = { NULL, 0, EVTX_NULL, 0 };
+	static const struct evtx_hole none = {NULL, 0, EVTX_NULL, 0};
 
 	return i && n < i->count ? &i->holes[n] : &none;
 }
@@ -203,14 +207,15 @@ void evtx_xml_nested(struct evtx *e, struct buffer *out, const struct evtx_hole 
  * extent in the chunk: [pos, end) is its binary XML. Losses are told by parse_lost.
  */
 struct evtx_record {
-	size_t pos, end;     /* binary XML, in e->chunk */
-	uint64_t offset;     /* of the record in the artefact */
+	size_t pos, end; /* binary XML, in e->chunk */
+	uint64_t offset; /* of the record in the artefact */
 	uint64_t number;
-	uint64_t written;    /* FILETIME */
-	unsigned flags;      /* enum event_flag */
+	uint64_t written; /* FILETIME */
+	unsigned flags;	  /* enum event_flag */
 };
 uint32_t evtx_segments(struct view bytes);
-int evtx_walk(struct evtx *e, int (*record)(struct evtx *e, const struct evtx_record *r, void *data), void *data);
+int evtx_walk(struct evtx *e,
+	      int (*record)(struct evtx *e, const struct evtx_record *r, void *data), void *data);
 
 /* What is known of an event id: the kind, and the message as a pattern: "... {Field} ...". */
 struct evtx_known {

@@ -79,14 +79,14 @@ static bool name_sound(struct view chunk, size_t off)
 
 struct decoder {
 	struct evtx *e;
-	struct view v;      /* the chunk up to the end of what is decoded */
+	struct view v; /* the chunk up to the end of what is decoded */
 	size_t pos;
 	struct arena *arena; /* for names, texts and instances */
-	unsigned depth;      /* of fragments in fragments */
-	int dependency;      /* elements name the hole they depend on: 1, 0, -1 not known yet */
+	unsigned depth;	     /* of fragments in fragments */
+	int dependency;	     /* elements name the hole they depend on: 1, 0, -1 not known yet */
 	bool definition;     /* a template's: record how to recognise it elsewhere */
-	size_t raw;          /* definition: where the bytes begin that are not yet in a check */
-	bool lenient;       /* a name that is lost becomes a placeholder */
+	size_t raw;	     /* definition: where the bytes begin that are not yet in a check */
+	bool lenient;	     /* a name that is lost becomes a placeholder */
 	uint32_t ops, checks;
 };
 
@@ -103,7 +103,7 @@ static struct evtx_op *add(struct decoder *d, enum evtx_op_type type)
 
 	e->op = xgrow(e->op, &e->op_cap, (size_t)d->ops + 1, sizeof(*e->op));
 	op = &e->op[d->ops++];
-	*op = (struct evtx_op){ .type = (uint8_t)type, .dependency = EVTX_NO_DEPENDENCY };
+	*op = (struct evtx_op){.type = (uint8_t)type, .dependency = EVTX_NO_DEPENDENCY};
 	return op;
 }
 
@@ -112,8 +112,8 @@ static void add_check(struct decoder *d, unsigned type, struct view same, unsign
 	struct evtx *e = d->e;
 
 	e->check = xgrow(e->check, &e->check_cap, (size_t)d->checks + 1, sizeof(*e->check));
-	e->check[d->checks++] = (struct evtx_check){ (uint32_t)e->same.len, (uint16_t)len,
-						     (uint8_t)type };
+	e->check[d->checks++] =
+		(struct evtx_check){(uint32_t)e->same.len, (uint16_t)len, (uint8_t)type};
 	buffer_view(&e->same, same);
 }
 
@@ -123,7 +123,8 @@ static void check_raw(struct decoder *d, size_t to)
 	if (!d->definition)
 		return;
 	if (to > d->raw)
-		add_check(d, CHECK_RAW, view_sub(d->v, d->raw, to - d->raw), (unsigned)(to - d->raw));
+		add_check(d, CHECK_RAW, view_sub(d->v, d->raw, to - d->raw),
+			  (unsigned)(to - d->raw));
 	d->raw = to;
 }
 
@@ -142,7 +143,7 @@ static bool skip_size(struct decoder *d)
 
 static struct view utf8_of(struct decoder *d, struct view utf16)
 {
-	struct buffer b = { 0 };
+	struct buffer b = {0};
 	char *copy;
 
 	text_utf16(&b, utf16);
@@ -152,7 +153,8 @@ static struct view utf8_of(struct decoder *d, struct view utf16)
 	return utf16;
 }
 
-/* XML names cannot hold everything that UTF-16 can: what damage put there would break the output. */
+/* XML names cannot hold everything that UTF-16 can: what damage put there would break the output.
+ */
 static struct view clean_name(struct view name)
 {
 	char *c = (char *)(uintptr_t)name.data;
@@ -299,7 +301,8 @@ static bool read_literal(struct decoder *d)
 
 	if (!copy)
 		return fail(d, "out of memory");
-	add(d, EVTX_OP_VALUE)->value = (struct evtx_hole){ (const uint8_t *)copy, (uint16_t)size, type, 0 };
+	add(d, EVTX_OP_VALUE)->value =
+		(struct evtx_hole){(const uint8_t *)copy, (uint16_t)size, type, 0};
 	d->pos += size;
 	return true;
 }
@@ -308,7 +311,7 @@ static bool read_reference(struct decoder *d, bool entity)
 {
 	static const struct {
 		const char *name, *text;
-	} known[] = { { "amp", "&" }, { "lt", "<" }, { "gt", ">" }, { "quot", "\"" }, { "apos", "'" } };
+	} known[] = {{"amp", "&"}, {"lt", "<"}, {"gt", ">"}, {"quot", "\""}, {"apos", "'"}};
 	struct view text = VIEW_EMPTY;
 
 	if (entity) {
@@ -480,8 +483,12 @@ static bool keep(struct decoder *d, struct evtx_ops *ops)
 
 bool evtx_fragment(struct evtx *e, size_t pos, size_t end, unsigned depth, struct evtx_ops *ops)
 {
-	struct decoder d = { .e = e, .v = view_clip(e->chunk, 0, end), .pos = pos, .depth = depth,
-			     .arena = &e->scratch, .dependency = -1 };
+	struct decoder d = {.e = e,
+			    .v = view_clip(e->chunk, 0, end),
+			    .pos = pos,
+			    .depth = depth,
+			    .arena = &e->scratch,
+			    .dependency = -1};
 
 	return decode(&d) && keep(&d, ops);
 }
@@ -509,7 +516,8 @@ static bool same_definition(struct view chunk, size_t off, const struct evtx_tem
 
 		switch (c->type) {
 		case CHECK_RAW:
-			if (!view_has(chunk, pos, c->len) || memcmp(chunk.data + pos, same, c->len) != 0)
+			if (!view_has(chunk, pos, c->len) ||
+			    memcmp(chunk.data + pos, same, c->len) != 0)
 				return false;
 			pos += c->len;
 			break;
@@ -518,7 +526,8 @@ static bool same_definition(struct view chunk, size_t off, const struct evtx_tem
 			break;
 		default:
 			if (!view_u32le(chunk, pos, &at) || !name_at(chunk, at, &name) ||
-			    name.len != (size_t)c->len * 2 || memcmp(name.data, same, name.len) != 0)
+			    name.len != (size_t)c->len * 2 ||
+			    memcmp(name.data, same, name.len) != 0)
 				return false;
 			pos += 4;
 			if (at == pos)
@@ -531,7 +540,11 @@ static bool same_definition(struct view chunk, size_t off, const struct evtx_tem
 static struct evtx_template *compile(struct evtx *e, size_t off, bool lenient)
 {
 	uint32_t size = view_get32(e->chunk, off + 20);
-	struct decoder d = { .e = e, .arena = &e->arena, .dependency = 1, .definition = true, .lenient = lenient };
+	struct decoder d = {.e = e,
+			    .arena = &e->arena,
+			    .dependency = 1,
+			    .definition = true,
+			    .lenient = lenient};
 	struct evtx_template *t;
 
 	if (!view_has(e->chunk, off, DEFINITION_HEAD))
@@ -555,7 +568,8 @@ static struct evtx_template *compile(struct evtx *e, size_t off, bool lenient)
 	return t;
 }
 
-/* The template of the definition at `off` of the chunk; compiled when the file has not shown it yet. */
+/* The template of the definition at `off` of the chunk; compiled when the file has not shown it
+ * yet. */
 static struct evtx_template *template_at(struct evtx *e, uint32_t off, bool *lenient)
 {
 	struct evtx_near *near = &e->near[(off ^ off >> 8) % EVTX_NEAR];
@@ -572,10 +586,12 @@ static struct evtx_template *template_at(struct evtx *e, uint32_t off, bool *len
 	}
 	bucket = bucket_of(e, e->chunk.data + off + 4);
 	for (t = *bucket; t; t = t->next)
-		if (memcmp(t->guid, e->chunk.data + off + 4, 16) == 0 && same_definition(e->chunk, off, t))
+		if (memcmp(t->guid, e->chunk.data + off + 4, 16) == 0 &&
+		    same_definition(e->chunk, off, t))
 			break;
 	if (!t) {
-		/* Each definition stands once in a chunk, so that all of them are smaller than it. */
+		/* Each definition stands once in a chunk, so that all of them are smaller than it.
+		 */
 		size_t size = view_get32(e->chunk, off + 20);
 
 		e->compiled += size < EVTX_CHUNK ? size : EVTX_CHUNK;
@@ -589,14 +605,14 @@ static struct evtx_template *template_at(struct evtx *e, uint32_t off, bool *len
 			*bucket = t;
 		}
 	}
-	*near = (struct evtx_near){ e->generation, off, t, false };
+	*near = (struct evtx_near){e->generation, off, t, false};
 	return t;
 }
 
 /* When the chunk's own definition is lost: one that the file has under the same number. */
 static struct evtx_template *template_by_id(struct evtx *e, uint32_t id)
 {
-	uint8_t guid[16] = { 0 };
+	uint8_t guid[16] = {0};
 
 	memcpy(guid, &id, 4);
 	for (struct evtx_template *t = *bucket_of(e, guid); t; t = t->next)
@@ -606,15 +622,15 @@ static struct evtx_template *template_by_id(struct evtx *e, uint32_t id)
 }
 
 /*
- * The same for one that the file has not shown yet: somewhere a record may bring it along. Searching
- * costs a pass over the file, so that it is done for a few numbers only.
+ * The same for one that the file has not shown yet: somewhere a record may bring it along.
+ * Searching costs a pass over the file, so that it is done for a few numbers only.
  */
 static struct evtx_template *template_elsewhere(struct evtx *e, uint32_t id)
 {
 	struct view chunk = e->chunk;
 	size_t base = e->base, at = 0;
 	struct evtx_template *t = NULL;
-	uint8_t pattern[6] = { 0x0c, 1 };
+	uint8_t pattern[6] = {0x0c, 1};
 
 	for (unsigned i = 0; i < e->sought_count; i++)
 		if (e->sought[i] == id)
@@ -628,7 +644,8 @@ static struct evtx_template *template_elsewhere(struct evtx *e, uint32_t id)
 		uint32_t off = view_get32(e->bytes, at + 6);
 
 		at++;
-		if (view_get32(e->bytes, place + 4) != id || off > place || off < EVTX_CHUNK_HEAD || off >= EVTX_CHUNK ||
+		if (view_get32(e->bytes, place + 4) != id || off > place || off < EVTX_CHUNK_HEAD ||
+		    off >= EVTX_CHUNK ||
 		    !view_starts(view_from(e->bytes, place - off), "ElfChnk", 8))
 			continue;
 		e->base = place - off;
@@ -656,11 +673,13 @@ static struct evtx_template *template_lenient(struct evtx *e, uint32_t off)
 	e->compiled += EVTX_CHUNK / 4;
 	t = compile(e, off, true);
 	if (t)
-		e->near[(off ^ off >> 8) % EVTX_NEAR] = (struct evtx_near){ e->generation, off, t, true };
+		e->near[(off ^ off >> 8) % EVTX_NEAR] =
+			(struct evtx_near){e->generation, off, t, true};
 	return t;
 }
 
-bool evtx_instance(struct evtx *e, size_t *pos, size_t end, unsigned depth, struct evtx_instance *out)
+bool evtx_instance(struct evtx *e, size_t *pos, size_t end, unsigned depth,
+		   struct evtx_instance *out)
 {
 	struct view v = view_clip(e->chunk, 0, end);
 	size_t at = *pos, data;
@@ -673,8 +692,10 @@ bool evtx_instance(struct evtx *e, size_t *pos, size_t end, unsigned depth, stru
 		return false;
 	}
 	at += 9;
-	there = view_has(e->chunk, off, DEFINITION_HEAD) && view_get32(e->chunk, (size_t)off + 4) == id;
-	/* Where bytes were lost or gained, the definition is behind the record's head all the same. */
+	there = view_has(e->chunk, off, DEFINITION_HEAD) &&
+		view_get32(e->chunk, (size_t)off + 4) == id;
+	/* Where bytes were lost or gained, the definition is behind the record's head all the same.
+	 */
 	inside = off == at || (!there && view_get32(v, at + 4) == id);
 	out->borrowed = false;
 	out->t = NULL;
@@ -718,11 +739,13 @@ bool evtx_instance(struct evtx *e, size_t *pos, size_t end, unsigned depth, stru
 	e->holes_used += count;
 	at += 4;
 	data = at + (size_t)count * 4;
-	/* 16,384 values of 64 KiB at most: the sum cannot wrap, and is held against the end once. */
+	/* 16,384 values of 64 KiB at most: the sum cannot wrap, and is held against the end once.
+	 */
 	for (uint32_t i = 0; i < count; i++, at += 4) {
 		struct evtx_hole *h = &out->holes[i];
 
-		_Static_assert(sizeof(*h) == 16, "size, type and the byte behind them are copied at once");
+		_Static_assert(sizeof(*h) == 16,
+			       "size, type and the byte behind them are copied at once");
 		h->data = v.data + data;
 		memcpy(&h->size, v.data + at, 4); /* inside, by the count's check */
 		data += h->size;
@@ -733,8 +756,9 @@ bool evtx_instance(struct evtx *e, size_t *pos, size_t end, unsigned depth, stru
 		for (uint32_t i = 0; i < count; i++) {
 			struct evtx_hole *h = &out->holes[i];
 
-			if (h->size > v.len - (size_t)(h->data - v.data) || h->data > v.data + v.len)
-				*h = (struct evtx_hole){ v.data, 0, EVTX_NULL, 0 };
+			if (h->size > v.len - (size_t)(h->data - v.data) ||
+			    h->data > v.data + v.len)
+				*h = (struct evtx_hole){v.data, 0, EVTX_NULL, 0};
 		}
 		data = v.len;
 	}
@@ -743,7 +767,8 @@ bool evtx_instance(struct evtx *e, size_t *pos, size_t end, unsigned depth, stru
 	return true;
 }
 
-bool evtx_sole_instance(struct evtx *e, size_t pos, size_t end, unsigned depth, struct evtx_instance *out)
+bool evtx_sole_instance(struct evtx *e, size_t pos, size_t end, unsigned depth,
+			struct evtx_instance *out)
 {
 	struct view v = view_clip(e->chunk, 0, end);
 	uint8_t token = view_get8(v, pos);

@@ -1,7 +1,8 @@
 /*
  * The container: file header, chunks, records. What is damaged is told and stepped over.
  *
- * Format: libyal, "Windows XML Event Log (EVTX) format", sections 2 (file header), 3 (chunk) and 4 (event record).
+ * Format: libyal, "Windows XML Event Log (EVTX) format", sections 2 (file header), 3 (chunk) and 4
+ * (event record).
  */
 #include "parsers/evtx.h"
 
@@ -10,7 +11,7 @@
 #define SEGMENT ((uint64_t)64 * EVTX_CHUNK)
 
 static const uint8_t chunk_magic[8] = "ElfChnk";
-static const uint8_t record_magic[4] = { 0x2a, 0x2a, 0, 0 };
+static const uint8_t record_magic[4] = {0x2a, 0x2a, 0, 0};
 
 static bool chunk_at(struct view bytes, size_t at)
 {
@@ -83,9 +84,9 @@ static int give(struct walk *w, size_t at, size_t size, unsigned flags)
 }
 
 /*
- * Records at [from, to) of the artefact, where no chunk says where they are. Offsets inside a record
- * count from its chunk's start: it is `base` when that is known; and a record that brings its
- * template with it tells, because it names the definition's offset.
+ * Records at [from, to) of the artefact, where no chunk says where they are. Offsets inside a
+ * record count from its chunk's start: it is `base` when that is known; and a record that brings
+ * its template with it tells, because it names the definition's offset.
  */
 static int scan(struct walk *w, size_t from, size_t to, size_t base, unsigned flags)
 {
@@ -145,27 +146,32 @@ static int read_chunk(struct walk *w, size_t base, size_t extent)
 	w->seen++;
 	free_at = view_get32(e->chunk, 48);
 	if (free_at < EVTX_CHUNK_HEAD || free_at > EVTX_CHUNK) {
-		status = parse_lost(e->p, base + 48, "chunk: offset of its free space is %u", free_at);
+		status = parse_lost(e->p, base + 48, "chunk: offset of its free space is %u",
+				    free_at);
 		free_at = EVTX_CHUNK;
 	}
 	if (free_at > extent) {
-		status = parse_lost(e->p, base + extent, "chunk cut after %zu of %u bytes", extent, free_at);
+		status = parse_lost(e->p, base + extent, "chunk cut after %zu of %u bytes", extent,
+				    free_at);
 		free_at = (uint32_t)extent;
 		cut = true;
 	}
 	/* A record that was changed may still parse: only this tells. */
 	if (status >= 0 && !cut &&
-	    crc32_add(0, view_sub(e->chunk, EVTX_CHUNK_HEAD, free_at - EVTX_CHUNK_HEAD)) != view_get32(e->chunk, 52))
+	    crc32_add(0, view_sub(e->chunk, EVTX_CHUNK_HEAD, free_at - EVTX_CHUNK_HEAD)) !=
+		    view_get32(e->chunk, 52))
 		status = parse_lost(e->p, base + 52, "chunk: wrong checksum of its records");
 	if (status >= 0 && extent >= EVTX_CHUNK_HEAD &&
-	    crc32_add(crc32_add(0, view_sub(e->chunk, 0, 120)), view_sub(e->chunk, 128, 384)) != view_get32(e->chunk, 124))
+	    crc32_add(crc32_add(0, view_sub(e->chunk, 0, 120)), view_sub(e->chunk, 128, 384)) !=
+		    view_get32(e->chunk, 124))
 		status = parse_lost(e->p, base + 124, "chunk: wrong checksum of its header");
 	live = free_at;
 	while (status >= 0 && at < e->chunk.len) {
 		if (record_at(e->chunk, at, &size)) {
 			uint64_t n = view_get64(e->chunk, at + 8);
 
-			/* A log that was not closed has records behind what its chunk's header admits. */
+			/* A log that was not closed has records behind what its chunk's header
+			 * admits. */
 			if (at >= free_at && (!any || n != number + 1))
 				break;
 			number = n;
@@ -180,14 +186,18 @@ static int read_chunk(struct walk *w, size_t base, size_t extent)
 		/* Damage: step to the next record that is whole. */
 		struct view rest = view_clip(e->chunk, 0, live);
 		size_t next = find_record(rest, at + 1, &size);
-		bool begins = view_starts(view_from(rest, at), record_magic, 4) && next - at > EVTX_RECORD_MIN;
+		bool begins = view_starts(view_from(rest, at), record_magic, 4) &&
+			      next - at > EVTX_RECORD_MIN;
 
 		if (all_zero(view_sub(rest, at, next - at)))
-			status = parse_lost(e->p, base + at, "%zu bytes of records are zero", next - at);
+			status = parse_lost(e->p, base + at, "%zu bytes of records are zero",
+					    next - at);
 		else if (!begins)
-			status = parse_lost(e->p, base + at, "%zu bytes that are no record", next - at);
+			status = parse_lost(e->p, base + at, "%zu bytes that are no record",
+					    next - at);
 		else
-			status = parse_lost(e->p, base + at, "record %llu: its size is %u, and %u at its end",
+			status = parse_lost(e->p, base + at,
+					    "record %llu: its size is %u, and %u at its end",
 					    (unsigned long long)view_get64(rest, at + 8),
 					    view_get32(rest, at + 4),
 					    view_get32(rest, at + view_get32(rest, at + 4) - 4));
@@ -226,13 +236,8 @@ static int read_head(struct walk *w)
 	w->log = view_starts(head, "ElfFile", 8);
 	if (e->p->segment_from > 0 || (!w->log && e->p->carve))
 		return OK;
-	if (!w->log) {
-		size_t first = first_chunk(e->bytes);
-
-		if (!chunk_at(e->bytes, first) && find_chunk(e->bytes, 0, e->bytes.len) == e->bytes.len)
-			return parse_fail(e->p, ERR_FORMAT, 0, "no event log: neither its header nor a chunk is there");
+	if (!w->log)
 		return parse_lost(e->p, 0, "the file header is not that of an event log");
-	}
 	if (head.len < 128)
 		return parse_lost(e->p, head.len, "the file header is cut");
 	if (crc32_add(0, view_sub(head, 0, 120)) != view_get32(head, 124))
@@ -240,9 +245,10 @@ static int read_head(struct walk *w)
 	return OK;
 }
 
-int evtx_walk(struct evtx *e, int (*record)(struct evtx *e, const struct evtx_record *r, void *data), void *data)
+int evtx_walk(struct evtx *e,
+	      int (*record)(struct evtx *e, const struct evtx_record *r, void *data), void *data)
 {
-	struct walk w = { .e = e, .record = record, .data = data };
+	struct walk w = {.e = e, .record = record, .data = data};
 	struct view bytes = e->bytes;
 	size_t first = first_chunk(bytes), pos, to = bytes.len, base;
 	unsigned flags;
@@ -258,13 +264,17 @@ int evtx_walk(struct evtx *e, int (*record)(struct evtx *e, const struct evtx_re
 	to = to < bytes.len ? to : bytes.len;
 	base = pos;
 	if (e->p->segment_from > 0 && pos < bytes.len && !chunk_at(bytes, pos)) {
-		/* Bytes were lost or gained before: the last chunk of the segment before reaches in here. */
-		size_t from = pos > first + EVTX_CHUNK ? pos - EVTX_CHUNK + 1 : first, last = pos, at = from;
+		/* Bytes were lost or gained before: the last chunk of the segment before reaches in
+		 * here. */
+		size_t from = pos > first + EVTX_CHUNK ? pos - EVTX_CHUNK + 1 : first, last = pos,
+		       at = from;
 
 		while ((at = find_chunk(bytes, at, pos)) < pos)
 			last = at++;
 		if (last < pos) {
-			at = find_chunk(bytes, last + EVTX_CHUNK_HEAD, last + EVTX_CHUNK < bytes.len ? last + EVTX_CHUNK : bytes.len);
+			at = find_chunk(bytes, last + EVTX_CHUNK_HEAD,
+					last + EVTX_CHUNK < bytes.len ? last + EVTX_CHUNK
+								      : bytes.len);
 			pos = at;
 		}
 		base = pos;
@@ -286,12 +296,15 @@ int evtx_walk(struct evtx *e, int (*record)(struct evtx *e, const struct evtx_re
 		if (!all_zero(view_sub(bytes, pos, end - pos))) {
 			flags = EVENT_RECOVERED;
 			if (w.log) {
-				status = parse_lost(e->p, pos, "no chunk where one is due, next one %zu bytes on",
-						    end - pos);
+				status = parse_lost(
+					e->p, pos,
+					"no chunk where one is due, next one %zu bytes on",
+					end - pos);
 				if (status < 0)
 					return status;
 			}
-			/* As long as chunks stand side by side, each begins 64 KiB after the last. */
+			/* As long as chunks stand side by side, each begins 64 KiB after the last.
+			 */
 			for (size_t slot = pos; slot < end; slot += EVTX_CHUNK) {
 				size_t stop = end - slot < EVTX_CHUNK ? end : slot + EVTX_CHUNK;
 
@@ -303,5 +316,10 @@ int evtx_walk(struct evtx *e, int (*record)(struct evtx *e, const struct evtx_re
 		}
 		pos = end;
 	}
+	/* Only the one that reads the whole file can know that there is nothing in it. */
+	if (!w.log && !w.seen && !e->p->carve && e->p->segment_from == 0 && to == bytes.len)
+		return parse_fail(
+			e->p, ERR_FORMAT, 0,
+			"no event log: neither its header nor a chunk or record is there");
 	return OK;
 }

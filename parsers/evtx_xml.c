@@ -45,7 +45,8 @@ static void escape(struct buffer *out, struct view utf8)
 			buffer_append(out, "&#xD;", 5);
 			break;
 		default:
-			if ((code >= 0x20 || code == '\t' || code == '\n') && code != 0xfffe && code != 0xffff) {
+			if ((code >= 0x20 || code == '\t' || code == '\n') && code != 0xfffe &&
+			    code != 0xffff) {
 				char *at = buffer_reserve(out, 4);
 
 				out->len += text_encode(code, (uint8_t *)at);
@@ -57,7 +58,7 @@ static void escape(struct buffer *out, struct view utf8)
 static void write_value(struct writer *w, const struct evtx_hole *h)
 {
 	struct value v = evtx_value(w->e, h);
-	struct buffer text = { 0 };
+	struct buffer text = {0};
 
 	if (v.type == VALUE_UTF8) {
 		escape(w->out, view_of(v.data, v.len));
@@ -70,7 +71,7 @@ static void write_value(struct writer *w, const struct evtx_hole *h)
 
 static void write_cdata(struct buffer *out, struct view text)
 {
-	struct buffer clean = { 0 };
+	struct buffer clean = {0};
 	size_t at;
 
 	/* Only what XML allows; and no early end. */
@@ -79,7 +80,8 @@ static void write_cdata(struct buffer *out, struct view text)
 		char *to = buffer_reserve(&clean, 4);
 
 		(void)text_decode(&text, &code);
-		if ((code >= 0x20 || code == '\t' || code == '\n' || code == '\r') && code != 0xfffe && code != 0xffff)
+		if ((code >= 0x20 || code == '\t' || code == '\n' || code == '\r') &&
+		    code != 0xfffe && code != 0xffff)
 			clean.len += text_encode(code, (uint8_t *)to);
 	}
 	text = buffer_as_view(&clean);
@@ -116,7 +118,8 @@ static void write_nested(struct writer *w, const struct evtx_hole *h, unsigned d
 
 /* One element; `item` stands for its only content when that is an array. */
 static void write_element(struct writer *w, const struct evtx_ops *ops, uint32_t at,
-			  const struct evtx_instance *instance, const struct evtx_hole *item, unsigned depth)
+			  const struct evtx_instance *instance, const struct evtx_hole *item,
+			  unsigned depth)
 {
 	const struct evtx_op *open = &ops->op[at], *op;
 	uint32_t i = at + 1;
@@ -134,7 +137,8 @@ static void write_element(struct writer *w, const struct evtx_ops *ops, uint32_t
 		buffer_view(w->out, op->text);
 		buffer_append(w->out, "='", 2);
 		for (uint32_t n = 0; i < open->end && ops->op[i].type != EVTX_OP_CONTENT &&
-		     ops->op[i].type != EVTX_OP_ATTRIBUTE; i++, n++) {
+				     ops->op[i].type != EVTX_OP_ATTRIBUTE;
+		     i++, n++) {
 			op = &ops->op[i];
 			if (op->type == EVTX_OP_HOLE) {
 				const struct evtx_hole *h = evtx_hole(instance, op->hole);
@@ -168,12 +172,14 @@ static void write_element(struct writer *w, const struct evtx_ops *ops, uint32_t
 }
 
 /* The array that is all that an element holds, or NULL. */
-static const struct evtx_hole *only_array(const struct evtx_ops *ops, uint32_t at, const struct evtx_instance *instance)
+static const struct evtx_hole *only_array(const struct evtx_ops *ops, uint32_t at,
+					  const struct evtx_instance *instance)
 {
 	uint32_t end = ops->op[at].end;
 	const struct evtx_hole *h;
 
-	if (end < at + 3 || ops->op[end - 1].type != EVTX_OP_HOLE || ops->op[end - 2].type != EVTX_OP_CONTENT)
+	if (end < at + 3 || ops->op[end - 1].type != EVTX_OP_HOLE ||
+	    ops->op[end - 2].type != EVTX_OP_CONTENT)
 		return NULL;
 	h = evtx_hole(instance, ops->op[end - 1].hole);
 	return h->type & EVTX_ARRAY ? h : NULL;
@@ -191,7 +197,8 @@ static void write_ops(struct writer *w, const struct evtx_ops *ops, uint32_t fro
 		switch (op->type) {
 		case EVTX_OP_OPEN:
 			h = only_array(ops, i, instance);
-			if (op->dependency != EVTX_NO_DEPENDENCY && evtx_is_null(evtx_hole(instance, op->dependency))) {
+			if (op->dependency != EVTX_NO_DEPENDENCY &&
+			    evtx_is_null(evtx_hole(instance, op->dependency))) {
 				;
 			} else if (h) {
 				struct evtx_hole rest = *h, item;
@@ -235,7 +242,8 @@ static void write_ops(struct writer *w, const struct evtx_ops *ops, uint32_t fro
 			buffer_append(w->out, "?>", 2);
 			break;
 		case EVTX_OP_INSTANCE:
-			write_ops(w, &op->instance->t->ops, 0, op->instance->t->ops.count, op->instance, depth + 1);
+			write_ops(w, &op->instance->t->ops, 0, op->instance->t->ops.count,
+				  op->instance, depth + 1);
 			break;
 		default:
 			break;
@@ -245,7 +253,7 @@ static void write_ops(struct writer *w, const struct evtx_ops *ops, uint32_t fro
 
 void evtx_xml_nested(struct evtx *e, struct buffer *out, const struct evtx_hole *h, unsigned depth)
 {
-	struct writer w = { e, out, out->len + RECORD_MAX };
+	struct writer w = {e, out, out->len + RECORD_MAX};
 
 	write_nested(&w, h, depth);
 }
@@ -259,7 +267,7 @@ struct to_xml {
 static int write_record(struct evtx *e, const struct evtx_record *r, void *data)
 {
 	struct to_xml *x = data;
-	struct writer w = { e, x->out, x->out->len + RECORD_MAX };
+	struct writer w = {e, x->out, x->out->len + RECORD_MAX};
 	struct evtx_instance instance;
 	struct evtx_ops ops;
 	size_t before = x->out->len;
@@ -274,7 +282,8 @@ static int write_record(struct evtx *e, const struct evtx_record *r, void *data)
 	} else if (r->flags & EVENT_CUT) {
 		return OK;
 	} else {
-		return parse_lost(e->p, r->offset, "record %llu: %s", (unsigned long long)r->number, e->why);
+		return parse_lost(e->p, r->offset, "record %llu: %s", (unsigned long long)r->number,
+				  e->why);
 	}
 	if (x->out->len > before) {
 		buffer_char(x->out, '\n');
@@ -286,7 +295,7 @@ static int write_record(struct evtx *e, const struct evtx_record *r, void *data)
 int evtx_to_xml(struct parse *p, struct view bytes, struct buffer *out,
 		int (*flush)(void *data, struct buffer *out), void *data)
 {
-	struct to_xml x = { out, flush, data };
+	struct to_xml x = {out, flush, data};
 	struct evtx e;
 	int status;
 

@@ -1,6 +1,6 @@
 /*
- * make_evtx OUT SIZE_MB [sysmon|security|powershell]	an event log for timing: records of the kinds that
- *		fill real logs, every value drawn from a pool or counted up, the same for each run
+ * make_evtx OUT SIZE_MB [sysmon|security|powershell]	an event log for timing: records of the
+ *kinds that fill real logs, every value drawn from a pool or counted up, the same for each run
  * make_evtx --fixtures DIR	small logs for the golden tests: DIR/evtx/NAME
  */
 #include "tests/lib/evtx_writer.h"
@@ -11,10 +11,22 @@
 
 /* ---- values ---- */
 
-#define TEXT(s) { .type = 0x01, .text = (s) }
-#define BYTES(t, p, n) { .type = (t), .data = (p), .size = (n) }
-#define NOTHING { .type = 0x00 }
-#define NESTED(t, v) { .type = 0x21, .nested = (t), .values = (v), .count = sizeof(v) / sizeof((v)[0]) }
+#define TEXT(s)                                                                                    \
+	{                                                                                          \
+		.type = 0x01, .text = (s)                                                          \
+	}
+#define BYTES(t, p, n)                                                                             \
+	{                                                                                          \
+		.type = (t), .data = (p), .size = (n)                                              \
+	}
+#define NOTHING                                                                                    \
+	{                                                                                          \
+		.type = 0x00                                                                       \
+	}
+#define NESTED(t, v)                                                                               \
+	{                                                                                          \
+		.type = 0x21, .nested = (t), .values = (v), .count = sizeof(v) / sizeof((v)[0])    \
+	}
 
 static uint64_t state = 42;
 
@@ -28,73 +40,132 @@ static uint32_t dice(uint32_t n)
 
 #define PICK(pool) (pool)[dice(sizeof(pool) / sizeof((pool)[0]))]
 
-#define EVENT(provider, guid) \
-	"<Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'><System><Provider Name='" provider "' Guid='" guid "'/>" \
-	"<EventID@3>%3</EventID><Version@11>%11</Version><Level@0>%0</Level><Task@2>%2</Task><Opcode@1>%1</Opcode>" \
-	"<Keywords@5>%5</Keywords><TimeCreated SystemTime='?6'/><EventRecordID@10>%10</EventRecordID>" \
-	"<Correlation ActivityID='?7' RelatedActivityID='?13'/><Execution ProcessID='?8' ThreadID='?9'/>" \
-	"<Channel>%14</Channel><Computer>%15</Computer><Security UserID='?12'/></System>%16</Event>"
+#define EVENT(provider, guid)                                                                      \
+	"<Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'><System><Provider "  \
+	"Name='" provider "' Guid='" guid                                                          \
+	"'/>"                                                                                      \
+	"<EventID@3>%3</EventID><Version@11>%11</Version><Level@0>%0</Level><Task@2>%2</"          \
+	"Task><Opcode@1>%1</Opcode>"                                                               \
+	"<Keywords@5>%5</Keywords><TimeCreated "                                                   \
+	"SystemTime='?6'/><EventRecordID@10>%10</EventRecordID>"                                   \
+	"<Correlation ActivityID='?7' RelatedActivityID='?13'/><Execution ProcessID='?8' "         \
+	"ThreadID='?9'/>"                                                                          \
+	"<Channel>%14</Channel><Computer>%15</Computer><Security "                                 \
+	"UserID='?12'/></System>%16</Event>"
 
-static struct evtx_writer_template sysmon = { .xml = EVENT("Microsoft-Windows-Sysmon", "{5770385F-C22A-43E0-BF4C-06F5698FFBD9}") };
-static struct evtx_writer_template security = { .xml = EVENT("Microsoft-Windows-Security-Auditing", "{54849625-5478-4994-A5BA-3E3B0328C30D}") };
-static struct evtx_writer_template powershell = { .xml = EVENT("Microsoft-Windows-PowerShell", "{A0C1853B-5C40-4B15-8766-3CF1C58F985A}") };
-static struct evtx_writer_template services = { .xml = EVENT("Service Control Manager", "{555908D1-A6D7-4695-8E1E-26931D2012F4}") };
+static struct evtx_writer_template sysmon = {
+	.xml = EVENT("Microsoft-Windows-Sysmon", "{5770385F-C22A-43E0-BF4C-06F5698FFBD9}")};
+static struct evtx_writer_template security = {
+	.xml = EVENT("Microsoft-Windows-Security-Auditing",
+		     "{54849625-5478-4994-A5BA-3E3B0328C30D}")};
+static struct evtx_writer_template powershell = {
+	.xml = EVENT("Microsoft-Windows-PowerShell", "{A0C1853B-5C40-4B15-8766-3CF1C58F985A}")};
+static struct evtx_writer_template services = {
+	.xml = EVENT("Service Control Manager", "{555908D1-A6D7-4695-8E1E-26931D2012F4}")};
 
 #define D(n, i) "<Data Name='" n "'>%" #i "</Data>"
 
-static struct evtx_writer_template data_sysmon1 = { .xml = "<EventData>" D("RuleName", 0) D("UtcTime", 1) D("ProcessGuid", 2)
-	D("ProcessId", 3) D("Image", 4) D("FileVersion", 5) D("Description", 6) D("Product", 7) D("Company", 8)
-	D("OriginalFileName", 9) D("CommandLine", 10) D("CurrentDirectory", 11) D("User", 12) D("LogonGuid", 13)
-	D("LogonId", 14) D("TerminalSessionId", 15) D("IntegrityLevel", 16) D("Hashes", 17) D("ParentProcessGuid", 18)
-	D("ParentProcessId", 19) D("ParentImage", 20) D("ParentCommandLine", 21) "</EventData>" };
-static struct evtx_writer_template data_sysmon3 = { .xml = "<EventData>" D("RuleName", 0) D("UtcTime", 1) D("ProcessGuid", 2)
-	D("ProcessId", 3) D("Image", 4) D("User", 5) D("Protocol", 6) D("Initiated", 7) D("SourceIsIpv6", 8) D("SourceIp", 9)
-	D("SourceHostname", 10) D("SourcePort", 11) D("SourcePortName", 12) D("DestinationIsIpv6", 13) D("DestinationIp", 14)
-	D("DestinationHostname", 15) D("DestinationPort", 16) D("DestinationPortName", 17) "</EventData>" };
-static struct evtx_writer_template data_sysmon7 = { .xml = "<EventData>" D("RuleName", 0) D("UtcTime", 1) D("ProcessGuid", 2)
-	D("ProcessId", 3) D("Image", 4) D("ImageLoaded", 5) D("FileVersion", 6) D("Description", 7) D("Product", 8)
-	D("Company", 9) D("OriginalFileName", 10) D("Hashes", 11) D("Signed", 12) D("Signature", 13) D("SignatureStatus", 14)
-	"</EventData>" };
-static struct evtx_writer_template data_sysmon11 = { .xml = "<EventData>" D("RuleName", 0) D("UtcTime", 1) D("ProcessGuid", 2)
-	D("ProcessId", 3) D("Image", 4) D("TargetFilename", 5) D("CreationUtcTime", 6) "</EventData>" };
-static struct evtx_writer_template data_sysmon13 = { .xml = "<EventData>" D("RuleName", 0) D("EventType", 1) D("UtcTime", 2)
-	D("ProcessGuid", 3) D("ProcessId", 4) D("Image", 5) D("TargetObject", 6) D("Details", 7) "</EventData>" };
-static struct evtx_writer_template data_4624 = { .xml = "<EventData>" D("SubjectUserSid", 0) D("SubjectUserName", 1)
-	D("SubjectDomainName", 2) D("SubjectLogonId", 3) D("TargetUserSid", 4) D("TargetUserName", 5) D("TargetDomainName", 6)
-	D("TargetLogonId", 7) D("LogonType", 8) D("LogonProcessName", 9) D("AuthenticationPackageName", 10)
-	D("WorkstationName", 11) D("LogonGuid", 12) D("TransmittedServices", 13) D("LmPackageName", 14) D("KeyLength", 15)
-	D("ProcessId", 16) D("ProcessName", 17) D("IpAddress", 18) D("IpPort", 19) D("ImpersonationLevel", 20) "</EventData>" };
-static struct evtx_writer_template data_4688 = { .xml = "<EventData>" D("SubjectUserSid", 0) D("SubjectUserName", 1)
-	D("SubjectDomainName", 2) D("SubjectLogonId", 3) D("NewProcessId", 4) D("NewProcessName", 5) D("TokenElevationType", 6)
-	D("ProcessId", 7) D("CommandLine", 8) D("TargetUserSid", 9) D("TargetUserName", 10) D("TargetDomainName", 11)
-	D("TargetLogonId", 12) D("ParentProcessName", 13) D("MandatoryLabel", 14) "</EventData>" };
-static struct evtx_writer_template data_5156 = { .xml = "<EventData>" D("ProcessID", 0) D("Application", 1) D("Direction", 2)
-	D("SourceAddress", 3) D("SourcePort", 4) D("DestAddress", 5) D("DestPort", 6) D("Protocol", 7) D("FilterRTID", 8)
-	D("LayerName", 9) D("LayerRTID", 10) D("RemoteUserID", 11) D("RemoteMachineID", 12) "</EventData>" };
-static struct evtx_writer_template data_4104 = { .xml = "<EventData>" D("MessageNumber", 0) D("MessageTotal", 1)
-	D("ScriptBlockText", 2) D("ScriptBlockId", 3) D("Path", 4) "</EventData>" };
-static struct evtx_writer_template data_7045 = { .xml = "<EventData>" D("ServiceName", 0) D("ImagePath", 1) D("ServiceType", 2)
-	D("StartType", 3) D("AccountName", 4) "</EventData>" };
+static struct evtx_writer_template data_sysmon1 = {
+	.xml = "<EventData>" D("RuleName", 0) D("UtcTime", 1) D("ProcessGuid", 2) D("ProcessId", 3)
+		D("Image", 4) D("FileVersion", 5) D("Description", 6) D("Product", 7) D(
+			"Company", 8) D("OriginalFileName", 9) D("CommandLine", 10)
+			D("CurrentDirectory", 11) D("User", 12) D("LogonGuid", 13) D("LogonId", 14)
+				D("TerminalSessionId", 15) D("IntegrityLevel", 16) D("Hashes", 17)
+					D("ParentProcessGuid", 18) D("ParentProcessId", 19)
+						D("ParentImage", 20)
+							D("ParentCommandLine", 21) "</EventData>"};
+static struct evtx_writer_template data_sysmon3 = {
+	.xml = "<EventData>" D("RuleName", 0) D("UtcTime", 1) D("ProcessGuid", 2) D(
+		"ProcessId", 3) D("Image", 4) D("User", 5) D("Protocol", 6) D("Initiated", 7)
+		D("SourceIsIpv6", 8) D("SourceIp", 9) D("SourceHostname", 10) D("SourcePort", 11)
+			D("SourcePortName", 12) D("DestinationIsIpv6", 13) D("DestinationIp", 14)
+				D("DestinationHostname", 15) D("DestinationPort", 16)
+					D("DestinationPortName", 17) "</EventData>"};
+static struct evtx_writer_template data_sysmon7 = {
+	.xml = "<EventData>" D("RuleName", 0) D("UtcTime", 1) D("ProcessGuid", 2) D("ProcessId", 3)
+		D("Image", 4) D("ImageLoaded", 5) D("FileVersion", 6) D("Description", 7)
+			D("Product", 8) D("Company", 9) D("OriginalFileName", 10) D("Hashes", 11)
+				D("Signed", 12) D("Signature", 13)
+					D("SignatureStatus", 14) "</EventData>"};
+static struct evtx_writer_template data_sysmon11 = {
+	.xml = "<EventData>" D("RuleName", 0) D("UtcTime", 1) D("ProcessGuid", 2) D("ProcessId", 3)
+		D("Image", 4) D("TargetFilename", 5) D("CreationUtcTime", 6) "</EventData>"};
+static struct evtx_writer_template data_sysmon13 = {
+	.xml = "<EventData>" D("RuleName", 0) D("EventType", 1) D("UtcTime", 2) D("ProcessGuid", 3)
+		D("ProcessId", 4) D("Image", 5) D("TargetObject", 6)
+			D("Details", 7) "</EventData>"};
+static struct evtx_writer_template data_4624 = {
+	.xml = "<EventData>" D("SubjectUserSid", 0) D("SubjectUserName", 1) D(
+		"SubjectDomainName", 2) D("SubjectLogonId", 3) D("TargetUserSid", 4)
+		D("TargetUserName", 5) D("TargetDomainName", 6) D("TargetLogonId", 7) D(
+			"LogonType", 8) D("LogonProcessName", 9) D("AuthenticationPackageName", 10)
+			D("WorkstationName", 11) D("LogonGuid", 12) D("TransmittedServices", 13)
+				D("LmPackageName", 14) D("KeyLength", 15) D("ProcessId", 16)
+					D("ProcessName", 17) D("IpAddress", 18) D("IpPort", 19)
+						D("ImpersonationLevel", 20) "</EventData>"};
+static struct evtx_writer_template data_4688 = {
+	.xml = "<EventData>" D("SubjectUserSid", 0) D("SubjectUserName", 1)
+		D("SubjectDomainName", 2) D("SubjectLogonId", 3) D("NewProcessId", 4)
+			D("NewProcessName", 5) D("TokenElevationType", 6) D("ProcessId", 7)
+				D("CommandLine", 8) D("TargetUserSid", 9) D("TargetUserName", 10)
+					D("TargetDomainName", 11) D("TargetLogonId", 12)
+						D("ParentProcessName", 13)
+							D("MandatoryLabel", 14) "</EventData>"};
+static struct evtx_writer_template data_5156 = {
+	.xml = "<EventData>" D("ProcessID", 0) D("Application", 1) D("Direction", 2)
+		D("SourceAddress", 3) D("SourcePort", 4) D("DestAddress", 5) D("DestPort", 6)
+			D("Protocol", 7) D("FilterRTID", 8) D("LayerName", 9) D("LayerRTID", 10)
+				D("RemoteUserID", 11) D("RemoteMachineID", 12) "</EventData>"};
+static struct evtx_writer_template data_4104 = {
+	.xml = "<EventData>" D("MessageNumber", 0) D("MessageTotal", 1) D("ScriptBlockText", 2)
+		D("ScriptBlockId", 3) D("Path", 4) "</EventData>"};
+static struct evtx_writer_template data_7045 = {
+	.xml = "<EventData>" D("ServiceName", 0) D("ImagePath", 1) D("ServiceType", 2)
+		D("StartType", 3) D("AccountName", 4) "</EventData>"};
 
-static const char *const images[] = { "C:\\Windows\\System32\\svchost.exe", "C:\\Windows\\System32\\cmd.exe",
-	"C:\\Windows\\System32\\WindowsPowerShell\\v1.0\\powershell.exe", "C:\\Program Files\\Mozilla Firefox\\firefox.exe",
-	"C:\\Windows\\explorer.exe", "C:\\Program Files (x86)\\Microsoft\\Edge\\Application\\msedge.exe",
-	"C:\\Windows\\System32\\rundll32.exe", "C:\\Windows\\System32\\wbem\\WmiPrvSE.exe", "C:\\ProgramData\\Vendor\\Agent\\agent64.exe",
-	"C:\\Users\\m\xc3\xbcller\\AppData\\Local\\Temp\\setup.exe" };
-static const char *const commands[] = { "C:\\Windows\\system32\\svchost.exe -k netsvcs -p -s Schedule", "cmd.exe /c \"dir /b C:\\Users\"",
-	"powershell.exe -NoProfile -ExecutionPolicy Bypass -File C:\\ProgramData\\inventory.ps1", "rundll32.exe shell32.dll,Control_RunDLL",
-	"\"C:\\Program Files\\Mozilla Firefox\\firefox.exe\" -contentproc --channel=\"1234.0.5678\\9\" tab", "wmiprvse.exe -secured -Embedding",
-	"agent64.exe --config=\"C:\\ProgramData\\Vendor\\Agent\\agent.json\" --quiet" };
-static const char *const users[] = { "CORP\\alice", "CORP\\bob", "NT AUTHORITY\\SYSTEM", "CORP\\svc_backup", "NT AUTHORITY\\NETWORK SERVICE" };
-static const char *const names[] = { "alice", "bob", "carol", "WS-0413$", "DC01$", "svc_backup", "Administrator" };
-static const char *const hosts[] = { "ws-0413.corp.example.org", "dc01.corp.example.org", "srv-file2.corp.example.org" };
-static const char *const addresses[] = { "10.20.30.40", "10.20.31.7", "192.168.178.22", "203.0.113.77", "fe80::1c2d:3e4f:5a6b:7c8d", "-" };
-static const char *const levels[] = { "Medium", "High", "System", "Low" };
-static const char *const keys[] = { "HKLM\\System\\CurrentControlSet\\Services\\bam\\State\\UserSettings\\S-1-5-21-1-2-3-1001",
-	"HKU\\S-1-5-21-1-2-3-1001\\Software\\Microsoft\\Windows\\CurrentVersion\\Explorer\\RecentDocs",
-	"HKLM\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Run\\Updater" };
-static const char script[] = "function Get-Inventory {\n\tparam([string]$Path = \"C:\\ProgramData\")\n\tGet-ChildItem -Path $Path -Recurse |\n"
-	"\t\tWhere-Object { $_.Length -gt 1MB } |\n\t\tForEach-Object { \"{0}\\t{1}\" -f $_.FullName, $_.Length }\n}\n";
+static const char *const images[] = {
+	"C:\\Windows\\System32\\svchost.exe",
+	"C:\\Windows\\System32\\cmd.exe",
+	"C:\\Windows\\System32\\WindowsPowerShell\\v1.0\\powershell.exe",
+	"C:\\Program Files\\Mozilla Firefox\\firefox.exe",
+	"C:\\Windows\\explorer.exe",
+	"C:\\Program Files (x86)\\Microsoft\\Edge\\Application\\msedge.exe",
+	"C:\\Windows\\System32\\rundll32.exe",
+	"C:\\Windows\\System32\\wbem\\WmiPrvSE.exe",
+	"C:\\ProgramData\\Vendor\\Agent\\agent64.exe",
+	"C:\\Users\\m\xc3\xbcller\\AppData\\Local\\Temp\\setup.exe"};
+static const char *const commands[] = {
+	"C:\\Windows\\system32\\svchost.exe -k netsvcs -p -s Schedule",
+	"cmd.exe /c \"dir /b C:\\Users\"",
+	"powershell.exe -NoProfile -ExecutionPolicy Bypass -File C:\\ProgramData\\inventory.ps1",
+	"rundll32.exe shell32.dll,Control_RunDLL",
+	"\"C:\\Program Files\\Mozilla Firefox\\firefox.exe\" -contentproc "
+	"--channel=\"1234.0.5678\\9\" tab",
+	"wmiprvse.exe -secured -Embedding",
+	"agent64.exe --config=\"C:\\ProgramData\\Vendor\\Agent\\agent.json\" --quiet"};
+static const char *const users[] = {"CORP\\alice", "CORP\\bob", "NT AUTHORITY\\SYSTEM",
+				    "CORP\\svc_backup", "NT AUTHORITY\\NETWORK SERVICE"};
+static const char *const names[] = {"alice", "bob",	   "carol",	   "WS-0413$",
+				    "DC01$", "svc_backup", "Administrator"};
+static const char *const hosts[] = {"ws-0413.corp.example.org", "dc01.corp.example.org",
+				    "srv-file2.corp.example.org"};
+static const char *const addresses[] = {"10.20.30.40",
+					"10.20.31.7",
+					"192.168.178.22",
+					"203.0.113.77",
+					"fe80::1c2d:3e4f:5a6b:7c8d",
+					"-"};
+static const char *const levels[] = {"Medium", "High", "System", "Low"};
+static const char *const keys[] = {
+	"HKLM\\System\\CurrentControlSet\\Services\\bam\\State\\UserSettings\\S-1-5-21-1-2-3-1001",
+	"HKU\\S-1-5-21-1-2-3-"
+	"1001\\Software\\Microsoft\\Windows\\CurrentVersion\\Explorer\\RecentDocs",
+	"HKLM\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Run\\Updater"};
+static const char script[] =
+	"function Get-Inventory {\n\tparam([string]$Path = \"C:\\ProgramData\")\n\tGet-ChildItem "
+	"-Path $Path -Recurse |\n"
+	"\t\tWhere-Object { $_.Length -gt 1MB } |\n\t\tForEach-Object { \"{0}\\t{1}\" -f "
+	"$_.FullName, $_.Length }\n}\n";
 
 /* Values that change from record to record; they live until the next record. */
 static struct fresh {
@@ -110,9 +181,10 @@ static struct fresh {
 
 static void fresh(uint64_t record)
 {
-	static const uint8_t sid[28] = { 1, 5, 0, 0, 0, 0, 0, 5, 21, 0, 0, 0, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x08,
-					 0x99, 0xaa, 0xbb, 0x0c, 0xe9, 3, 0, 0 };
-	static const uint8_t local[12] = { 1, 1, 0, 0, 0, 0, 0, 5, 18, 0, 0, 0 };
+	static const uint8_t sid[28] = {1,    5,    0,	  0,	0,    0,    0,	  5,	21,   0,
+					0,    0,    0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x08,
+					0x99, 0xaa, 0xbb, 0x0c, 0xe9, 3,    0,	  0};
+	static const uint8_t local[12] = {1, 1, 0, 0, 0, 0, 0, 5, 18, 0, 0, 0};
 
 	f.level = 4;
 	f.keywords = UINT64_C(0x8000000000000000);
@@ -130,32 +202,51 @@ static void fresh(uint64_t record)
 	memcpy(f.system, local, sizeof(local));
 	f.logon[0] = 0x3e7;
 	f.logon[1] = 0x10000 + dice(1u << 30);
-	(void)snprintf(f.text[0], sizeof(f.text[0]), "2023-09-%02u %02u:%02u:%02u.%03u", 1 + dice(28), dice(24), dice(60), dice(60), dice(1000));
-	(void)snprintf(f.text[1], sizeof(f.text[1]), "SHA1=%08X%08X%08X%08X%08X,MD5=%08X%08X%08X%08X,SHA256=%08X%08X%08X%08X%08X%08X%08X%08X",
-		       dice(~0u), dice(~0u), dice(~0u), dice(~0u), dice(~0u), dice(~0u), dice(~0u), dice(~0u), dice(~0u), dice(~0u),
-		       dice(~0u), dice(~0u), dice(~0u), dice(~0u), dice(~0u), dice(~0u), dice(~0u));
-	(void)snprintf(f.text[2], sizeof(f.text[2]), "C:\\Users\\%s\\AppData\\Local\\Temp\\%08x\\%s-%u.tmp", PICK(names), dice(~0u), PICK(names), dice(100000));
+	(void)snprintf(f.text[0], sizeof(f.text[0]), "2023-09-%02u %02u:%02u:%02u.%03u",
+		       1 + dice(28), dice(24), dice(60), dice(60), dice(1000));
+	(void)snprintf(f.text[1], sizeof(f.text[1]),
+		       "SHA1=%08X%08X%08X%08X%08X,MD5=%08X%08X%08X%08X,SHA256=%08X%08X%08X%08X%08X%"
+		       "08X%08X%08X",
+		       dice(~0u), dice(~0u), dice(~0u), dice(~0u), dice(~0u), dice(~0u), dice(~0u),
+		       dice(~0u), dice(~0u), dice(~0u), dice(~0u), dice(~0u), dice(~0u), dice(~0u),
+		       dice(~0u), dice(~0u), dice(~0u));
+	(void)snprintf(f.text[2], sizeof(f.text[2]),
+		       "C:\\Users\\%s\\AppData\\Local\\Temp\\%08x\\%s-%u.tmp", PICK(names),
+		       dice(~0u), PICK(names), dice(100000));
 	(void)snprintf(f.text[3], sizeof(f.text[3]), "%u", 1024 + dice(64000));
 	(void)snprintf(f.text[4], sizeof(f.text[4]), "%s %u", PICK(commands), dice(1000000));
 }
 
-static int add(struct evtx_writer *w, struct evtx_writer_template *t, unsigned id, unsigned task, const char *channel,
-	       struct evtx_writer_template *inner, const struct evtx_writer_value *values, unsigned count)
+static int add(struct evtx_writer *w, struct evtx_writer_template *t, unsigned id, unsigned task,
+	       const char *channel, struct evtx_writer_template *inner,
+	       const struct evtx_writer_value *values, unsigned count)
 {
 	f.id = (uint16_t)id;
 	f.task = (uint16_t)task;
 	const struct evtx_writer_value all[] = {
-		BYTES(0x04, &f.level, 1), BYTES(0x04, &f.opcode, 1), BYTES(0x06, &f.task, 2), BYTES(0x06, &f.id, 2), NOTHING,
-		BYTES(0x15, &f.keywords, 8), BYTES(0x11, &f.time, 8), BYTES(t == &security ? 0x0f : 0x00, f.guid[2], t == &security ? 16 : 0),
-		BYTES(0x08, &f.pid, 4), BYTES(0x08, &f.tid, 4), BYTES(0x0a, &f.record, 8), BYTES(0x04, &f.version, 1),
-		BYTES(t == &security ? 0x00 : 0x13, f.system, t == &security ? 0 : 12), NOTHING, TEXT(channel), TEXT(PICK(hosts)),
-		{ .type = 0x21, .nested = inner, .values = values, .count = (uint16_t)count },
+		BYTES(0x04, &f.level, 1),
+		BYTES(0x04, &f.opcode, 1),
+		BYTES(0x06, &f.task, 2),
+		BYTES(0x06, &f.id, 2),
+		NOTHING,
+		BYTES(0x15, &f.keywords, 8),
+		BYTES(0x11, &f.time, 8),
+		BYTES(t == &security ? 0x0f : 0x00, f.guid[2], t == &security ? 16 : 0),
+		BYTES(0x08, &f.pid, 4),
+		BYTES(0x08, &f.tid, 4),
+		BYTES(0x0a, &f.record, 8),
+		BYTES(0x04, &f.version, 1),
+		BYTES(t == &security ? 0x00 : 0x13, f.system, t == &security ? 0 : 12),
+		NOTHING,
+		TEXT(channel),
+		TEXT(PICK(hosts)),
+		{.type = 0x21, .nested = inner, .values = values, .count = (uint16_t)count},
 	};
 
 	return evtx_writer_record(w, f.time, t, all, sizeof(all) / sizeof(all[0]));
 }
 
-#define ADD(t, id, task, channel, inner, values) \
+#define ADD(t, id, task, channel, inner, values)                                                   \
 	add(w, &(t), id, task, channel, &(inner), values, sizeof(values) / sizeof((values)[0]))
 
 static int add_sysmon(struct evtx_writer *w)
@@ -165,41 +256,95 @@ static int add_sysmon(struct evtx_writer *w)
 	switch (dice(10)) {
 	case 0:
 	case 1: {
-		const struct evtx_writer_value v[] = { TEXT("-"), TEXT(f.text[0]), BYTES(0x0f, f.guid[0], 16), BYTES(0x08, &f.n[0], 4),
-			TEXT(PICK(images)), TEXT("10.0.19041.546 (WinBuild.160101.0800)"), TEXT("Host Process for Windows Services"),
-			TEXT("Microsoft\xc2\xae Windows\xc2\xae Operating System"), TEXT("Microsoft Corporation"), TEXT("svchost.exe"),
-			TEXT(f.text[4]), TEXT("C:\\Windows\\system32\\"), TEXT(PICK(users)), BYTES(0x0f, f.guid[1], 16),
-			BYTES(0x15, &f.logon[1], 8), BYTES(0x08, &f.n[1], 4), TEXT(PICK(levels)), TEXT(f.text[1]), BYTES(0x0f, f.guid[2], 16),
-			BYTES(0x08, &f.n[2], 4), TEXT(PICK(images)), TEXT(PICK(commands)) };
+		const struct evtx_writer_value v[] = {
+			TEXT("-"),
+			TEXT(f.text[0]),
+			BYTES(0x0f, f.guid[0], 16),
+			BYTES(0x08, &f.n[0], 4),
+			TEXT(PICK(images)),
+			TEXT("10.0.19041.546 (WinBuild.160101.0800)"),
+			TEXT("Host Process for Windows Services"),
+			TEXT("Microsoft\xc2\xae Windows\xc2\xae Operating System"),
+			TEXT("Microsoft Corporation"),
+			TEXT("svchost.exe"),
+			TEXT(f.text[4]),
+			TEXT("C:\\Windows\\system32\\"),
+			TEXT(PICK(users)),
+			BYTES(0x0f, f.guid[1], 16),
+			BYTES(0x15, &f.logon[1], 8),
+			BYTES(0x08, &f.n[1], 4),
+			TEXT(PICK(levels)),
+			TEXT(f.text[1]),
+			BYTES(0x0f, f.guid[2], 16),
+			BYTES(0x08, &f.n[2], 4),
+			TEXT(PICK(images)),
+			TEXT(PICK(commands))};
 		return ADD(sysmon, 1, 1, channel, data_sysmon1, v);
 	}
 	case 2:
 	case 3: {
 		static const uint32_t yes = 1, no = 0;
 		const uint16_t port = (uint16_t)f.n[4], to = 443;
-		const struct evtx_writer_value v[] = { TEXT("-"), TEXT(f.text[0]), BYTES(0x0f, f.guid[0], 16), BYTES(0x08, &f.n[0], 4),
-			TEXT(PICK(images)), TEXT(PICK(users)), TEXT("tcp"), BYTES(0x0d, &yes, 4), BYTES(0x0d, &no, 4), TEXT(PICK(addresses)),
-			TEXT(PICK(hosts)), BYTES(0x06, &port, 2), TEXT("-"), BYTES(0x0d, &no, 4), TEXT(PICK(addresses)), TEXT("-"),
-			BYTES(0x06, &to, 2), TEXT("https") };
+		const struct evtx_writer_value v[] = {TEXT("-"),
+						      TEXT(f.text[0]),
+						      BYTES(0x0f, f.guid[0], 16),
+						      BYTES(0x08, &f.n[0], 4),
+						      TEXT(PICK(images)),
+						      TEXT(PICK(users)),
+						      TEXT("tcp"),
+						      BYTES(0x0d, &yes, 4),
+						      BYTES(0x0d, &no, 4),
+						      TEXT(PICK(addresses)),
+						      TEXT(PICK(hosts)),
+						      BYTES(0x06, &port, 2),
+						      TEXT("-"),
+						      BYTES(0x0d, &no, 4),
+						      TEXT(PICK(addresses)),
+						      TEXT("-"),
+						      BYTES(0x06, &to, 2),
+						      TEXT("https")};
 		return ADD(sysmon, 3, 3, channel, data_sysmon3, v);
 	}
 	case 4:
 	case 5: {
-		const struct evtx_writer_value v[] = { TEXT("-"), TEXT(f.text[0]), BYTES(0x0f, f.guid[0], 16), BYTES(0x08, &f.n[0], 4),
-			TEXT(PICK(images)), TEXT("C:\\Windows\\System32\\ntdll.dll"), TEXT("10.0.19041.1 (WinBuild.160101.0800)"), TEXT("NT Layer DLL"),
-			TEXT("Microsoft\xc2\xae Windows\xc2\xae Operating System"), TEXT("Microsoft Corporation"), TEXT("ntdll.dll"), TEXT(f.text[1]),
-			TEXT("true"), TEXT("Microsoft Windows"), TEXT("Valid") };
+		const struct evtx_writer_value v[] = {
+			TEXT("-"),
+			TEXT(f.text[0]),
+			BYTES(0x0f, f.guid[0], 16),
+			BYTES(0x08, &f.n[0], 4),
+			TEXT(PICK(images)),
+			TEXT("C:\\Windows\\System32\\ntdll.dll"),
+			TEXT("10.0.19041.1 (WinBuild.160101.0800)"),
+			TEXT("NT Layer DLL"),
+			TEXT("Microsoft\xc2\xae Windows\xc2\xae Operating System"),
+			TEXT("Microsoft Corporation"),
+			TEXT("ntdll.dll"),
+			TEXT(f.text[1]),
+			TEXT("true"),
+			TEXT("Microsoft Windows"),
+			TEXT("Valid")};
 		return ADD(sysmon, 7, 7, channel, data_sysmon7, v);
 	}
 	case 6:
 	case 7: {
-		const struct evtx_writer_value v[] = { TEXT("-"), TEXT(f.text[0]), BYTES(0x0f, f.guid[0], 16), BYTES(0x08, &f.n[0], 4),
-			TEXT(PICK(images)), TEXT(f.text[2]), TEXT(f.text[0]) };
+		const struct evtx_writer_value v[] = {TEXT("-"),
+						      TEXT(f.text[0]),
+						      BYTES(0x0f, f.guid[0], 16),
+						      BYTES(0x08, &f.n[0], 4),
+						      TEXT(PICK(images)),
+						      TEXT(f.text[2]),
+						      TEXT(f.text[0])};
 		return ADD(sysmon, 11, 11, channel, data_sysmon11, v);
 	}
 	default: {
-		const struct evtx_writer_value v[] = { TEXT("-"), TEXT("SetValue"), TEXT(f.text[0]), BYTES(0x0f, f.guid[0], 16),
-			BYTES(0x08, &f.n[0], 4), TEXT(PICK(images)), TEXT(PICK(keys)), TEXT("DWORD (0x00000001)") };
+		const struct evtx_writer_value v[] = {TEXT("-"),
+						      TEXT("SetValue"),
+						      TEXT(f.text[0]),
+						      BYTES(0x0f, f.guid[0], 16),
+						      BYTES(0x08, &f.n[0], 4),
+						      TEXT(PICK(images)),
+						      TEXT(PICK(keys)),
+						      TEXT("DWORD (0x00000001)")};
 		return ADD(sysmon, 13, 13, channel, data_sysmon13, v);
 	}
 	}
@@ -216,24 +361,64 @@ static int add_security(struct evtx_writer *w)
 	case 0:
 	case 1: {
 		static const uint32_t type = 3, zero = 0;
-		const struct evtx_writer_value v[] = { BYTES(0x13, f.system, 12), TEXT(PICK(names)), TEXT("CORP"), BYTES(0x15, &f.logon[0], 8),
-			BYTES(0x13, f.sid, 28), TEXT(PICK(names)), TEXT("CORP"), BYTES(0x15, &f.logon[1], 8), BYTES(0x08, &type, 4), TEXT("NtLmSsp "),
-			TEXT("NTLM"), TEXT("WS-0413"), BYTES(0x0f, f.guid[1], 16), TEXT("-"), TEXT("NTLM V2"), BYTES(0x08, &zero, 4),
-			BYTES(0x15, &pid, 8), TEXT("-"), TEXT(PICK(addresses)), TEXT(f.text[3]), TEXT("%%1833") };
+		const struct evtx_writer_value v[] = {BYTES(0x13, f.system, 12),
+						      TEXT(PICK(names)),
+						      TEXT("CORP"),
+						      BYTES(0x15, &f.logon[0], 8),
+						      BYTES(0x13, f.sid, 28),
+						      TEXT(PICK(names)),
+						      TEXT("CORP"),
+						      BYTES(0x15, &f.logon[1], 8),
+						      BYTES(0x08, &type, 4),
+						      TEXT("NtLmSsp "),
+						      TEXT("NTLM"),
+						      TEXT("WS-0413"),
+						      BYTES(0x0f, f.guid[1], 16),
+						      TEXT("-"),
+						      TEXT("NTLM V2"),
+						      BYTES(0x08, &zero, 4),
+						      BYTES(0x15, &pid, 8),
+						      TEXT("-"),
+						      TEXT(PICK(addresses)),
+						      TEXT(f.text[3]),
+						      TEXT("%%1833")};
 		return ADD(security, 4624, 12544, channel, data_4624, v);
 	}
 	case 2:
 	case 3: {
-		const struct evtx_writer_value v[] = { BYTES(0x13, f.sid, 28), TEXT(PICK(names)), TEXT("CORP"), BYTES(0x15, &f.logon[1], 8),
-			BYTES(0x15, &f.logon[0], 8), TEXT(PICK(images)), TEXT("%%1938"), BYTES(0x15, &pid, 8), TEXT(f.text[4]),
-			BYTES(0x13, f.system, 12), TEXT("-"), TEXT("-"), BYTES(0x15, &f.logon[0], 8), TEXT(PICK(images)), BYTES(0x13, f.system, 12) };
+		const struct evtx_writer_value v[] = {BYTES(0x13, f.sid, 28),
+						      TEXT(PICK(names)),
+						      TEXT("CORP"),
+						      BYTES(0x15, &f.logon[1], 8),
+						      BYTES(0x15, &f.logon[0], 8),
+						      TEXT(PICK(images)),
+						      TEXT("%%1938"),
+						      BYTES(0x15, &pid, 8),
+						      TEXT(f.text[4]),
+						      BYTES(0x13, f.system, 12),
+						      TEXT("-"),
+						      TEXT("-"),
+						      BYTES(0x15, &f.logon[0], 8),
+						      TEXT(PICK(images)),
+						      BYTES(0x13, f.system, 12)};
 		return ADD(security, 4688, 13312, channel, data_4688, v);
 	}
 	default: {
 		static const uint32_t protocol = 6;
-		const struct evtx_writer_value v[] = { BYTES(0x0a, &pid, 8), TEXT("\\device\\harddiskvolume3\\windows\\system32\\svchost.exe"),
-			TEXT("%%14593"), TEXT(PICK(addresses)), TEXT(f.text[3]), TEXT(PICK(addresses)), TEXT("443"), BYTES(0x08, &protocol, 4),
-			BYTES(0x0a, &f.logon[1], 8), TEXT("%%14611"), BYTES(0x0a, &f.logon[0], 8), BYTES(0x13, f.system, 12), BYTES(0x13, f.system, 12) };
+		const struct evtx_writer_value v[] = {
+			BYTES(0x0a, &pid, 8),
+			TEXT("\\device\\harddiskvolume3\\windows\\system32\\svchost.exe"),
+			TEXT("%%14593"),
+			TEXT(PICK(addresses)),
+			TEXT(f.text[3]),
+			TEXT(PICK(addresses)),
+			TEXT("443"),
+			BYTES(0x08, &protocol, 4),
+			BYTES(0x0a, &f.logon[1], 8),
+			TEXT("%%14611"),
+			BYTES(0x0a, &f.logon[0], 8),
+			BYTES(0x13, f.system, 12),
+			BYTES(0x13, f.system, 12)};
 		return ADD(security, 5156, 12810, channel, data_5156, v);
 	}
 	}
@@ -247,16 +432,21 @@ static int add_powershell(struct evtx_writer *w)
 
 	text[0] = '\0';
 	for (unsigned i = 0; i < copies; i++)
-		(void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "# %u\n%s", dice(100000), script);
-	const struct evtx_writer_value v[] = { BYTES(0x07, &one, 4), BYTES(0x07, &one, 4), TEXT(text), TEXT("a2b1c9d8-1122-3344-5566-77889900aabb"),
-		TEXT("C:\\ProgramData\\inventory.ps1") };
+		(void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "# %u\n%s",
+			       dice(100000), script);
+	const struct evtx_writer_value v[] = {BYTES(0x07, &one, 4), BYTES(0x07, &one, 4),
+					      TEXT(text),
+					      TEXT("a2b1c9d8-1122-3344-5566-77889900aabb"),
+					      TEXT("C:\\ProgramData\\inventory.ps1")};
 	f.level = 5;
 	return ADD(powershell, 4104, 2, "Microsoft-Windows-PowerShell/Operational", data_4104, v);
 }
 
 static int add_service(struct evtx_writer *w)
 {
-	const struct evtx_writer_value v[] = { TEXT("Vendor Agent"), TEXT(f.text[2]), TEXT("user mode service"), TEXT("auto start"), TEXT("LocalSystem") };
+	const struct evtx_writer_value v[] = {TEXT("Vendor Agent"), TEXT(f.text[2]),
+					      TEXT("user mode service"), TEXT("auto start"),
+					      TEXT("LocalSystem")};
 
 	return ADD(services, 7045, 0, "System", data_7045, v);
 }
@@ -269,7 +459,7 @@ static int write_file(void *data, const void *bytes, size_t n)
 static int make_log(const char *path, double megabytes, const char *only)
 {
 	static struct evtx_writer w;
-	uint8_t head[4096] = { 0 };
+	uint8_t head[4096] = {0};
 	FILE *out = fopen(path, "wb");
 	double limit = megabytes * 1e6;
 
@@ -282,10 +472,14 @@ static int make_log(const char *path, double megabytes, const char *only)
 
 		fresh(w.record);
 		if (only)
-			status = strcmp(only, "security") == 0 ? add_security(&w) :
-				 strcmp(only, "powershell") == 0 ? add_powershell(&w) : add_sysmon(&w);
+			status = strcmp(only, "security") == 0	   ? add_security(&w)
+				 : strcmp(only, "powershell") == 0 ? add_powershell(&w)
+								   : add_sysmon(&w);
 		else
-			status = which < 45 ? add_sysmon(&w) : which < 90 ? add_security(&w) : which < 97 ? add_powershell(&w) : add_service(&w);
+			status = which < 45   ? add_sysmon(&w)
+				 : which < 90 ? add_security(&w)
+				 : which < 97 ? add_powershell(&w)
+					      : add_service(&w);
 		if (status < 0)
 			return perror(path), 2;
 	}
@@ -357,111 +551,171 @@ static void drop(struct memory *m)
 
 static void all_types(struct memory *m)
 {
-	static const uint8_t guid[16] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 };
-	static const int8_t i8[] = { -5, 7 };
-	static const uint8_t u8[] = { 250, 3 };
-	static const int16_t i16[] = { -300, 300 };
-	static const uint16_t u16[] = { 65000, 1 };
-	static const int32_t i32[] = { -70000, 70000 };
-	static const uint32_t u32[] = { 4000000000u, 2 }, yes[] = { 1, 0 }, hex[] = { 0xdeadbeef, 16 };
-	static const int64_t i64[] = { -5000000000, 5000000000 };
-	static const uint64_t u64[] = { UINT64_C(18000000000000000000), 9 }, ticks[] = { NOW, UINT64_C(116444736000000000) };
-	static const float real32[] = { 1.5f, -0.25f };
-	static const double real64[] = { 3.25, 1e100 };
-	static const uint16_t time[] = { 2023, 9, 3, 20, 4, 26, 40, 123 };
-	static const uint8_t sids[] = { 1, 1, 0, 0, 0, 0, 0, 5, 18, 0, 0, 0, 1, 2, 0, 0, 0, 0, 0, 5, 32, 0, 0, 0, 0x20, 2, 0, 0 };
-	static struct evtx_writer_template t = { .xml = "<Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'><System>"
-		"<Provider Name='Test-Types'/><EventID>%0</EventID><TimeCreated SystemTime='?1'/><EventRecordID>%2</EventRecordID>"
-		"<Channel>Test</Channel><Computer>host.example.org</Computer></System><EventData>"
-		D("String", 3) D("Ansi", 4) D("Int8", 5) D("UInt8", 6) D("Int16", 7) D("UInt16", 8) D("Int32", 9) D("UInt32", 10)
-		D("Int64", 11) D("UInt64", 12) D("Float", 13) D("Double", 14) D("Boolean", 15) D("Binary", 16) D("Guid", 17)
-		D("Size", 18) D("FileTime", 19) D("SystemTime", 20) D("Sid", 21) D("Hex32", 22) D("Hex64", 23) D("Null", 24) D("Missing", 99)
-		"</EventData></Event>" };
+	static const uint8_t guid[16] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+	static const int8_t i8[] = {-5, 7};
+	static const uint8_t u8[] = {250, 3};
+	static const int16_t i16[] = {-300, 300};
+	static const uint16_t u16[] = {65000, 1};
+	static const int32_t i32[] = {-70000, 70000};
+	static const uint32_t u32[] = {4000000000u, 2}, yes[] = {1, 0}, hex[] = {0xdeadbeef, 16};
+	static const int64_t i64[] = {-5000000000, 5000000000};
+	static const uint64_t u64[] = {UINT64_C(18000000000000000000), 9},
+			      ticks[] = {NOW, UINT64_C(116444736000000000)};
+	static const float real32[] = {1.5f, -0.25f};
+	static const double real64[] = {3.25, 1e100};
+	static const uint16_t time[] = {2023, 9, 3, 20, 4, 26, 40, 123};
+	static const uint8_t sids[] = {1, 1, 0, 0, 0, 0, 0,  5, 18, 0, 0,    0, 1, 2,
+				       0, 0, 0, 0, 0, 5, 32, 0, 0,  0, 0x20, 2, 0, 0};
+	static struct evtx_writer_template t = {
+		.xml = "<Event "
+		       "xmlns='http://schemas.microsoft.com/win/2004/08/events/event'><System>"
+		       "<Provider Name='Test-Types'/><EventID>%0</EventID><TimeCreated "
+		       "SystemTime='?1'/><EventRecordID>%2</EventRecordID>"
+		       "<Channel>Test</Channel><Computer>host.example.org</Computer></"
+		       "System><EventData>" D("String", 3) D("Ansi", 4) D("Int8", 5) D("UInt8", 6)
+			       D("Int16", 7) D("UInt16", 8) D("Int32", 9) D("UInt32", 10) D(
+				       "Int64", 11) D("UInt64", 12) D("Float", 13) D("Double", 14)
+				       D("Boolean", 15) D("Binary", 16) D("Guid", 17) D("Size", 18)
+					       D("FileTime", 19) D("SystemTime", 20) D("Sid", 21) D(
+						       "Hex32", 22) D("Hex64", 23) D("Null", 24)
+						       D("Missing", 99) "</EventData></Event>"};
 	const uint16_t id = 1;
 
 	for (unsigned array = 0; array < 2; array++) {
 		const uint8_t flag = array ? 0x80 : 0;
-#define V(type, data, size) BYTES((uint8_t)(type | flag), data, (uint16_t)(array ? 2 * (size) : (size)))
+#define V(type, data, size)                                                                        \
+	BYTES((uint8_t)(type | flag), data, (uint16_t)(array ? 2 * (size) : (size)))
 		const uint64_t record = m->w.record;
-		const struct evtx_writer_value v[] = { BYTES(0x06, &id, 2), BYTES(0x11, ticks, 8), BYTES(0x0a, &record, 8),
-			{ .type = (uint8_t)(1 | flag), .text = array ? "one\n\xc3\xa9t\xc3\xa9 \xf0\x9f\x94\x8d\n\"quoted\\\"\n" : "one \"quoted\\\" \xc3\xa9t\xc3\xa9 \xf0\x9f\x94\x8d <&>\ttab" },
-			{ .type = 0x02, .text = "ansi \x80\xe9" }, V(3, i8, 1), V(4, u8, 1), V(5, i16, 2), V(6, u16, 2), V(7, i32, 4), V(8, u32, 4),
-			V(9, i64, 8), V(10, u64, 8), V(11, real32, 4), V(12, real64, 8), V(13, yes, 4), BYTES(0x0e, guid, 5), V(15, guid, array ? 8 : 16),
-			V(16, u64, 8), V(17, ticks, 8), BYTES((uint8_t)(18 | flag), time, 16), BYTES((uint8_t)(19 | flag), sids, (uint16_t)(array ? 28 : 12)),
-			V(20, hex, 4), V(21, u64, 8), NOTHING };
+		const struct evtx_writer_value v[] = {
+			BYTES(0x06, &id, 2),
+			BYTES(0x11, ticks, 8),
+			BYTES(0x0a, &record, 8),
+			{.type = (uint8_t)(1 | flag),
+			 .text = array ? "one\n\xc3\xa9t\xc3\xa9 \xf0\x9f\x94\x8d\n\"quoted\\\"\n"
+				       : "one \"quoted\\\" \xc3\xa9t\xc3\xa9 \xf0\x9f\x94\x8d "
+					 "<&>\ttab"},
+			{.type = 0x02, .text = "ansi \x80\xe9"},
+			V(3, i8, 1),
+			V(4, u8, 1),
+			V(5, i16, 2),
+			V(6, u16, 2),
+			V(7, i32, 4),
+			V(8, u32, 4),
+			V(9, i64, 8),
+			V(10, u64, 8),
+			V(11, real32, 4),
+			V(12, real64, 8),
+			V(13, yes, 4),
+			BYTES(0x0e, guid, 5),
+			V(15, guid, array ? 8 : 16),
+			V(16, u64, 8),
+			V(17, ticks, 8),
+			BYTES((uint8_t)(18 | flag), time, 16),
+			BYTES((uint8_t)(19 | flag), sids, (uint16_t)(array ? 28 : 12)),
+			V(20, hex, 4),
+			V(21, u64, 8),
+			NOTHING};
 
 		(void)evtx_writer_record(&m->w, NOW, &t, v, sizeof(v) / sizeof(v[0]));
 	}
 	/* Sizes that do not fit their types: nothing may be read beside them. */
 	const uint64_t record = m->w.record;
-	const struct evtx_writer_value odd[] = { BYTES(0x06, &id, 2), BYTES(0x11, ticks, 8), BYTES(0x0a, &record, 8), TEXT(""),
-		{ .type = 2, .text = "" }, BYTES(3, i8, 0), BYTES(4, u8, 0), BYTES(5, i16, 1), BYTES(6, u16, 1), BYTES(7, i32, 3),
-		BYTES(8, u32, 2), BYTES(9, i64, 4), BYTES(10, u64, 7), BYTES(11, real32, 2), BYTES(12, real64, 4), BYTES(13, yes, 1),
-		BYTES(0x0e, guid, 0), BYTES(15, guid, 8), BYTES(16, u64, 4), BYTES(17, ticks, 4), BYTES(18, time, 8), BYTES(19, sids, 5),
-		BYTES(20, hex, 2), BYTES(21, u64, 3), BYTES(0x77, guid, 4) };
+	const struct evtx_writer_value odd[] = {BYTES(0x06, &id, 2),	 BYTES(0x11, ticks, 8),
+						BYTES(0x0a, &record, 8), TEXT(""),
+						{.type = 2, .text = ""}, BYTES(3, i8, 0),
+						BYTES(4, u8, 0),	 BYTES(5, i16, 1),
+						BYTES(6, u16, 1),	 BYTES(7, i32, 3),
+						BYTES(8, u32, 2),	 BYTES(9, i64, 4),
+						BYTES(10, u64, 7),	 BYTES(11, real32, 2),
+						BYTES(12, real64, 4),	 BYTES(13, yes, 1),
+						BYTES(0x0e, guid, 0),	 BYTES(15, guid, 8),
+						BYTES(16, u64, 4),	 BYTES(17, ticks, 4),
+						BYTES(18, time, 8),	 BYTES(19, sids, 5),
+						BYTES(20, hex, 2),	 BYTES(21, u64, 3),
+						BYTES(0x77, guid, 4)};
 	(void)evtx_writer_record(&m->w, NOW, &t, odd, sizeof(odd) / sizeof(odd[0]));
 }
 
-#define SYSTEM(provider) "<System><Provider Name='" provider "'/><EventID Qualifiers='?3'>%0</EventID><Version@4>%4</Version>" \
-	"<TimeCreated SystemTime='?1'/><EventRecordID>%2</EventRecordID><Channel>Application</Channel><Computer>host.example.org</Computer>" \
+#define SYSTEM(provider)                                                                           \
+	"<System><Provider Name='" provider                                                        \
+	"'/><EventID Qualifiers='?3'>%0</EventID><Version@4>%4</Version>"                          \
+	"<TimeCreated "                                                                            \
+	"SystemTime='?1'/><EventRecordID>%2</EventRecordID><Channel>Application</"                 \
+	"Channel><Computer>host.example.org</Computer>"                                            \
 	"<Security UserID='?5'/></System>"
-#define COMMON BYTES(0x06, &id, 2), BYTES(0x11, &ticks, 8), BYTES(0x0a, &m->w.record, 8), BYTES(0x06, &qualifiers, 2), NOTHING, BYTES(0x13, sid, 12)
+#define COMMON                                                                                     \
+	BYTES(0x06, &id, 2), BYTES(0x11, &ticks, 8), BYTES(0x0a, &m->w.record, 8),                 \
+		BYTES(0x06, &qualifiers, 2), NOTHING, BYTES(0x13, sid, 12)
 
 static void all_shapes(struct memory *m)
 {
 	static const uint16_t id = 1000, qualifiers = 16384;
 	static const uint64_t ticks = NOW;
-	static const uint8_t sid[12] = { 1, 1, 0, 0, 0, 0, 0, 5, 19, 0, 0, 0 };
+	static const uint8_t sid[12] = {1, 1, 0, 0, 0, 0, 0, 5, 19, 0, 0, 0};
 	static struct evtx_writer_template positional = { .xml = "<Event>" SYSTEM("Old") "<EventData><Data>%6</Data><Data>%7</Data><Binary>%8</Binary></EventData></Event>" };
 	static struct evtx_writer_template twice = { .xml = "<Event>" SYSTEM("Twice") "<EventData><Data Name='Level'>%6</Data><Data Name='Channel'>%7</Data><Data Name='Level'>c</Data></EventData></Event>" };
 	static struct evtx_writer_template user = { .xml = "<Event>" SYSTEM("User") "<UserData><Outer xmlns='urn:x' Kind='?6'><First>%7</First><Inner><Second Unit='ms'>%6</Second></Inner><Empty/></Outer></UserData></Event>" };
 	static struct evtx_writer_template mixed = { .xml = "<Event>" SYSTEM("Mixed") "<EventData><Data Name='Text'>a &lt; b &amp; &#233; %6 and ?7.</Data><Data Name='C'><![CDATA[x < y]]></Data>"
 		"<Data Name='%6'>named by a value</Data><?target some data?></EventData></Event>" };
-	static struct evtx_writer_template outer = { .xml = "<Event>" SYSTEM("Nested") "%6</Event>" };
-	static struct evtx_writer_template inner = { .xml = "<EventData><Data Name='A'>%0</Data>%1</EventData>" };
-	static struct evtx_writer_template innermost = { .xml = "<Data Name='B'>%0</Data>" };
+	static struct evtx_writer_template outer = {.xml = "<Event>" SYSTEM("Nested") "%6</Event>"};
+	static struct evtx_writer_template inner = {
+		.xml = "<EventData><Data Name='A'>%0</Data>%1</EventData>"};
+	static struct evtx_writer_template innermost = {.xml = "<Data Name='B'>%0</Data>"};
 	static struct evtx_writer_template forwarded = { .xml = "<Event>" SYSTEM("Forwarded") "<EventData><Data Name='X'>%6</Data></EventData>"
 		"<RenderingInfo Culture='en-US'><Message>%7</Message><Level>Information</Level><Keywords><Keyword>Classic</Keyword></Keywords></RenderingInfo></Event>" };
 	{
-		const struct evtx_writer_value v[] = { COMMON, TEXT("first"), NOTHING, BYTES(0x0e, sid, 4) };
+		const struct evtx_writer_value v[] = {COMMON, TEXT("first"), NOTHING,
+						      BYTES(0x0e, sid, 4)};
 		(void)evtx_writer_record(&m->w, NOW, &positional, v, 9);
 	}
 	{
-		const struct evtx_writer_value v[] = { COMMON, { .type = 0x81, .text = "one\ntwo\nthree\n" }, TEXT("last"), NOTHING };
+		const struct evtx_writer_value v[] = {
+			COMMON, {.type = 0x81, .text = "one\ntwo\nthree\n"}, TEXT("last"), NOTHING};
 		(void)evtx_writer_record(&m->w, NOW, &positional, v, 9);
 	}
 	{
-		const struct evtx_writer_value v[] = { COMMON, TEXT("a"), TEXT("b") };
+		const struct evtx_writer_value v[] = {COMMON, TEXT("a"), TEXT("b")};
 		(void)evtx_writer_record(&m->w, NOW, &twice, v, 8);
 	}
 	{
-		const struct evtx_writer_value v[] = { COMMON, TEXT("k"), TEXT("leaf") };
+		const struct evtx_writer_value v[] = {COMMON, TEXT("k"), TEXT("leaf")};
 		(void)evtx_writer_record(&m->w, NOW, &user, v, 8);
 	}
 	{
-		const struct evtx_writer_value v[] = { COMMON, TEXT("value"), NOTHING };
+		const struct evtx_writer_value v[] = {COMMON, TEXT("value"), NOTHING};
 		(void)evtx_writer_record(&m->w, NOW, &mixed, v, 8);
 	}
 	{
-		const struct evtx_writer_value b[] = { TEXT("deep") }, a[] = { TEXT("shallow"), NESTED(&innermost, b) };
-		const struct evtx_writer_value v[] = { COMMON, NESTED(&inner, a) };
+		const struct evtx_writer_value b[] = {TEXT("deep")},
+					       a[] = {TEXT("shallow"), NESTED(&innermost, b)};
+		const struct evtx_writer_value v[] = {COMMON, NESTED(&inner, a)};
 		(void)evtx_writer_record(&m->w, NOW, &outer, v, 7);
 	}
 	{
-		const struct evtx_writer_value a[] = { TEXT("alone"), NOTHING };
-		const struct evtx_writer_value v[] = { COMMON, NESTED(&inner, a) };
+		const struct evtx_writer_value a[] = {TEXT("alone"), NOTHING};
+		const struct evtx_writer_value v[] = {COMMON, NESTED(&inner, a)};
 		(void)evtx_writer_record(&m->w, NOW, &outer, v, 7);
 	}
 	{
-		const struct evtx_writer_value v[] = { COMMON, { .type = 0x21, .fragment = "<EventData><Data Name='Raw'>no template</Data><Data>plain</Data></EventData>" } };
+		const struct evtx_writer_value v[] = {
+			COMMON,
+			{.type = 0x21,
+			 .fragment = "<EventData><Data Name='Raw'>no "
+				     "template</Data><Data>plain</Data></EventData>"}};
 		(void)evtx_writer_record(&m->w, NOW, &outer, v, 7);
 	}
 	{
-		const struct evtx_writer_value v[] = { COMMON, TEXT("x"), TEXT("What Windows would say.") };
+		const struct evtx_writer_value v[] = {COMMON, TEXT("x"),
+						      TEXT("What Windows would say.")};
 		(void)evtx_writer_record(&m->w, NOW, &forwarded, v, 8);
 	}
-	(void)evtx_writer_fragment(&m->w, NOW, "<Event><System><Provider Name='No-Template'/><EventID>7</EventID><EventRecordID>10</EventRecordID>"
-		"<TimeCreated SystemTime='2023-09-20T04:26:40.1234567Z'/><Computer>host.example.org</Computer></System><EventData><Data Name='A'>b</Data></EventData></Event>");
+	(void)evtx_writer_fragment(
+		&m->w, NOW,
+		"<Event><System><Provider "
+		"Name='No-Template'/><EventID>7</EventID><EventRecordID>10</EventRecordID>"
+		"<TimeCreated "
+		"SystemTime='2023-09-20T04:26:40.1234567Z'/><Computer>host.example.org</Computer></"
+		"System><EventData><Data Name='A'>b</Data></EventData></Event>");
 }
 
 static void some_records(struct memory *m, unsigned count)
@@ -469,7 +723,9 @@ static void some_records(struct memory *m, unsigned count)
 	state = 7;
 	for (unsigned i = 0; i < count; i++) {
 		fresh(m->w.record);
-		(void)(i % 3 == 0 ? add_security(&m->w) : i % 3 == 1 ? add_sysmon(&m->w) : add_service(&m->w));
+		(void)(i % 3 == 0   ? add_security(&m->w)
+		       : i % 3 == 1 ? add_sysmon(&m->w)
+				    : add_service(&m->w));
 	}
 }
 
@@ -500,7 +756,7 @@ static int fixtures(const char *folder)
 	drop(m);
 
 	m = begin();
-	some_records(m, 60);
+	some_records(m, 15);
 	close_log(m);
 	status |= save(m, folder, "healthy.evtx", m->b.len);
 	status |= save(m, folder, "cut.evtx", record_offset(m, 5) + 100);
@@ -512,9 +768,9 @@ static int fixtures(const char *folder)
 	m = begin();
 	some_records(m, 12);
 	close_log(m);
-	memset(m->b.data + record_offset(m, 4) + 24, 0xff, 40);       /* body of a record */
-	m->b.data[record_offset(m, 9) + 24 + 10] ^= 0x55;             /* offset of a template */
-	memset(m->b.data, 0, 4096);                                   /* file header */
+	memset(m->b.data + record_offset(m, 4) + 24, 0xff, 40); /* body of a record */
+	m->b.data[record_offset(m, 9) + 24 + 10] ^= 0x55;	/* offset of a template */
+	memset(m->b.data, 0, 4096);				/* file header */
 	status |= save(m, folder, "damaged.evtx", m->b.len);
 	drop(m);
 
@@ -533,6 +789,9 @@ int main(int argc, char **argv)
 		return fixtures(argv[2]);
 	if (argc == 3 || argc == 4)
 		return make_log(argv[1], strtod(argv[2], NULL), argc == 4 ? argv[3] : NULL);
-	(void)fputs("usage: make_evtx OUT SIZE_MB [sysmon|security|powershell]\n       make_evtx --fixtures DIR\n", stderr);
+	(void)fputs(
+		"usage: make_evtx OUT SIZE_MB [sysmon|security|powershell]\n       make_evtx "
+		"--fixtures DIR\n",
+		stderr);
 	return 2;
 }

@@ -123,7 +123,8 @@ static void counted(struct evtx_writer *w, const char *text, size_t len)
 		put16(w->chunk + at, units);
 }
 
-/* A name's offset, and the name itself when the chunk has not got it yet. Chained by hash from the table at 128. */
+/* A name's offset, and the name itself when the chunk has not got it yet. Chained by hash from the
+ * table at 128. */
 static void name(struct evtx_writer *w, const char *text, size_t len)
 {
 	uint32_t hash = 0, bucket;
@@ -149,7 +150,8 @@ static void name(struct evtx_writer *w, const char *text, size_t len)
 		return;
 	put32(w->chunk + bucket, (uint32_t)at);
 	if (w->name_count < sizeof(w->names) / sizeof(w->names[0]))
-		w->names[w->name_count++] = (struct evtx_writer_name){ text, (uint32_t)len, (uint32_t)at };
+		w->names[w->name_count++] =
+			(struct evtx_writer_name){text, (uint32_t)len, (uint32_t)at};
 }
 
 /* ---- binary XML from text ---- */
@@ -202,7 +204,8 @@ static void content(struct evtx_writer *w, struct source *s, const char *stop)
 			size_t n = 0;
 			char text[4096];
 
-			while (s->p[0] && !strchr(stop, s->p[0]) && s->p[0] != '&' && n < sizeof(text)) {
+			while (s->p[0] && !strchr(stop, s->p[0]) && s->p[0] != '&' &&
+			       n < sizeof(text)) {
 				if (s->p[0] == '%' || s->p[0] == '?') {
 					if (s->p[1] >= '0' && s->p[1] <= '9')
 						break;
@@ -245,7 +248,7 @@ static void element(struct evtx_writer *w, struct source *s)
 	}
 	for (;;) {
 		size_t n;
-		char quote[2] = { 0 };
+		char quote[2] = {0};
 
 		s->p += strspn(s->p, " \t\n");
 		if (!*s->p || *s->p == '>' || *s->p == '/')
@@ -304,7 +307,7 @@ static void fragment_header(struct evtx_writer *w)
 
 static void xml(struct evtx_writer *w, const char *text, bool dependency)
 {
-	struct source s = { text, dependency };
+	struct source s = {text, dependency};
 
 	while (*s.p) {
 		if (*s.p == '<')
@@ -329,8 +332,8 @@ static void identify(struct evtx_writer_template *t)
 
 static void value_bytes(struct evtx_writer *w, const struct evtx_writer_value *v);
 
-static void instance(struct evtx_writer *w, struct evtx_writer_template *t, const struct evtx_writer_value *values,
-		     uint16_t count)
+static void instance(struct evtx_writer *w, struct evtx_writer_template *t,
+		     const struct evtx_writer_value *values, uint16_t count)
 {
 	size_t table;
 
@@ -410,7 +413,8 @@ static void begin_chunk(struct evtx_writer *w)
 	w->name_count = 0;
 }
 
-void evtx_writer_init(struct evtx_writer *w, int (*put)(void *data, const void *bytes, size_t n), void *data)
+void evtx_writer_init(struct evtx_writer *w, int (*put)(void *data, const void *bytes, size_t n),
+		      void *data)
 {
 	memset(w, 0, sizeof(*w));
 	w->put = put;

@@ -1,0 +1,334 @@
+/* Event logs: what a writer of the format puts in comes out, whole or in segments, damaged or
+ * carved; and JSON text. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/crc32.h"
+#include "base/text.h"
+#include "parsers/parser.h"
+#include "tests/lib/evtx_writer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct log {
+	struct buffer b;
+	struct evtx_writer w;
+};
+
+static int keep(void *data, const void *bytes, size_t n)
+{
+	buffer_append(&((struct log *)data)->b, bytes, n);
+	return 0;
+}
+
+static struct evtx_writer_template template_of_test = {
+	.xml = "<Event><System><Provider Name='Test'/><EventID>%0</EventID><TimeCreated "
+	       "SystemTime='?1'/>"
+	       "<EventRecordID>%2</EventRecordID><Computer>host</Computer></System>"
+	       "<EventData><Data Name='Text'>%3</Data></EventData></Event>"};
+
+/* A log of `count` records, numbered from 1. */
+static struct log *make(unsigned count)
+{
+	struct log *l = xcalloc(1, sizeof(*l));
+
+	memset(buffer_reserve(&l->b, 4096), 0, 4096);
+	l->b.len = 4096;
+	template_of_test.chunk = 0;
+	evtx_writer_init(&l->w, keep, l);
+	for (unsigned i = 0; i < count; i++) {
+		const uint16_t id = 1;
+		const uint64_t ticks = UINT64_C(133400000000000000) + i * UINT64_C(10000000),
+			       record = i + 1;
+		const struct evtx_writer_value v[] = {{.type = 6, .data = &id, .size = 2},
+						      {.type = 17, .data = &ticks, .size = 8},
+						      {.type = 10, .data = &record, .size = 8},
+						      {.type = 1, .text = "some text of a record"}};
+
+		assert_int_equal(evtx_writer_record(&l->w, ticks, &template_of_test, v, 4), 0);
+	}
+	assert_int_equal(evtx_writer_end(&l->w), 0);
+	evtx_writer_head(&l->w, (uint8_t *)l->b.data);
+	return l;
+}
+
+static void drop(struct log *l)
+{
+	buffer_release(&l->b);
+	free(l);
+}
+
+struct counter {
+	struct sink sink;
+	uint64_t records[4096]; /* seen, by number */
+	uint64_t count, damage, recovered, last;
+	bool ordered;
+};
+
+static int count_event(struct sink *sink, const struct event *e)
+{
+	struct counter *c = (struct counter *)sink;
+	const struct value *id = event_find(e, "EventRecordID");
+
+	if (e->kind == KIND_DAMAGE) {
+		c->damage++;
+		return OK;
+	}
+	c->count++;
+	c->recovered += (e->flags & EVENT_RECOVERED) != 0;
+	if (id && id->u < 4096) {
+		c->records[id->u]++;
+		c->ordered = c->ordered && id->u > c->last;
+		c->last = id->u;
+	}
+	return OK;
+}
+
+static struct counter parse_part(struct view bytes, bool carve, uint32_t from, uint32_t to)
+{
+	static struct parse p;
+	struct counter c = {.sink.event = count_event, .ordered = true};
+	struct shape_table *shapes = shape_table_new();
+
+	parse_init(&p, &c.sink, shapes);
+	p.carve = carve;
+	p.segment_from = from;
+	p.segment_to = to;
+	(void)parser_find("evtx")->parse(&p, bytes);
+	parse_done(&p);
+	shape_table_free(shapes);
+	return c;
+}
+
+static struct counter parse_all(struct view bytes, bool carve)
+{
+	return parse_part(bytes, carve, 0, UINT32_MAX);
+}
+
+static void test_healthy(void **unused)
+{
+	struct log *l = make(3000);
+	struct counter c = parse_all(buffer_as_view(&l->b), false);
+
+	(void)unused;
+	assert_int_equal(c.count, 3000);
+	assert_int_equal(c.damage, 0);
+	assert_true(c.ordered);
+	for (unsigned i = 1; i <= 3000; i++)
+		assert_int_equal(c.records[i], 1);
+	drop(l);
+}
+
+/* The segments together are the whole, also where bytes are missing and nothing is where it is due.
+ */
+static void test_segments(void **unused)
+{
+	struct log *l = make(1200);
+	struct buffer big = {0};
+	uint64_t whole, parts = 0;
+	uint32_t segments;
+
+	(void)unused;
+	buffer_append(&big, l->b.data, 4096);
+	while (big.len < (9u << 20))
+		buffer_append(&big, l->b.data + 4096, l->b.len - 4096);
+	for (unsigned cut = 0; cut < 2; cut++) {
+		segments = parser_find("evtx")->segments(buffer_as_view(&big));
+		assert_true(segments >= 2);
+		whole = parse_all(buffer_as_view(&big), false).count;
+		parts = 0;
+		for (uint32_t i = 0; i < segments; i++)
+			parts += parse_part(buffer_as_view(&big), false, i, i + 1).count;
+		assert_int_equal(parts, whole);
+		memmove(big.data + 70000, big.data + 70100, big.len - 70100);
+		big.len -= 100;
+	}
+	buffer_release(&big);
+	drop(l);
+}
+
+/* Every kind of damage costs the records that it hits and no other. */
+static void test_damage(void **unused)
+{
+	struct log *l = make(1000);
+	struct counter c;
+	uint8_t *b = (uint8_t *)l->b.data;
+
+	(void)unused;
+	memset(b, 0, 4096); /* file header */
+	c = parse_all(buffer_as_view(&l->b), false);
+	assert_int_equal(c.count, 1000);
+	assert_int_equal(c.damage, 1);
+	memset(b + 4096, 0, 512); /* header of a chunk: the template is behind it */
+	c = parse_all(buffer_as_view(&l->b), false);
+	assert_int_equal(c.count, 1000);
+	memset(b + 4096 + 65536, 0,
+	       4096); /* a page with the template of its chunk: another chunk has it too */
+	c = parse_all(buffer_as_view(&l->b), false);
+	assert_true(c.count > 960 && c.count < 1000);
+	assert_true(c.ordered);
+	drop(l);
+}
+
+static void test_carve(void **unused)
+{
+	struct log *l = make(300);
+	struct buffer b = {0};
+	struct counter c;
+	size_t free_at;
+
+	(void)unused;
+	/* Somewhere in other bytes, not aligned. */
+	for (unsigned i = 0; i < 1013; i++)
+		buffer_char(&b, (char)(i * 7));
+	buffer_append(&b, l->b.data + 4096, 65536);
+	c = parse_all(buffer_as_view(&b), true);
+	assert_true(c.count > 100);
+	assert_int_equal(c.recovered, 0);
+	/* No chunk header any more. */
+	memset(b.data + 1013, 0, 512);
+	assert_int_equal(parse_all(buffer_as_view(&b), true).recovered, c.count);
+	/* Slack: records behind the free space's offset belong to nobody. */
+	free_at = 512 + (uint8_t)l->b.data[4096 + 512 + 4] +
+		  (size_t)(uint8_t)l->b.data[4096 + 512 + 5] * 256;
+	l->b.data[4096 + 48] = (char)free_at;
+	l->b.data[4096 + 49] = (char)(free_at >> 8);
+	l->b.data[4096 + free_at + 8] = 0x77; /* no successor of the record before it */
+	l->b.len = 4096 + 65536;
+	assert_int_equal(parse_all(buffer_as_view(&l->b), false).count, 1);
+	assert_int_equal(parse_all(buffer_as_view(&l->b), true).count, c.count);
+	assert_int_equal(parse_all(buffer_as_view(&l->b), true).recovered, c.count - 1);
+	buffer_release(&b);
+	drop(l);
+}
+
+static int append_xml(void *data, struct buffer *out)
+{
+	buffer_append(data, out->data, out->len);
+	out->len = 0;
+	return OK;
+}
+
+static void test_xml(void **unused)
+{
+	static struct parse p;
+	struct log *l = make(2);
+	struct counter c = {.sink.event = count_event};
+	struct shape_table *shapes = shape_table_new();
+	struct buffer out = {0}, all = {0};
+
+	(void)unused;
+	parse_init(&p, &c.sink, shapes);
+	assert_int_equal(evtx_to_xml(&p, buffer_as_view(&l->b), &out, append_xml, &all), OK);
+	assert_string_equal(
+		buffer_text(&all),
+		"<Event><System><Provider Name='Test'/><EventID>1</EventID><TimeCreated "
+		"SystemTime='2023-09-24T03:33:20.000000Z'/>"
+		"<EventRecordID>1</EventRecordID><Computer>host</Computer></System><EventData>"
+		"<Data Name='Text'>some text of a record</Data></EventData></Event>\n"
+		"<Event><System><Provider Name='Test'/><EventID>1</EventID><TimeCreated "
+		"SystemTime='2023-09-24T03:33:21.000000Z'/>"
+		"<EventRecordID>2</EventRecordID><Computer>host</Computer></System><EventData>"
+		"<Data Name='Text'>some text of a record</Data></EventData></Event>\n");
+	parse_done(&p);
+	shape_table_free(shapes);
+	buffer_release(&out);
+	buffer_release(&all);
+	drop(l);
+}
+
+/* What the vectors must do, a unit at a time. */
+static char *plain(char *p, const uint16_t *u, size_t n, bool flat)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint32_t c = u[i];
+
+		if (c >= 0xd800 && c < 0xdc00 && i + 1 < n && u[i + 1] >= 0xdc00 &&
+		    u[i + 1] < 0xe000)
+			c = 0x10000 + ((c - 0xd800) << 10) + (u[++i] - 0xdc00u);
+		if (c == '"' || c == '\\')
+			p += sprintf(p, "\\%c", (char)c);
+		else if ((c < 0x20 || c == 0x7f) && flat)
+			*p++ = ' ';
+		else if (c == '\n' || c == '\r' || c == '\t')
+			p += sprintf(p, "\\%c", c == '\n' ? 'n' : c == '\r' ? 'r' : 't');
+		else if (c < 0x20 || c == 0x7f)
+			p += sprintf(p, "\\u%04x", c);
+		else
+			p += text_encode(c, (uint8_t *)p);
+	}
+	return p;
+}
+
+static void test_json_text(void **unused)
+{
+	uint16_t units[96];
+	char got[TEXT_JSON_ROOM(300)], want[1000];
+	uint8_t place[200];
+	struct buffer utf8 = {0};
+
+	(void)unused;
+	srand(1);
+	for (unsigned run = 0; run < 60000; run++) {
+		size_t n = (size_t)rand() % 80, off = (size_t)rand() % 3, len;
+		unsigned mode = run % 4;
+		bool flat = rand() & 1;
+
+		for (size_t i = 0; i < n; i++) {
+			int r = rand();
+
+			units[i] = (uint16_t)('a' + r % 26);
+			if (mode == 1 && r % 6 == 0)
+				units[i] = r & 64 ? '\\' : '"';
+			else if (mode == 2 && r % 20 == 0)
+				units[i] = (uint16_t)(r % 40);
+			else if (mode == 3 && r % 9 == 0)
+				units[i] = (uint16_t)(r >> 8);
+			else if (mode == 3 && r % 11 == 0)
+				units[i] = (uint16_t)(0xd800 + (r >> 8) % 0x800);
+			else if (mode == 3 && r % 13 == 0)
+				units[i] = (uint16_t)(0x7f + (r >> 8) % 3);
+		}
+		memcpy(place + off, units, n * 2);
+		len = (size_t)(plain(want, units, n, flat) - want);
+		assert_int_equal(text_put_json16(got, view_of(place + off, n * 2), flat) - got,
+				 len);
+		assert_memory_equal(got, want, len);
+		utf8.len = 0;
+		text_utf16(&utf8, view_of(place + off, n * 2));
+		assert_int_equal(text_put_json(got, buffer_as_view(&utf8), flat) - got, len);
+		assert_memory_equal(got, want, len);
+	}
+	buffer_release(&utf8);
+}
+
+static void test_crc32(void **unused)
+{
+	uint8_t bytes[1000];
+
+	(void)unused;
+	assert_int_equal(crc32_add(0, view_text("123456789")),
+			 0xcbf43926); /* the check value of every catalogue */
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(i * i + 3);
+	/* Any way of cutting it gives the same. */
+	for (size_t n = 0; n < sizeof(bytes); n += 13)
+		assert_int_equal(crc32_add(crc32_add(0, view_of(bytes, n)),
+					   view_of(bytes + n, sizeof(bytes) - n)),
+				 crc32_add(0, view_of(bytes, sizeof(bytes))));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_healthy), cmocka_unit_test(test_segments),
+		cmocka_unit_test(test_damage),	cmocka_unit_test(test_carve),
+		cmocka_unit_test(test_xml),	cmocka_unit_test(test_json_text),
+		cmocka_unit_test(test_crc32)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
