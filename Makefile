@@ -17,7 +17,7 @@ KCFLAGS += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-poin
 LDFLAGS += -fsanitize=$(SANITIZE)
 endif
 
-PKGS := libarchive sqlite3 libxml-2.0 libzstd yaml-0.1 libhs libpcre2-8 libsystemd jansson libseccomp
+PKGS := libarchive sqlite3 libxml-2.0 libzstd yaml-0.1 libhs libpcre2-8 liblzma jansson libseccomp
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lyara -lpthread -lm
 
