@@ -269,7 +269,7 @@ static void time_field(struct buffer *b, const char *name, int64_t ts)
 }
 
 static void line(struct bundle_writer *w, const struct bundle_file *f, const char *member,
-		 const uint8_t *digest, const char *error)
+		 const uint8_t *digest, const char *error, bool on_purpose)
 {
 	struct buffer *b = &w->lines;
 	const char *path = f->path ? f->path : member;
@@ -297,7 +297,9 @@ static void line(struct bundle_writer *w, const struct bundle_file *f, const cha
 	if (error) {
 		buffer_string(b, ",\"error\":");
 		text_json_quoted(b, view_text(error));
-		if (w->counts.failures++ < FAILURES_KEPT) {
+		if (on_purpose) {
+			w->counts.left_out++;
+		} else if (w->counts.failures++ < FAILURES_KEPT) {
 			buffer_string(&w->failures, path);
 			buffer_string(&w->failures, ": ");
 			buffer_string(&w->failures, error);
@@ -341,7 +343,7 @@ int bundle_end(struct bundle_writer *w, const char *error)
 	little32(&w->index, (uint32_t)w->member.len);
 	buffer_append(&w->index, w->member.data, w->member.len);
 	if (!w->in_manifest) {
-		line(w, &w->file, buffer_text(&w->member), digest, error);
+		line(w, &w->file, buffer_text(&w->member), digest, error, false);
 		w->counts.members++;
 		w->counts.bytes += w->size;
 	}
@@ -360,7 +362,12 @@ int bundle_whole(struct bundle_writer *w, const struct bundle_file *file, struct
 
 void bundle_missing(struct bundle_writer *w, const struct bundle_file *file, const char *error)
 {
-	line(w, file, file->member ? file->member : "", NULL, error);
+	line(w, file, file->member ? file->member : "", NULL, error, false);
+}
+
+void bundle_left_out(struct bundle_writer *w, const struct bundle_file *file, const char *why)
+{
+	line(w, file, file->member ? file->member : "", NULL, why, true);
 }
 
 struct bundle_counts bundle_counts(const struct bundle_writer *w)
@@ -395,9 +402,9 @@ int bundle_finish(struct bundle_writer *w, struct view head, uint8_t digest[SHA2
 	sha256_hex(digest, hex);
 	buffer_char(&text, '{');
 	buffer_view(&text, head);
-	buffer_printf(&text, ",\"counts\":{\"members\":%llu,\"bytes\":%llu,\"failures\":%llu},\"failures\":[",
+	buffer_printf(&text, ",\"counts\":{\"members\":%llu,\"bytes\":%llu,\"failures\":%llu,\"left_out\":%llu},\"failures\":[",
 		      (unsigned long long)w->counts.members, (unsigned long long)w->counts.bytes,
-		      (unsigned long long)w->counts.failures);
+		      (unsigned long long)w->counts.failures, (unsigned long long)w->counts.left_out);
 	for (bool first = true; view_token(&rest, '\0', &one); first = false) {
 		if (one.len == 0)
 			continue;

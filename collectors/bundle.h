@@ -56,11 +56,14 @@ int bundle_whole(struct bundle_writer *w, const struct bundle_file *file, struct
 		 const char *error);
 /* Only the manifest's line of a file that could not be taken. */
 void bundle_missing(struct bundle_writer *w, const struct bundle_file *file, const char *error);
+/* The same for a file left out on purpose (a secret, unchanged since another bundle): no failure. */
+void bundle_left_out(struct bundle_writer *w, const struct bundle_file *file, const char *why);
 
 struct bundle_counts {
 	uint64_t members;  /* files in the bundle, manifests not counted */
 	uint64_t bytes;	   /* of these, uncompressed */
 	uint64_t failures; /* lines with an error */
+	uint64_t left_out; /* on purpose; their lines have an error too */
 	uint64_t written;  /* bytes of the bundle so far */
 };
 struct bundle_counts bundle_counts(const struct bundle_writer *w);

@@ -54,8 +54,8 @@
  *   type "file": path, Reasons (list: "suid", "sgid", "capabilities", "world-writable", "ownerless", "immutable", "device-outside-dev", "hidden-executable-in-tmp"),
  *     mode, uid, gid, size, inode, mtime, ctime, User, Capabilities (hex)
  * live/bodyfile.txt, live/bodyfile.2.txt, ...: the walk in mactime's format:
- *   MD5|name|inode|mode_as_string|UID|GID|size|atime|mtime|ctime|crtime, times in seconds with a fraction; MD5 is 0;
- *   | and newlines in names as %7C and %0A, links as "name -> target".
+ *   MD5|name|inode|mode_as_string|UID|GID|size|atime|mtime|ctime|crtime, times in whole seconds, 0 for none; MD5 is 0;
+ *   | and newlines in names as %7C and %0A (% as %25), links as "name -> target".
  * live/recovered/PID-NAME: executables that only a process still has (deleted, memfd); the line of the
  *   process says Recovered with this name.
  */
