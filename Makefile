@@ -33,6 +33,17 @@ all: $(BUILD)/konseki
 $(BUILD)/konseki: $(CMD_OBJ) $(BUILD)/libkonseki.a
 	$(CC) $(LDFLAGS) -o $@ $(CMD_OBJ) $(BUILD)/libkonseki.a $(LIBS)
 
+# The collector alone: static (glibc; nothing in it asks NSS), nothing but libc and zstd, stripped.
+STATIC_SRC := cmd/static/main.c cmd/collect.c cmd/verify.c cmd/message.c $(wildcard collectors/*.c base/*.c)
+STATIC_OBJ := $(STATIC_SRC:%.c=$(BUILD)/small/%.o)
+.PHONY: static
+static: $(BUILD)/konseki-collect
+$(BUILD)/konseki-collect: $(STATIC_OBJ)
+	$(CC) -static -Wl,--gc-sections -Wl,-s -o $@ $^ -l:libzstd.a -lpthread -lm
+$(BUILD)/small/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(KCFLAGS) -g0 -ffunction-sections -fdata-sections -MMD -MP -c -o $@ $<
+
 $(BUILD)/libkonseki.a: $(LIB_OBJ)
 	@rm -f $@
 	ar rcs $@ $^

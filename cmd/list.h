@@ -1,3 +1,4 @@
+COMMAND(collect)
 COMMAND(parse)
 COMMAND(verify)
 COMMAND(detect)

@@ -310,7 +310,7 @@ void collect_file(struct collector *c, int dir_fd, const char *name, const char 
 
 		(void)snprintf(text, sizeof(text), "left out: %llu bytes, the limit is %llu",
 			       (unsigned long long)f.stat.size, (unsigned long long)limit);
-		missing(c, &about, text, false);
+		missing(c, &about, text, true);
 	} else if (c->o->unchanged && !member &&
 		   c->o->unchanged(c->o->data, path, f.stat.size, f.stat.mtime, f.stat.ctime)) {
 		c->result->unchanged++;
@@ -332,7 +332,7 @@ struct taker {
 	struct collector *c;
 	const struct profile_rule *rule;
 	struct lines *links;
-	uint64_t total;
+	uint64_t total, beyond; /* bytes; files left out because of the rule's total */
 };
 
 static void take(struct taker *t, int dir_fd, const struct tree_entry *e, const char *path)
@@ -354,10 +354,7 @@ static void take(struct taker *t, int dir_fd, const struct tree_entry *e, const 
 	if (t->rule->total) {
 		t->total += t->rule->limit && e->stat.size > t->rule->limit ? 0 : e->stat.size;
 		if (t->total > t->rule->total) {
-			struct bundle_file f = described(path, NULL, t->rule->collector, &e->stat);
-
-			if (path_set_add(&c->taken, path))
-				missing(c, &f, "left out: the limit for this folder is reached", false);
+			t->beyond++;
 			return;
 		}
 	}
@@ -500,6 +497,14 @@ void linux_files(struct collector *c)
 
 		if ((!r->live || c->tree.live) && (!r->secret || c->o->secrets))
 			collect_match(c, &t.matcher, r->pattern);
+		if (t.beyond) {
+			struct bundle_file f = described(r->pattern, NULL, r->collector, NULL);
+			char text[120];
+
+			(void)snprintf(text, sizeof(text), "left out: %llu files beyond %llu bytes for this pattern (the bodyfile lists them)",
+				       (unsigned long long)t.beyond, (unsigned long long)r->total);
+			missing(c, &f, text, true);
+		}
 	}
 	lines_finish(&links);
 }

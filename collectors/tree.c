@@ -273,7 +273,7 @@ static void resolve(void *arg)
 		struct stat st;
 		bool last;
 
-		if (!view_token(&rest, '/', &part)) {
+		if (rest.len == 0 || !view_token(&rest, '/', &part)) {
 			r->status = OK;
 			break;
 		}
