@@ -118,7 +118,7 @@ check: deps-check
 	$(MAKE) --no-print-directory -j2 fuzz
 	tests/run-all
 
--include $(BUILD)/tests/pipeline.d $(BUILD)/tests/bench/make_evtx.d $(FUZZ_OBJ:.o=.d) $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(TEST_LIB:.o=.d) $(UNIT:=.d)
+-include $(shell find $(BUILD) -name "*.d" 2>/dev/null)
 .SECONDARY:
 
 .PHONY: lint check-layers
