@@ -4,6 +4,7 @@
 #include "analysis/dive.h"
 #include "base/table.h"
 #include "base/text.h"
+#include "timeline/case.h"
 
 #include <stdlib.h>
 
@@ -260,7 +261,7 @@ static int run(int argc, char **argv)
 	enum table_format format = TABLE_AUTO;
 	struct problem problem = { 0 };
 	const char *path;
-	sqlite3 *db = NULL;
+	struct case_db *c = NULL;
 	struct dive d;
 	uint64_t id;
 	int n, status;
@@ -284,13 +285,12 @@ static int run(int argc, char **argv)
 	path = case_path(case_file);
 	if (!path)
 		return EXIT_MISUSE;
-	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK) {
-		complainf(path, "%s", sqlite3_errmsg(db));
-		(void)sqlite3_close(db);
+	if (case_open(path, CASE_READ, &c, &problem) < 0) {
+		complain(path, &problem);
 		return EXIT_MISUSE;
 	}
 	o = (struct dive_options){ .limit = limit, .window = (int64_t)(window > 1000000 ? 1000000 : window) * TIME_SECOND };
-	status = dive_run(db, (int64_t)id, &o, &d, &problem);
+	status = dive_run(case_handle(c), (int64_t)id, &o, &d, &problem);
 	if (status < 0) {
 		complain(path, &problem);
 	} else if (format_text && strcmp(format_text, "tree") != 0) {
@@ -302,7 +302,7 @@ static int run(int argc, char **argv)
 	}
 	buffer_release(&out);
 	dive_release(&d);
-	(void)sqlite3_close(db);
+	case_close(c);
 	return status < 0 ? EXIT_MISUSE : EXIT_COMPLETE;
 }
 

@@ -3,6 +3,7 @@
 
 #include "analysis/stack.h"
 #include "base/table.h"
+#include "timeline/case.h"
 
 #include <stdlib.h>
 
@@ -33,7 +34,7 @@ static int run(int argc, char **argv)
 	struct buffer sql = { 0 };
 	enum table_format format;
 	sqlite3_stmt *s = NULL;
-	sqlite3 *db = NULL;
+	struct case_db *c = NULL;
 	const char **columns;
 	struct table *t;
 	const char *path;
@@ -78,11 +79,11 @@ static int run(int argc, char **argv)
 	columns[n + 2] = "first";
 	columns[n + 3] = "last";
 	columns[n + 4] = "on";
-	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK) {
-		complainf(path, "%s", sqlite3_errmsg(db));
+	if (case_open(path, CASE_READ, &c, &problem) < 0) {
+		complain(path, &problem);
 		goto out;
 	}
-	if (stack_prepare(db, &o, &s, &sql, &problem) < 0) {
+	if (stack_prepare(case_handle(c), &o, &s, &sql, &problem) < 0) {
 		complain(path, &problem);
 		goto out;
 	}
@@ -103,12 +104,12 @@ static int run(int argc, char **argv)
 		}
 	table_close(t);
 	if (step != SQLITE_DONE && step != SQLITE_ROW)
-		complainf(path, "%s", sqlite3_errmsg(db));
+		complainf(path, "%s", sqlite3_errmsg(case_handle(c)));
 	else
 		status = EXIT_COMPLETE;
 out:
 	(void)sqlite3_finalize(s);
-	(void)sqlite3_close(db);
+	case_close(c);
 	buffer_release(&sql);
 	free(columns);
 	return status;
