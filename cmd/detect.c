@@ -6,6 +6,7 @@
 
 #include "base/table.h"
 #include "base/text.h"
+#include "detect/correlate.h"
 #include "detect/engine.h"
 #include "detect/hit.h"
 
@@ -103,6 +104,8 @@ struct message {
 	int64_t ts;
 	uint64_t record;
 	uint32_t host, line, matched; /* bytes of each text, in this order */
+	uint32_t encoded; /* bytes for correlations, last */
+	uint32_t print;   /* whether the hit is one of its own */
 	uint32_t unused;
 };
 
@@ -118,6 +121,7 @@ struct watch {
 
 static const struct engine *engine;
 static bool want_lines, want_matched;
+static enum level least_level;
 
 static int on_hit(void *data, const struct hit *hit)
 {
@@ -134,13 +138,17 @@ static int on_hit(void *data, const struct hit *hit)
 		buffer_string(&w->out, w->origin.host);
 	m.host = (uint32_t)(w->out.len - from);
 	from = w->out.len;
-	if (want_lines)
+	m.print = !hit->rule->silent && hit->rule->level >= least_level;
+	if (want_lines && m.print)
 		hit_json(&w->out, hit, e, &w->origin, 0);
 	m.line = (uint32_t)(w->out.len - from);
 	from = w->out.len;
 	if (want_matched)
 		hit_text(&w->out, hit);
 	m.matched = (uint32_t)(w->out.len - from);
+	from = w->out.len;
+	correlate_encode(&w->out, engine, hit);
+	m.encoded = (uint32_t)(w->out.len - from);
 	m.size = (uint32_t)(w->out.len - at);
 	memcpy(w->out.data + at, &m, sizeof(m));
 	return OK;
@@ -212,6 +220,7 @@ struct results {
 	uint64_t hits;
 	int worst; /* level, -1: none */
 	struct table *rows;
+	struct correlator *correlator;
 };
 
 static void count(struct results *r, uint32_t rule, int64_t ts, struct view host)
@@ -254,12 +263,23 @@ static int data(void *user, struct artefact *file, struct view bytes)
 		memcpy(&m, bytes.data + at, sizeof(m));
 		/* A worker reads hostile bytes: what it says is checked like them. */
 		if (m.size < sizeof(m) || !view_has(bytes, at, m.size) || m.rule >= set->rule_count ||
-		    (uint64_t)m.host + m.line + m.matched + sizeof(m) != m.size)
+		    (uint64_t)m.host + m.line + m.matched + m.encoded + sizeof(m) != m.size)
 			return ERR_FORMAT;
 		rule = set->rules[m.rule];
 		host = view_sub(bytes, text, m.host);
 		line = view_sub(bytes, text + m.host, m.line);
 		matched = view_sub(bytes, text + m.host + m.line, m.matched);
+		if (m.encoded) {
+			struct hit_place place = { .ts = m.ts, .host = host, .source = view_text(file->path), .record = m.record };
+			int status = correlator_feed(r->correlator, m.rule, &place,
+						     view_sub(bytes, at + m.size - m.encoded, m.encoded));
+
+			if (status < 0)
+				return status;
+		}
+		at += m.size;
+		if (!m.print)
+			continue;
 		count(r, m.rule, m.ts, host);
 		if (rule->level > r->worst)
 			r->worst = rule->level;
@@ -277,7 +297,40 @@ static int data(void *user, struct artefact *file, struct view bytes)
 			table_text(r->rows, file->path);
 			table_signed(r->rows, (int64_t)m.record);
 		}
-		at += m.size;
+	}
+	return ferror(stdout) ? ERR_STOPPED : OK;
+}
+
+static int on_correlated(void *user, const struct correlated *hit)
+{
+	struct results *r = user;
+	struct view host = hit->one_host ? hit->place->host : VIEW_EMPTY;
+
+	if (hit->rule->level < least_level)
+		return OK;
+	count(r, hit->rule->index, hit->last, host);
+	if (hit->rule->level > r->worst)
+		r->worst = hit->rule->level;
+	if (want_lines) {
+		struct buffer line = { 0 };
+
+		correlated_json(&line, hit);
+		(void)fwrite(line.data, 1, line.len, stdout);
+		buffer_release(&line);
+	}
+	if (r->rows) {
+		char when[TIME_TEXT];
+		char *what = xasprintf("%llu events, value %.15g, %s", (unsigned long long)hit->count, hit->value, hit->group);
+
+		(void)time_format(hit->last, when);
+		table_text(r->rows, when);
+		table_text(r->rows, level_text((enum level)hit->rule->level));
+		table_view(r->rows, host);
+		table_text(r->rows, hit->rule->title);
+		table_text(r->rows, what);
+		table_view(r->rows, hit->place->source);
+		table_signed(r->rows, (int64_t)hit->place->record);
+		free(what);
 	}
 	return ferror(stdout) ? ERR_STOPPED : OK;
 }
@@ -392,6 +445,7 @@ static int run(int argc, char **argv)
 		format = isatty(STDOUT_FILENO) ? TABLE_ALIGNED : TABLE_JSONL;
 	want_lines = format == TABLE_JSONL;
 	want_matched = !want_lines && each_hit;
+	least_level = level;
 	engine = detect_load(&rules, level, &load_status);
 	if (!engine)
 		return load_status;
@@ -409,6 +463,7 @@ static int run(int argc, char **argv)
 		results.tallies[i].first = results.tallies[i].last = TIME_NONE;
 	if (want_matched)
 		results.rows = table_open(stdout, format, columns, sizeof(columns) / sizeof(columns[0]), !no_header);
+	results.correlator = correlator_new(set);
 	with.host = host_name;
 	with.threads = (unsigned)(threads > 1024 ? 1024 : threads);
 	p = pipeline_open(&with, &ops, &results);
@@ -420,6 +475,14 @@ static int run(int argc, char **argv)
 		if (pipeline_input(p, argv[i]) < 0)
 			break;
 	status = pipeline_close(p);
+	if (correlator_finish(results.correlator, on_correlated, &results) == ERR_IO) {
+		complainf(NULL, "correlations: no room for temporary files");
+		status = EXIT_DAMAGED;
+	}
+	if (correlator_timeless(results.correlator))
+		complainf(NULL, "%llu hits have no time and were left out of correlations",
+			  (unsigned long long)correlator_timeless(results.correlator));
+	correlator_free(results.correlator);
 	if (results.rows)
 		table_close(results.rows);
 	if (!want_lines && !each_hit)

@@ -295,6 +295,9 @@ static struct context *context_make(struct engine_state *s, uint64_t hash)
 		}
 		c->always[w] = c->rules[w] & e->uncovered[w];
 	}
+	for (uint32_t i = 0; i < c->source_count; i++)
+		for (uint32_t k = 0; k < c->sources[i]->where_count; k++)
+			wanted[ruleset_field_find(set, c->sources[i]->where[k].field)] = 1;
 	if (c->guarded) {
 		c->rule_sources = xcalloc(set->rule_count + 1, sizeof(*c->rule_sources));
 		for (uint32_t i = 0; i < c->source_count; i++)
@@ -376,7 +379,7 @@ static int on_literal(unsigned id, unsigned long long from, unsigned long long t
 	return 0;
 }
 
-static void find_whole(struct engine_state *s, uint32_t field, struct view text)
+static void find_whole(struct engine_state *s, uint32_t field, struct view text, bool number)
 {
 	const struct engine *e = s->engine;
 	uint64_t hash = hash_of(field, text.data, text.len);
@@ -384,7 +387,8 @@ static void find_whole(struct engine_state *s, uint32_t field, struct view text)
 	for (uint32_t at = e->whole_slots[hash & e->whole_mask]; at; at = e->wholes[at - 1].next) {
 		const struct whole *w = &e->wholes[at - 1];
 
-		if (w->hash == hash && w->field == field && view_equal(w->text, text))
+		if (w->hash == hash && w->field == field && view_equal(w->text, text) &&
+		    (!number || e->set->predicates[w->predicate].type == PREDICATE_NUMBER))
 			find(s, w->predicate);
 	}
 }
@@ -396,7 +400,7 @@ static void scan_text(struct engine_state *s, uint32_t field, struct view text)
 	struct scan scan = { s, text.len };
 
 	if (f->whole_max && text.len < f->whole_max)
-		find_whole(s, field, text);
+		find_whole(s, field, text, false);
 	if (f->numbers && text.len > 2 && text.len < 20 && text.data[0] == '0' && text.data[1] == 'x') {
 		char number[32], *end;
 		unsigned long long x;
@@ -407,7 +411,7 @@ static void scan_text(struct engine_state *s, uint32_t field, struct view text)
 		if (*end == '\0' && number[0] != '-' && number[0] != '+' && number[0] != ' ') {
 			int n = snprintf(number, sizeof(number), "%llu", x);
 
-			find_whole(s, field, view_of(number, (size_t)n));
+			find_whole(s, field, view_of(number, (size_t)n), true);
 		}
 	}
 	if (f->database && text.len)
