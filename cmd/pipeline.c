@@ -62,6 +62,7 @@ struct shared {
 	_Atomic uint32_t turn; /* futex: the job that may print */
 	_Atomic uint32_t waiting_turn;
 	_Atomic uint32_t parent_sleeps;
+	_Atomic uint32_t reader_alive; /* changes while the reader gets on */
 	_Atomic int32_t print_error; /* errno of a failed write to stdout */
 	struct slot slots[WORKERS_MAX];
 };
@@ -108,7 +109,7 @@ struct item_message {
 enum item_text { TEXT_PATH, TEXT_MEMBER, TEXT_HOST, TEXT_SHA256, TEXT_ERROR, TEXT_PROBLEM, TEXT_COUNT };
 #define ITEM_TEXT_MAX (2 * (LIMIT_PATH + 1) + 8192)
 #define READER_AHEAD 64                  /* items that a reader may be ahead of the parent */
-#define READER_SECONDS 900               /* of CPU between two items */
+#define READER_SECONDS 120               /* of CPU without a block read: libtsk looks at every inode for orphans */
 #define NESTING 3                        /* evidence inside evidence */
 
 /* What goes through the socket, followed by the texts path and host, NUL-terminated. */
@@ -695,6 +696,11 @@ static const char *const *companions_of(struct view head)
 	return none;
 }
 
+static void reader_alive(void *data)
+{
+	atomic_fetch_add(&((struct pipeline *)data)->shared->reader_alive, 1);
+}
+
 static int reader_item(void *data, struct evidence *e, const struct item *item)
 {
 	struct reader *r = data;
@@ -749,7 +755,8 @@ static int reader_item(void *data, struct evidence *e, const struct item *item)
 _Noreturn static void reader_main(struct pipeline *p, const struct server_request *request, const char *path, int input, int socket)
 {
 	static struct reader r;
-	const struct evidence_options options = { .scratch = p->scratch_fd, .by_name = request->by_name };
+	const struct evidence_options options = { .scratch = p->scratch_fd, .by_name = request->by_name,
+						  .alive = reader_alive, .alive_data = p };
 	const int keep[] = { input, socket, p->scratch_fd };
 	struct item_message m = { .offset = PROBLEM_NO_OFFSET };
 	const char *texts[TEXT_COUNT] = { 0 };
@@ -1543,6 +1550,7 @@ static int take_container(struct pipeline *p, const char *shown, const char *nam
 	int pair[2], fds[2], outer_reader = p->reader_fd, status;
 	bool ended = false, timed_out = false;
 	struct problem problem = { .offset = PROBLEM_NO_OFFSET };
+	uint32_t alive = UINT32_MAX;
 	int64_t cpu = 0;
 	clockid_t clock;
 	int32_t pid;
@@ -1580,8 +1588,11 @@ static int take_container(struct pipeline *p, const char *shown, const char *nam
 			p->reader_fd = pair[0];
 			pump(p, true);
 			if (clock_getcpuclockid(pid, &clock) == 0 && clock_ns(clock) - cpu > READER_SECONDS * TIME_SECOND) {
-				timed_out = true;
-				(void)kill(pid, SIGKILL);
+				timed_out = alive == atomic_load(&p->shared->reader_alive);
+				if (timed_out)
+					(void)kill(pid, SIGKILL);
+				alive = atomic_load(&p->shared->reader_alive);
+				cpu = clock_ns(clock);
 			}
 			continue;
 		}
@@ -1597,6 +1608,7 @@ static int take_container(struct pipeline *p, const char *shown, const char *nam
 		}
 		if (clock_getcpuclockid(pid, &clock) == 0)
 			cpu = clock_ns(clock);
+		alive = atomic_load(&p->shared->reader_alive);
 		if (m.flags & (ITEM_END | ITEM_TYPE)) {
 			if (m.flags & ITEM_END) {
 				ended = true;

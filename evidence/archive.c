@@ -110,6 +110,7 @@ static int open_archive(struct evidence *e, struct problem *problem)
 		const char *name = entry_name(entry);
 
 		names++;
+		evidence_alive(e);
 		if (name && archive_entry_filetype(entry) == AE_IFREG && layout_name(e->layout, name)) {
 			struct buffer b = read_metadata(a);
 
@@ -179,6 +180,7 @@ static int content(struct evidence *e, struct content *content, struct problem *
 		}
 		at += (uint64_t)n;
 		s->out += (uint64_t)n;
+		evidence_alive(e);
 	}
 	if (n < 0)
 		(void)problem_set(&content->problem, ERR_TRUNCATED, at, "%s", reason(s->a));

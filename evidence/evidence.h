@@ -53,6 +53,8 @@ struct evidence;
 struct evidence_options {
 	uint64_t max_file;  /* bytes; larger contents are cut there; 0 for LIMIT_MEMBER */
 	bool by_name;       /* the path is real: files beside it (E02, 002) may be opened too */
+	void (*alive)(void *data); /* called now and then while something is read, or NULL */
+	void *alive_data;
 	int scratch;        /* an open folder for unnamed temporary files, or -1: memory only */
 };
 

@@ -239,6 +239,7 @@ static int read_stream(struct evidence *e, const TSK_FS_ATTR *attribute, uint64_
 			break;
 		}
 		at += (uint64_t)n;
+		evidence_alive(e);
 	}
 	free(block);
 	spill_finish(&spill, at - skip, content);

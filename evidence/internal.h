@@ -58,6 +58,12 @@ struct evidence {
 	char type[200];
 };
 
+static inline void evidence_alive(const struct evidence *e)
+{
+	if (e->options.alive)
+		e->options.alive(e->options.alive_data);
+}
+
 struct evidence_kind_ops {
 	int (*open)(struct evidence *e, struct problem *problem);
 	int (*walk)(struct evidence *e, int (*fn)(void *, struct evidence *, const struct item *), void *data,

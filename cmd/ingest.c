@@ -1,0 +1,381 @@
+/* konseki ingest: evidence of any kind into a case. */
+#include "cmd/pipeline.h"
+
+#include "base/text.h"
+#include "cmd/command.h"
+#include "cmd/detect.h"
+#include "detect/hit.h"
+#include "timeline/case.h"
+#include "timeline/row.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- in a worker ---- */
+
+struct row_sink {
+	struct sink sink;
+	struct row_encoder *encoder;
+	struct buffer out;
+	struct task *task;
+	struct engine_state *state; /* with --rules */
+	struct event_origin origin;
+	const struct event *event;
+	struct buffer tags, matched;
+};
+
+static const struct engine *engine; /* NULL: no rules */
+
+static int on_hit(void *data, const struct hit *hit)
+{
+	struct row_sink *s = data;
+	const struct rule *rule = hit->rule;
+	struct row_hit row = { .rule_id = view_text(rule->id), .title = view_text(rule->title),
+			       .level = view_text(level_text(rule->level)), .path = view_text(rule->path) };
+
+	if (rule->silent)
+		return OK;
+	s->tags.len = s->matched.len = 0;
+	buffer_char(&s->tags, '[');
+	for (uint32_t i = 0; i < rule->tag_count; i++) {
+		if (i)
+			buffer_char(&s->tags, ',');
+		text_json_quoted(&s->tags, view_text(rule->tags[i]));
+	}
+	buffer_char(&s->tags, ']');
+	hit_matched_json(&s->matched, hit);
+	row.tags = buffer_as_view(&s->tags);
+	row.matched = buffer_as_view(&s->matched);
+	row_encode_hit(s->encoder, &row);
+	return OK;
+}
+
+static int hand_over(struct row_sink *s)
+{
+	int status = s->out.len ? task_send(s->task, s->out.data, s->out.len) : OK;
+
+	s->out.len = 0;
+	return status;
+}
+
+static int put(struct sink *sink, const struct event *e)
+{
+	struct row_sink *s = (struct row_sink *)sink;
+	int status = row_encode(s->encoder, &s->out, e);
+
+	if (status == ERR_LIMIT) /* an event beyond all bounds is lost, the artefact is not */
+		return OK;
+	if (status == OK && s->state)
+		status = engine_match(engine, s->state, e, &s->origin, on_hit, s);
+	return status < 0 ? status : hand_over(s);
+}
+
+static void *start(void *data)
+{
+	struct row_sink *s = xcalloc(1, sizeof(*s));
+
+	(void)data;
+	s->sink.event = put;
+	s->encoder = row_encoder_new();
+	s->state = engine ? engine_state_new(engine) : NULL;
+	return s;
+}
+
+static int begin(void *self, struct task *t)
+{
+	struct row_sink *s = self;
+
+	s->task = t;
+	s->out.len = 0;
+	s->origin = (struct event_origin){ .host = t->host, .source = t->path, .parser = t->parser->name };
+	row_encoder_begin(s->encoder);
+	t->parse->sink = &s->sink;
+	return OK;
+}
+
+static void end(void *self, struct task *t, int status)
+{
+	struct row_sink *s = self;
+
+	(void)t;
+	(void)status;
+	row_encoder_end(s->encoder, &s->out);
+	(void)hand_over(s);
+	if (s->out.cap > 4u << 20)
+		buffer_release(&s->out);
+}
+
+/* ---- in the parent: the one writer ---- */
+
+struct ingest {
+	struct case_db *db;
+	int64_t *bundles; /* by number of the input */
+	size_t bundle_count, bundle_cap;
+	int64_t begun;
+	bool tty, said;
+	uint64_t unreadable;
+};
+
+static int database_failed(struct ingest *in)
+{
+	complain("case", case_problem(in->db));
+	return ERR_DATABASE;
+}
+
+static int64_t bundle_of(const struct ingest *in, uint64_t input)
+{
+	return input < in->bundle_count ? in->bundles[input] : 0;
+}
+
+static int input(void *data, uint64_t number, const char *path, const char *type, const char *host, const char *manifest)
+{
+	struct ingest *in = data;
+	const struct case_bundle bundle = { .path = path, .type = type, .host = host, .manifest = manifest };
+	int64_t id = 0;
+
+	in->bundles = xgrow(in->bundles, &in->bundle_cap, number + 1, sizeof(*in->bundles));
+	while (in->bundle_count <= number)
+		in->bundles[in->bundle_count++] = 0;
+	if (type && (id = case_bundle(in->db, &bundle)) < 0)
+		return database_failed(in);
+	in->bundles[number] = id;
+	return OK;
+}
+
+static void input_problem(void *data, uint64_t number, const char *shown, const struct problem *problem)
+{
+	struct ingest *in = data;
+
+	if (case_error(in->db, bundle_of(in, number), shown, problem) < 0)
+		(void)database_failed(in);
+}
+
+static struct case_artifact describe(const struct ingest *in, const struct artefact *a)
+{
+	return (struct case_artifact){ .bundle = bundle_of(in, a->input),
+				       .host = a->host,
+				       .path = a->path,
+				       .member = a->loose ? NULL : a->member,
+				       .size = a->size == UINT64_MAX ? 0 : a->size,
+				       .mtime = a->mtime,
+				       .sha256 = a->sha256[0] ? a->sha256 : NULL,
+				       .parser = a->parser ? a->parser->name : NULL,
+				       .parser_version = a->parser ? a->parser->version : 0 };
+}
+
+static const char *known(void *data, const struct artefact *a)
+{
+	static struct case_known k;
+	const struct case_artifact artifact = describe(data, a);
+	const struct parser *parser;
+
+	if (!case_known(((struct ingest *)data)->db, &artifact, &k) || !k.sha256[0])
+		return NULL;
+	parser = parser_find(k.parser);
+	return parser && parser->version == k.parser_version ? k.sha256 : NULL;
+}
+
+/* Nothing new: the case has the same file, and nobody claimed it then either. */
+static bool unclaimed_before(struct ingest *in, const struct artefact *a)
+{
+	const struct case_artifact artifact = describe(in, a);
+	struct case_known k;
+
+	return a->tag == NULL && case_known(in->db, &artifact, &k) && !k.parser[0] && strcmp(k.sha256, a->sha256) == 0;
+}
+
+/* The row of the artefact, made when its first bytes or its end come. */
+static int64_t artifact_row(struct ingest *in, struct artefact *a)
+{
+	int64_t id = (int64_t)(intptr_t)a->tag;
+
+	if (id == 0) {
+		const struct case_artifact artifact = describe(in, a);
+
+		id = case_artifact_begin(in->db, &artifact);
+		a->tag = (void *)(intptr_t)(id < 0 ? 0 : id);
+	}
+	return id;
+}
+
+static int load(void *data, struct artefact *a, struct view bytes)
+{
+	struct ingest *in = data;
+	int64_t id = artifact_row(in, a);
+	int status = id < 0 ? ERR_DATABASE : case_load(in->db, id, bytes);
+
+	if (status == ERR_FORMAT) { /* only a worker that was taken over sends such */
+		(void)problem_set(&a->problem, ERR_FORMAT, PROBLEM_NO_OFFSET, "its worker sent what is no block of rows");
+		return OK;
+	}
+	return status < 0 ? database_failed(in) : OK;
+}
+
+static int done(void *data, struct artefact *a)
+{
+	struct ingest *in = data;
+	struct problem problem = a->problem;
+	struct case_end e = { .status = "complete", .sha256 = a->sha256[0] ? a->sha256 : NULL,
+			      .parser = a->parser ? a->parser->name : NULL,
+			      .parser_version = a->parser ? a->parser->version : 0, .losses = a->losses };
+	int64_t id;
+
+	if (a->outcome == OUTCOME_SKIPPED)
+		return a->tag && case_artifact_drop(in->db, (int64_t)(intptr_t)a->tag) < 0 ? database_failed(in) : OK;
+	if (!problem.reason[0] && a->stated && a->sha256[0] && strcasecmp(a->stated, a->sha256) != 0)
+		(void)problem_set(&problem, ERR_INTEGRITY, PROBLEM_NO_OFFSET, "its SHA-256 is not the one in the manifest");
+	if (!problem.reason[0] && a->note)
+		(void)problem_set(&problem, ERR_IO, PROBLEM_NO_OFFSET, "at collection: %s", a->note);
+	switch (a->outcome) {
+	case OUTCOME_PARSED:
+		if (problem.reason[0] || a->losses)
+			e.status = "damaged";
+		break;
+	case OUTCOME_UNCLAIMED:
+		if (unclaimed_before(in, a))
+			return OK;
+		e.status = "unclaimed";
+		break;
+	case OUTCOME_FAILED:
+		e.status = a->parser ? "failed" : "unreadable";
+		break;
+	case OUTCOME_CRASHED:
+		e.status = "crashed";
+		(void)problem_set(&problem, ERR_FORMAT, PROBLEM_NO_OFFSET, "%s parser %s %d", a->parser ? a->parser->name : "any",
+				  a->signal > 0 ? "crashed, signal" : a->signal < 0 ? "crashed, exit status" : "ran out of memory",
+				  a->signal < 0 ? -a->signal : a->signal);
+		break;
+	case OUTCOME_TIMED_OUT:
+		e.status = "timeout";
+		(void)problem_set(&problem, ERR_LIMIT, PROBLEM_NO_OFFSET, "%s parser timed out", a->parser ? a->parser->name : "any");
+		break;
+	case OUTCOME_SKIPPED:
+		break;
+	}
+	e.problem = problem.reason[0] ? &problem : NULL;
+	id = artifact_row(in, a);
+	return id < 0 || case_artifact_end(in->db, id, &e) < 0 ? database_failed(in) : OK;
+}
+
+static void finishing(void *data, const char *what, double share)
+{
+	struct ingest *in = data;
+
+	if (!in->tty || time_now() - in->begun < 2 * TIME_SECOND)
+		return;
+	fprintf(stderr, "\r\033[K%s: %.0f %%", what, share * 100);
+	(void)fflush(stderr);
+	in->said = true;
+}
+
+static uint64_t count_hosts(struct case_db *db)
+{
+	sqlite3_stmt *statement;
+	uint64_t n = 0;
+
+	if (sqlite3_prepare_v2(case_handle(db), "SELECT count(*) FROM host", -1, &statement, NULL) == SQLITE_OK &&
+	    sqlite3_step(statement) == SQLITE_ROW)
+		n = (uint64_t)sqlite3_column_int64(statement, 0);
+	(void)sqlite3_finalize(statement);
+	return n;
+}
+
+static const char *case_name, *host_name;
+static struct detect_rules rules;
+static bool carve;
+static unsigned long threads;
+static const struct option options[] = {
+	{ OPTION_TEXT, 'c', "case", "FILE", "the case; made when it is not there (or $KONSEKI_CASE)", &case_name },
+	{ OPTION_TEXT, 0, "host", "NAME", "name of the machine, over what the evidence says", &host_name },
+	{ OPTION_LIST, 0, "rules", "PATH", "run these Sigma rules in the same pass: a file or folder", &rules.rules },
+	{ OPTION_FLAG, 0, "carve", NULL, "look for records in slack and damaged space too", &carve },
+	{ OPTION_NUMBER, 0, "threads", "N", "worker processes (as many as processors)", &threads },
+	{ OPTION_END },
+};
+static const struct command_help help = { "ingest", "INPUT...", "load evidence into a case",
+	"An INPUT is a bundle, a folder, an archive or collection of another tool, a disk image, or a file.\n"
+	"What is in the case already is skipped; an ingest that was killed goes on where it was." };
+
+static int run(int argc, char **argv)
+{
+	static const struct pipeline_ops ops = { .start = start, .begin = begin, .end = end, .input = input,
+						 .input_problem = input_problem, .known = known, .data = load, .done = done };
+	struct pipeline_options with = { .hash = true, .quiet = true, .absolute = true, .verb = "ingesting" };
+	struct ingest in = { .begun = time_now(), .tty = isatty(STDERR_FILENO) };
+	struct pipeline_totals totals = { 0 };
+	struct problem problem = { .offset = PROBLEM_NO_OFFSET };
+	const char *path;
+	struct pipeline *p;
+	int n, status, result, rule_status = EXIT_COMPLETE;
+
+	switch (option_parse(&help, options, argc, argv, &n)) {
+	case OPTION_EXIT_OK:
+		return EXIT_COMPLETE;
+	case OPTION_MISUSE:
+		return EXIT_MISUSE;
+	case OPTION_GO:
+		break;
+	}
+	if (n == 0) {
+		option_usage(stderr, &help, options);
+		return EXIT_MISUSE;
+	}
+	path = case_path(case_name);
+	if (!path)
+		return EXIT_MISUSE;
+	with.host = host_name;
+	with.carve = carve;
+	with.totals = &totals;
+	with.threads = (unsigned)(threads > 1024 ? 1024 : threads);
+	if (rules.rules.count) {
+		engine = detect_load(&rules, LEVEL_INFORMATIONAL, &rule_status);
+		if (!engine)
+			return EXIT_MISUSE;
+	}
+	/* Workers first: they must not inherit the case. */
+	p = pipeline_open(&with, &ops, &in);
+	if (!p) {
+		complainf(NULL, "no worker processes");
+		return EXIT_MISUSE;
+	}
+	if (case_open(path, CASE_WRITE, &in.db, &problem) < 0) {
+		complain(path, &problem);
+		(void)pipeline_close(p);
+		return EXIT_MISUSE;
+	}
+	for (int i = 1; i <= n; i++)
+		pipeline_expect(p, argv[i]);
+	for (int i = 1; i <= n; i++)
+		if (pipeline_input(p, argv[i]) < 0)
+			break;
+	status = pipeline_close(p);
+	if (status != EXIT_MISUSE) {
+		result = case_finish(in.db, finishing, &in);
+		if (in.said)
+			fputs("\r\033[K", stderr);
+		if (result < 0) {
+			(void)database_failed(&in);
+			status = EXIT_MISUSE;
+		} else {
+			const struct case_totals *made = case_totals(in.db);
+			double seconds = (double)(time_now() - in.begun) / (double)TIME_SECOND;
+			uint64_t hosts = count_hosts(in.db);
+
+			if (engine)
+				complainf(NULL, "%llu detections of %zu rules", (unsigned long long)made->detections,
+					  engine_rules(engine)->rule_count);
+			complainf(NULL, "%llu events of %llu artefacts (%llu damaged or failed, %llu unclaimed, %llu known already), "
+				  "%llu merged, %llu host%s in the case, %.1f s",
+				  (unsigned long long)made->events, (unsigned long long)(totals.artefacts),
+				  (unsigned long long)(totals.damaged + totals.failed + totals.damaged_inputs),
+				  (unsigned long long)totals.unclaimed, (unsigned long long)totals.skipped,
+				  (unsigned long long)made->merged, (unsigned long long)hosts, hosts == 1 ? "" : "s", seconds);
+		}
+	}
+	case_close(in.db);
+	free(in.bundles);
+	return status == EXIT_COMPLETE ? rule_status : status;
+}
+
+const struct command command_ingest = { &help, run };

@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""TAP: konseki ingest: what is in the case; twice the same is once; killed and run again is the same; damage costs its own file."""
+import glob, gzip, os, random, shutil, signal, sqlite3, subprocess, tempfile, time
+
+konseki = os.environ.get('KONSEKI', 'build/konseki')
+build = os.environ.get('BUILD', 'build')
+testing = os.path.join(build, 'tests/konseki')
+work = tempfile.mkdtemp(prefix='ingest.')
+n = 0
+
+def ok(good, name, *why):
+    global n
+    n += 1
+    print(f'{"ok" if good else "not ok"} {n} - {name}')
+    if not good:
+        for line in why:
+            print('# ' + str(line)[:800].replace('\n', '\n# '))
+
+def ingest(case, *args, binary=konseki):
+    return subprocess.run([binary, 'ingest', '-c', os.path.join(work, case), *args], capture_output=True, timeout=120)
+
+def rows(case, sql):
+    db = sqlite3.connect(f'file:{os.path.join(work, case)}?mode=ro', uri=True)
+    got = db.execute(sql).fetchall()
+    db.close()
+    return got
+
+def timeline(case):
+    return rows(case, 'SELECT time, ts_desc, host, kind, user, message, source, parser, fields FROM timeline'
+                      ' ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9')
+
+def dump(case):
+    return rows(case, 'SELECT id, host, path, status FROM artifact ORDER BY id') + rows(case, 'SELECT id, time, message FROM timeline ORDER BY id')
+
+def put(name, data):
+    path = os.path.join(work, name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    open(path, 'wb').write(data)
+    return path
+
+for i in range(40):
+    put(f'in/home/u{i:02d}/.bash_history', b''.join(b'#%d\necho %d %d\n' % (1600000000 + i * 1000 + k, i, k) for k in range(1 + i * 13 % 90)))
+put('in/home/gz/.bash_history.gz', gzip.compress(b'#1600000001\nzipped\n'))
+put('in/etc/hostname', b'box1\n')
+put('in/etc/motd', b'\0\1\2nobody claims this')
+for log in glob.glob(os.path.join(build, 'fixtures/evtx/*.evtx'))[:6]:
+    shutil.copy(log, os.path.join(work, 'in', os.path.basename(log)))
+evidence = os.path.join(work, 'in')
+
+got = ingest('a.db', evidence)
+ok(got.returncode in (0, 1) and b' events of ' in got.stderr, 'a folder', got.stderr)
+status = dict(rows('a.db', 'SELECT path, status FROM artifact'))
+ok(status.get('/home/u07/.bash_history') == 'complete' and status.get('/home/gz/.bash_history.gz') == 'complete'
+   and status.get('/etc/motd') == 'unclaimed', 'every file is an artefact, what nobody claims too', status)
+ok(rows('a.db', "SELECT DISTINCT host FROM timeline WHERE parser = 'shell_history'") == [('box1',)], 'the host is that of etc/hostname')
+want = sum(1 + i * 13 % 90 for i in range(40)) + 1
+ok(rows('a.db', "SELECT count(*) FROM timeline WHERE parser = 'shell_history'") == [(want,)], 'every event is there')
+before = dump('a.db')
+again = ingest('a.db', evidence)
+ok(dump('a.db') == before and b' 0 events of ' in again.stderr, 'the same again adds nothing', again.stderr)
+put('in/home/u03/.bash_history', b'#1700000000\nnew\n')
+ingest('a.db', evidence)
+ok(rows('a.db', "SELECT count(*) FROM timeline WHERE message = 'new'") == [(1,)], 'a changed file is read')
+got = ingest('t.db', '--threads', '1', evidence)
+ingest('u.db', '--threads', '4', evidence)
+ok(timeline('t.db') == timeline('u.db') and timeline('t.db'), 'one worker or four: the same rows')
+ok(ingest('h.db', '--host', 'other', evidence).returncode in (0, 1)
+   and rows('h.db', "SELECT DISTINCT host FROM timeline WHERE parser = 'shell_history'") == [('other',)], '--host wins')
+
+clean = timeline('u.db')
+rnd = random.Random(7)
+took = time.monotonic()
+ingest('k0.db', evidence)
+took = time.monotonic() - took
+whole = 0
+for i in range(6):
+    case = f'k{i + 1}.db'
+    for _ in range(2):
+        child = subprocess.Popen([konseki, 'ingest', '-c', os.path.join(work, case), evidence], stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.DEVNULL, start_new_session=True)
+        time.sleep(took * rnd.random())
+        try:
+            os.killpg(child.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        child.wait()
+    ingest(case, evidence)
+    whole += timeline(case) == clean
+ok(whole == 6, 'killed twice and run again: the same rows', whole)
+
+put('bad/crash-me/.bash_history', b'#1600000000\nid\n')
+put('bad/spin-me/.bash_history', b'#1600000000\nid\n')
+put('bad/fine/.bash_history', b'#1600000000\nfine\n')
+got = ingest('c.db', os.path.join(work, 'bad'), binary=testing)
+status = {os.path.basename(os.path.dirname(p)): s for p, s in rows('c.db', 'SELECT path, status FROM artifact')}
+ok(got.returncode == 1 and status == {'crash-me': 'crashed', 'spin-me': 'timeout', 'fine': 'complete'}, 'crash and timeout are recorded', status, got.stderr)
+ok(b'shell_history parser timed out' in got.stderr and b'shell_history parser crashed' in got.stderr, 'and told', got.stderr)
+ok(rows('c.db', 'SELECT message FROM timeline') == [('fine',)], 'the rest is in the case')
+
+got = ingest('e.db', os.path.join(work, 'absent'), os.path.join(work, 'bad/fine'))
+ok(got.returncode == 1 and rows('e.db', 'SELECT count(*) FROM timeline') == [(1,)], 'an input that is not there', got.stderr)
+put('notacase.db', b'hello')
+got = ingest('notacase.db', evidence)
+ok(got.returncode == 2 and open(os.path.join(work, 'notacase.db'), 'rb').read() == b'hello', 'what is no case is left alone', got.stderr)
+ok(ingest('m.db').returncode == 2, 'misuse is exit 2')
+
+put('rule.yml', b'''title: Echo
+id: 11111111-2222-3333-4444-555555555555
+logsource:
+    product: linux
+    category: process_creation
+detection:
+    s:
+        CommandLine|contains: 'echo 7 1'
+    condition: s
+level: low
+''')
+got = ingest('r.db', '--rules', os.path.join(work, 'rule.yml'), evidence)
+ok(got.returncode in (0, 1) and b' detections of 1 rules' in got.stderr, 'rules run in the same pass', got.stderr)
+shutil.rmtree(work)
+print(f'1..{n}')
