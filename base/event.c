@@ -26,6 +26,24 @@ enum event_kind event_kind_of(struct view text)
 	return KIND_COUNT;
 }
 
+const char *event_flag_text(unsigned flag)
+{
+	switch (flag) {
+	case EVENT_RECOVERED:
+		return "recovered";
+	case EVENT_YEAR_INFERRED:
+		return "year_inferred";
+	case EVENT_ZONE_ASSUMED:
+		return "zone_assumed";
+	case EVENT_SECOND_PRECISION:
+		return "second_precision";
+	case EVENT_CUT:
+		return "cut";
+	default:
+		return NULL;
+	}
+}
+
 /* ---- shapes ---- */
 
 struct shape_table {
@@ -942,6 +960,26 @@ static char *put_origin(struct buffer *out, char *p, const struct event_origin *
 	return p + kept.len;
 }
 
+/* ,"flags":["recovered",...] where there are any. */
+static char *put_flags(struct buffer *out, char *p, unsigned flags)
+{
+	const char *before = ",\"flags\":[\"";
+
+	out->len = (size_t)(p - out->data);
+	for (unsigned bit = 1; bit && bit <= flags; bit <<= 1) {
+		const char *text = flags & bit ? event_flag_text(bit) : NULL;
+
+		if (!text)
+			continue;
+		buffer_string(out, before);
+		buffer_string(out, text);
+		before = "\",\"";
+	}
+	if (*before == '"')
+		buffer_append(out, "\"]", 2);
+	return buffer_reserve(out, VALUE_ROOM);
+}
+
 void event_json(struct buffer *out, const struct event *e, const struct event_origin *origin)
 {
 	char *p = buffer_reserve(out, 512);
@@ -961,6 +999,8 @@ void event_json(struct buffer *out, const struct event *e, const struct event_or
 					 : put_string(out, p, &e->host);
 	PUT(",\"user\":");
 	p = put_string(out, p, &e->user);
+	if (e->flags)
+		p = put_flags(out, p, e->flags);
 	if (e->parser) { /* read back: who parsed it then */
 		struct event_origin first = {
 			.host = origin->host, .source = origin->source, .parser = e->parser};

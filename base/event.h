@@ -206,6 +206,9 @@ enum event_flag {
 	EVENT_CUT = 16, /* some of its bytes are lost */
 };
 
+/* The name of one flag ("recovered", ...), or NULL. */
+const char *event_flag_text(unsigned flag);
+
 /*
  * A message made of the event's own fields, put together only where somebody wants to read it: text
  * and values in turn.

@@ -91,6 +91,10 @@ static int line_event(struct parse *p, const json_t *line, uint64_t offset, uint
 	if (!json_is_object(fields) || kind == KIND_COUNT || (ts.len && !time_parse_iso(ts, &time, NULL, NULL)))
 		return parse_lost(p, offset, "line %llu is not an event of ours", (unsigned long long)number);
 	event_start(p, kind, time, kept_description(p, text_of(json_object_get(line, "ts_desc"))), offset);
+	for (size_t i = 0; i < json_array_size(json_object_get(line, "flags")); i++)
+		for (unsigned bit = 1; event_flag_text(bit); bit <<= 1)
+			if (view_is(text_of(json_array_get(json_object_get(line, "flags"), i)), event_flag_text(bit)))
+				p->event.flags |= bit;
 	p->event.record = number;
 	p->event.parser = parse_text(&p->scratch, view_clip(text_of(json_object_get(line, "parser")), 0, 80));
 	if (json_is_string(json_object_get(line, "host")))
