@@ -125,6 +125,14 @@ static size_t process_behind(const struct process_table *t, const json_t *f, int
 
 /* ---- steps ---- */
 
+static void bind_host(sqlite3_stmt *s, const struct dive *d)
+{
+	if (d->host_id)
+		(void)sqlite3_bind_int64(s, 1, d->host_id);
+	else
+		(void)sqlite3_bind_null(s, 1);
+}
+
 static int load_processes(sqlite3 *db, struct dive *d, struct problem *problem)
 {
 	sqlite3_stmt *s = NULL;
@@ -132,11 +140,11 @@ static int load_processes(sqlite3 *db, struct dive *d, struct problem *problem)
 
 	d->processes = process_table_new();
 	if (sqlite3_prepare_v2(db,
-			       "SELECT " ROW " FROM timeline WHERE host IS ?1 AND kind IN "
-			       "('process_start', 'process_stop', 'process_seen') AND json_valid(fields)",
+			       "SELECT " ROW " FROM timeline WHERE id IN (SELECT e.id FROM event e WHERE e.host IS ?1 AND e.shape IN (SELECT id FROM "
+			       "shape WHERE kind IN ('process_start', 'process_stop', 'process_seen'))) AND json_valid(fields)",
 			       -1, &s, NULL) != SQLITE_OK)
 		return database_error(db, problem);
-	(void)sqlite3_bind_text(s, 1, d->host, -1, SQLITE_STATIC);
+	bind_host(s, d);
 	while ((step = sqlite3_step(s)) == SQLITE_ROW) {
 		struct arena a = { 0 };
 		struct dive_event e = row_event(&a, s);
@@ -199,15 +207,6 @@ static void tree_span(const struct dive *d, int64_t *from, int64_t *until)
 	*until += 2 * TIME_SECOND;
 }
 
-static void bind_time(sqlite3_stmt *s, int at, int64_t ts)
-{
-	char text[TIME_TEXT];
-
-	time_format(ts, text);
-	text[19] = '\0'; /* whole seconds sort the same with and without fraction */
-	(void)sqlite3_bind_text(s, at, text, -1, SQLITE_TRANSIENT);
-}
-
 static int load_touched(sqlite3 *db, struct dive *d, const struct dive_options *o, struct problem *problem)
 {
 	sqlite3_stmt *s = NULL;
@@ -222,13 +221,13 @@ static int load_touched(sqlite3 *db, struct dive *d, const struct dive_options *
 	if (d->focus.ts == TIME_NONE)
 		return OK;
 	if (sqlite3_prepare_v2(db,
-			       "SELECT " ROW " FROM timeline WHERE host IS ?1 AND time >= ?2 AND time <= ?3 || '~' AND json_valid(fields) "
-			       "ORDER BY time, id",
+			       "SELECT " ROW " FROM timeline WHERE id IN (SELECT e.id FROM event e WHERE e.host IS ?1 AND e.ts BETWEEN ?2 AND ?3) "
+			       "AND json_valid(fields) ORDER BY time, id",
 			       -1, &s, NULL) != SQLITE_OK)
 		return database_error(db, problem);
-	(void)sqlite3_bind_text(s, 1, d->host, -1, SQLITE_STATIC);
-	bind_time(s, 2, from);
-	bind_time(s, 3, until);
+	bind_host(s, d);
+	(void)sqlite3_bind_int64(s, 2, from);
+	(void)sqlite3_bind_int64(s, 3, until);
 	while ((step = sqlite3_step(s)) == SQLITE_ROW) {
 		struct arena a = { 0 };
 		struct dive_event e = row_event(&a, s);
@@ -269,13 +268,14 @@ static int load_logons(sqlite3 *db, struct dive *d, const char *logon_id, size_t
 	int step;
 
 	if (sqlite3_prepare_v2(db,
-			       "SELECT " ROW " FROM timeline WHERE host IS ?1 AND kind = 'logon' AND json_valid(fields) AND "
-			       "json_extract(fields, '$.TargetLogonId') = ?2 AND time <= ?3 || '~' ORDER BY time DESC",
+			       "SELECT " ROW " FROM timeline WHERE id IN (SELECT e.id FROM event e WHERE e.host IS ?1 AND e.ts <= ?3 AND e.shape IN "
+			       "(SELECT id FROM shape WHERE kind = 'logon')) AND json_valid(fields) AND "
+			       "json_extract(fields, '$.TargetLogonId') = ?2 ORDER BY time DESC",
 			       -1, &s, NULL) != SQLITE_OK)
 		return database_error(db, problem);
-	(void)sqlite3_bind_text(s, 1, d->host, -1, SQLITE_STATIC);
+	bind_host(s, d);
 	(void)sqlite3_bind_text(s, 2, logon_id, -1, SQLITE_STATIC);
-	bind_time(s, 3, d->focus.ts == TIME_NONE ? time_now() : d->focus.ts);
+	(void)sqlite3_bind_int64(s, 3, d->focus.ts == TIME_NONE ? time_now() : d->focus.ts);
 	while ((step = sqlite3_step(s)) == SQLITE_ROW) {
 		struct dive_event e = row_event(&d->arena, s);
 
@@ -294,7 +294,7 @@ int dive_run(sqlite3 *db, int64_t event, const struct dive_options *o, struct di
 	int status;
 
 	*d = (struct dive){ .process = PROCESS_NONE, .arena.limit = (size_t)1 << 30 };
-	if (sqlite3_prepare_v2(db, "SELECT " ROW " FROM timeline WHERE id = ?1", -1, &s, NULL) != SQLITE_OK)
+	if (sqlite3_prepare_v2(db, "SELECT " ROW ", (SELECT host FROM event WHERE event.id = ?1) FROM timeline WHERE id = ?1", -1, &s, NULL) != SQLITE_OK)
 		return database_error(db, problem);
 	(void)sqlite3_bind_int64(s, 1, event);
 	if (sqlite3_step(s) != SQLITE_ROW) {
@@ -304,6 +304,7 @@ int dive_run(sqlite3 *db, int64_t event, const struct dive_options *o, struct di
 	d->focus = row_event(&d->arena, s);
 	if (sqlite3_column_type(s, COL_HOST) != SQLITE_NULL)
 		d->host = xstrdup((const char *)sqlite3_column_text(s, COL_HOST));
+	d->host_id = sqlite3_column_int64(s, COL_HOST + 1);
 	if (sqlite3_column_type(s, COL_FIELDS) != SQLITE_NULL)
 		fields = json_loads((const char *)sqlite3_column_text(s, COL_FIELDS), 0, NULL);
 	(void)sqlite3_finalize(s);

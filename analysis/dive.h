@@ -31,7 +31,8 @@ struct dive_touched {
 
 struct dive {
 	struct dive_event focus;
-	char *host;
+	char *host;      /* NULL: not known */
+	int64_t host_id; /* row of table host, 0: none */
 	struct process_table *processes;
 	size_t process;                /* behind the focus, or PROCESS_NONE */
 	struct dive_touched *touched;  /* for each process of the table; empty outside the tree */

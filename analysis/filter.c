@@ -15,16 +15,23 @@ void filter_quote(struct buffer *sql, const char *text)
 	buffer_char(sql, '\'');
 }
 
-void filter_column(struct buffer *sql, const char *name)
+static bool is_column(const char *name)
 {
 	static const char *const columns[] = { "id", "time", "host", "kind", "user", "source", "parser", "ts_desc", "message" };
+
+	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
+		if (strcmp(name, columns[i]) == 0)
+			return true;
+	return false;
+}
+
+void filter_column(struct buffer *sql, const char *name)
+{
 	struct buffer path = { 0 };
 
-	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
-		if (strcmp(name, columns[i]) == 0) {
-			buffer_string(sql, name);
-			return;
-		}
+	if (is_column(name)) {
+		buffer_string(sql, name);
+		return;
 	}
 	/* SQLite's paths quote a key with "; a key that holds one cannot be named. */
 	buffer_string(&path, "$.\"");
@@ -57,19 +64,34 @@ void filter_list(struct buffer *sql, const char *column, const char *list)
 	buffer_char(sql, ')');
 }
 
-void filter_time(struct buffer *sql, int64_t since, int64_t until)
+void filter_events(struct buffer *sql, const struct filter *f)
 {
-	/* Texts without fraction sort wrongly beside those with one only inside the same second: cut the Z off. */
-	if (since != TIME_NONE) {
-		buffer_string(sql, " AND time >= '");
-		time_append(sql, since);
-		sql->len--;
-		buffer_char(sql, '\'');
+	bool fields = f->name_count > 0;
+
+	buffer_string(sql, " AND id IN (SELECT e.id FROM event e WHERE 1");
+	if (f->since != TIME_NONE)
+		buffer_printf(sql, " AND e.ts >= %lld", (long long)f->since);
+	if (f->until != TIME_NONE)
+		buffer_printf(sql, " AND e.ts < %lld", (long long)f->until);
+	if (f->hosts) {
+		buffer_string(sql, " AND e.host IN (SELECT id FROM host WHERE 1");
+		filter_list(sql, "name", f->hosts);
+		buffer_char(sql, ')');
 	}
-	if (until != TIME_NONE) {
-		buffer_string(sql, " AND time < '");
-		time_append(sql, until);
-		sql->len--;
-		buffer_char(sql, '\'');
+	for (size_t i = 0; i < f->name_count; i++)
+		fields = fields && !is_column(f->names[i]);
+	if (f->kinds || fields) {
+		buffer_string(sql, " AND e.shape IN (SELECT id FROM shape WHERE 1");
+		filter_list(sql, "kind", f->kinds);
+		if (fields) {
+			buffer_string(sql, " AND EXISTS (SELECT 1 FROM json_each(names) n WHERE n.value IN (");
+			for (size_t i = 0; i < f->name_count; i++) {
+				buffer_string(sql, i ? ", " : "");
+				filter_quote(sql, f->names[i]);
+			}
+			buffer_string(sql, "))");
+		}
+		buffer_char(sql, ')');
 	}
+	buffer_char(sql, ')');
 }

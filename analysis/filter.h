@@ -10,7 +10,17 @@ void filter_quote(struct buffer *sql, const char *text);
 void filter_column(struct buffer *sql, const char *name);
 /* column IN ('a', 'b') for a comma-separated list; GLOB for items with * or ?. Nothing when list is NULL. */
 void filter_list(struct buffer *sql, const char *column, const char *list);
-/* time >= ... AND time < ...; nothing for TIME_NONE. */
-void filter_time(struct buffer *sql, int64_t since, int64_t until);
+
+/*
+ * " AND id IN (SELECT ...)": which rows of the view to make at all, told by the integers of the tables
+ * below it, so that a case of millions is not rendered to be thrown away.
+ */
+struct filter {
+	const char *kinds, *hosts; /* comma-separated, or NULL; * and ? allowed */
+	int64_t since, until;      /* ns or TIME_NONE; until is exclusive */
+	const char *const *names;  /* any of these fields, unless one is a column of the view */
+	size_t name_count;
+};
+void filter_events(struct buffer *sql, const struct filter *f);
 
 #endif

@@ -23,9 +23,7 @@ int stack_prepare(sqlite3 *db, const struct stack_options *o, sqlite3_stmt **out
 		buffer_string(&sql, " IS NOT NULL");
 	}
 	buffer_char(&sql, ')');
-	filter_list(&sql, "kind", o->kinds);
-	filter_list(&sql, "host", o->hosts);
-	filter_time(&sql, o->since, o->until);
+	filter_events(&sql, &(struct filter){ o->kinds, o->hosts, o->since, o->until, o->fields, o->field_count });
 	buffer_string(&sql, " GROUP BY ");
 	for (size_t i = 0; i < o->field_count; i++)
 		buffer_printf(&sql, "%sf%zu", i ? ", " : "", i);
