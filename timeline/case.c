@@ -339,7 +339,9 @@ static int prepare_writing(struct case_db *c)
 			return ERR_DATABASE;
 	if (batch_commit(c) < 0)
 		return ERR_DATABASE;
-	c->next_event = scalar(c, "SELECT max(id) FROM event", 0) + 1;
+	/* Past the last block too: a merge may have taken all its events, and it keeps its place. */
+	c->next_event = scalar(c, "SELECT max(coalesce((SELECT max(id) FROM event), 0),"
+				  " coalesce((SELECT last FROM block ORDER BY first DESC LIMIT 1), 0))", 0) + 1;
 	c->events_before = (uint64_t)scalar(c, "SELECT sum(events) FROM block_shape", 0);
 	c->indexed = has_index(c);
 	s = statement(c, INSERT_EVENT);
@@ -1419,23 +1421,37 @@ static int merge(struct case_db *c)
 	if (scalar(c, "SELECT count(*) FROM artifact WHERE merged = 0 AND status <> 'loading'", 0) == 0)
 		return OK;
 	if (run(c, "DROP TABLE IF EXISTS temp.overlap; DROP TABLE IF EXISTS temp.twin; DROP TABLE IF EXISTS temp.rank;"
-		   "DROP TABLE IF EXISTS temp.touched; DROP TABLE IF EXISTS temp.tally;"
+		   "DROP TABLE IF EXISTS temp.touched; DROP TABLE IF EXISTS temp.tally; DROP TABLE IF EXISTS temp.sweep;"
 		   "CREATE TEMP TABLE touched(block INTEGER PRIMARY KEY);"
 		   "CREATE TEMP TABLE rank(artifact INTEGER PRIMARY KEY, rank INTEGER);"
 		   "INSERT INTO temp.rank SELECT id, row_number() OVER (ORDER BY path, coalesce(member, ''), coalesce(sha256, ''),"
 		   " coalesce(bundle, 0), id) FROM artifact;"
 		   "CREATE TEMP TABLE tally AS SELECT s.shape, s.host, a.parser, s.artifact, s.first, s.last, s.untimed, a.merged,"
 		   " a.path, a.sha256 FROM artifact_shape s JOIN artifact a ON a.id = s.artifact WHERE a.status <> 'loading';"
-		   "CREATE INDEX temp.tally_shape ON tally(shape, host, parser);"
-		   /* Both directions: every artefact of a pair gets its range. */
+		   /*
+		    * Every artefact gets the range that others reach into: of those that begin before it the latest end, of
+		    * those that begin after it the earliest beginning. In order of the beginnings, because to compare each
+		    * with each takes a minute for 10,000 files. One that is merged already minds only new ones.
+		    */
 		   "CREATE TEMP TABLE overlap(artifact INTEGER, shape INTEGER, host INTEGER, lo INTEGER, hi INTEGER, untimed INTEGER,"
 		   " PRIMARY KEY(artifact, shape, host)) WITHOUT ROWID;"
-		   "INSERT INTO temp.overlap SELECT x.artifact, x.shape, x.host, min(max(x.first, y.first)), max(min(x.last, y.last)),"
-		   " max(x.untimed > 0 AND y.untimed > 0 AND (x.path = y.path OR x.sha256 = y.sha256))"
-		   " FROM temp.tally x JOIN temp.tally y ON y.shape = x.shape AND y.host = x.host AND y.parser IS x.parser"
-		   " AND y.artifact <> x.artifact AND (x.merged = 0 OR y.merged = 0)"
-		   " WHERE (x.first <= y.last AND y.first <= x.last) OR (x.untimed > 0 AND y.untimed > 0 AND"
-		   " (x.path = y.path OR x.sha256 = y.sha256)) GROUP BY x.artifact, x.shape, x.host;") < 0)
+		   "CREATE TEMP TABLE sweep AS SELECT artifact, shape, host, first, last,"
+		   " CASE WHEN merged THEN max(CASE WHEN NOT merged THEN last END) OVER up ELSE max(last) OVER up END AS reach,"
+		   " CASE WHEN merged THEN min(CASE WHEN NOT merged THEN first END) OVER down ELSE min(first) OVER down END AS next"
+		   " FROM temp.tally WHERE first IS NOT NULL"
+		   " WINDOW up AS (PARTITION BY shape, host, parser ORDER BY first, artifact"
+		   "  ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),"
+		   " down AS (PARTITION BY shape, host, parser ORDER BY first DESC, artifact DESC"
+		   "  ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING);"
+		   "INSERT INTO temp.overlap SELECT artifact, shape, host, min(lo), max(hi), max(untimed) FROM ("
+		   " SELECT artifact, shape, host, first AS lo, min(last, reach) AS hi, 0 AS untimed FROM temp.sweep WHERE reach >= first"
+		   " UNION ALL SELECT artifact, shape, host, next, last, 0 FROM temp.sweep WHERE next <= last"
+		   " UNION ALL SELECT artifact, shape, host, NULL, NULL, 1 FROM (SELECT artifact, shape, host, sha256,"
+		   "  count(*) OVER path AS paths, sum(NOT merged) OVER path AS new_paths,"
+		   "  count(*) OVER sum AS sums, sum(NOT merged) OVER sum AS new_sums FROM temp.tally WHERE untimed > 0"
+		   "  WINDOW path AS (PARTITION BY shape, host, parser, path), sum AS (PARTITION BY shape, host, parser, sha256))"
+		   " WHERE (paths > 1 AND new_paths > 0) OR (sha256 IS NOT NULL AND sums > 1 AND new_sums > 0)) GROUP BY 1, 2, 3;"
+		   "DROP TABLE temp.sweep;") < 0)
 		return ERR_DATABASE;
 	if (scalar(c, "SELECT count(*) FROM temp.overlap", 0) > 0) {
 		if (sqlite3_create_function_v2(c->db, "event_hash", -1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, hash_event, NULL,

@@ -117,5 +117,14 @@ level: low
 ''')
 got = ingest('r.db', '--rules', os.path.join(work, 'rule.yml'), evidence)
 ok(got.returncode in (0, 1) and b' detections of 1 rules' in got.stderr, 'rules run in the same pass', got.stderr)
+# Copies: one event each, every source kept; and more evidence after a merge.
+for name in ('x/a', 'x/b', 'x/c'):
+    put(f'{name}/.bash_history', b''.join(b'#%d\nls %d\n' % (1650000000 + k, k) for k in range(50)))
+put('y/.bash_history', b'#1660000000\nlater\n')
+ingest('d.db', os.path.join(work, 'x'))
+one = rows('d.db', 'SELECT count(*) FROM timeline')
+got = ingest('d.db', os.path.join(work, 'x'), os.path.join(work, 'y'))
+ok(got.returncode == 0 and one == [(50,)] and rows('d.db', 'SELECT count(*) FROM timeline') == [(51,)], 'copies are one event, and the case takes more',
+   one, got.stderr)
 shutil.rmtree(work)
 print(f'1..{n}')
