@@ -1,5 +1,6 @@
 /* konseki detect: Sigma rules over files, without a case, or over a case. */
 #define _GNU_SOURCE /* qsort_r */
+#include "cmd/casefeed.h"
 #include "cmd/command.h"
 #include "cmd/detect.h"
 #include "cmd/pipeline.h"
@@ -9,6 +10,9 @@
 #include "detect/correlate.h"
 #include "detect/engine.h"
 #include "detect/hit.h"
+#include "detect/suppress.h"
+#include "timeline/case.h"
+#include "timeline/row.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -106,7 +110,8 @@ struct message {
 	uint32_t host, line, matched; /* bytes of each text, in this order */
 	uint32_t encoded; /* bytes for correlations, last */
 	uint32_t print;   /* whether the hit is one of its own */
-	uint32_t unused;
+	uint32_t suppressed; /* 1: somebody said it is none */
+	int64_t id;          /* row in the case, or 0 */
 };
 
 struct watch {
@@ -117,17 +122,37 @@ struct watch {
 	struct task *task;
 	struct buffer out;
 	const struct event *event;
+	int64_t id;
+	struct buffer *stored; /* case: what goes into `detection` */
 };
 
 static const struct engine *engine;
+static struct suppress *known;
 static bool want_lines, want_matched;
 static enum level least_level;
+
+/* A detection to be written when the reading is over: { id, rule, bytes of matched }. */
+struct stored {
+	int64_t id;
+	uint32_t rule, matched;
+};
+
+static void store(struct buffer *out, const struct hit *hit, int64_t id)
+{
+	struct stored d = { .id = id, .rule = hit->rule->index };
+	size_t at = out->len;
+
+	buffer_append(out, &d, sizeof(d));
+	hit_matched_json(out, hit);
+	d.matched = (uint32_t)(out->len - at - sizeof(d));
+	memcpy(out->data + at, &d, sizeof(d));
+}
 
 static int on_hit(void *data, const struct hit *hit)
 {
 	struct watch *w = data;
 	const struct event *e = w->event;
-	struct message m = { .rule = hit->rule->index, .ts = e->ts, .record = hit_record(e) };
+	struct message m = { .rule = hit->rule->index, .ts = e->ts, .record = hit_record(e), .id = w->id };
 	size_t at = w->out.len, from;
 
 	buffer_append(&w->out, &m, sizeof(m));
@@ -137,19 +162,23 @@ static int on_hit(void *data, const struct hit *hit)
 	else if (w->origin.host)
 		buffer_string(&w->out, w->origin.host);
 	m.host = (uint32_t)(w->out.len - from);
+	m.suppressed = suppress_match(known, hit, view_of(w->out.data + from, m.host)) >= 0;
 	from = w->out.len;
-	m.print = !hit->rule->silent && hit->rule->level >= least_level;
+	m.print = !m.suppressed && !hit->rule->silent && hit->rule->level >= least_level;
 	if (want_lines && m.print)
-		hit_json(&w->out, hit, e, &w->origin, 0);
+		hit_json(&w->out, hit, e, &w->origin, w->id);
 	m.line = (uint32_t)(w->out.len - from);
 	from = w->out.len;
 	if (want_matched)
 		hit_text(&w->out, hit);
 	m.matched = (uint32_t)(w->out.len - from);
 	from = w->out.len;
-	correlate_encode(&w->out, engine, hit);
+	if (!m.suppressed)
+		correlate_encode(&w->out, engine, hit);
 	m.encoded = (uint32_t)(w->out.len - from);
 	m.size = (uint32_t)(w->out.len - at);
+	if (m.print && w->stored)
+		store(w->stored, hit, w->id);
 	memcpy(w->out.data + at, &m, sizeof(m));
 	return OK;
 }
@@ -209,7 +238,7 @@ struct name {
 	struct name *next;
 };
 struct tally {
-	uint64_t hits, hosts;
+	uint64_t hits, hosts, suppressed;
 	int64_t first, last;
 	struct name *names; /* of hosts, up to HOSTS_KEPT */
 };
@@ -217,10 +246,11 @@ struct tally {
 
 struct results {
 	struct tally *tallies; /* by rule */
-	uint64_t hits;
+	uint64_t hits, suppressed;
 	int worst; /* level, -1: none */
 	struct table *rows;
 	struct correlator *correlator;
+	struct case_db *into; /* case: where detections go */
 };
 
 static void count(struct results *r, uint32_t rule, int64_t ts, struct view host)
@@ -248,9 +278,8 @@ static void count(struct results *r, uint32_t rule, int64_t ts, struct view host
 	t->hosts++;
 }
 
-static int data(void *user, struct artefact *file, struct view bytes)
+static int consume(struct results *r, const char *source, struct view bytes)
 {
-	struct results *r = user;
 	const struct ruleset *set = engine_rules(engine);
 	size_t at = 0;
 
@@ -270,7 +299,8 @@ static int data(void *user, struct artefact *file, struct view bytes)
 		line = view_sub(bytes, text + m.host, m.line);
 		matched = view_sub(bytes, text + m.host + m.line, m.matched);
 		if (m.encoded) {
-			struct hit_place place = { .ts = m.ts, .host = host, .source = view_text(file->path), .record = m.record };
+			struct hit_place place = { .ts = m.ts, .host = host, .source = view_text(source), .record = m.record,
+						   .id = m.id };
 			int status = correlator_feed(r->correlator, m.rule, &place,
 						     view_sub(bytes, at + m.size - m.encoded, m.encoded));
 
@@ -278,6 +308,10 @@ static int data(void *user, struct artefact *file, struct view bytes)
 				return status;
 		}
 		at += m.size;
+		if (m.suppressed) {
+			r->tallies[m.rule].suppressed++;
+			r->suppressed++;
+		}
 		if (!m.print)
 			continue;
 		count(r, m.rule, m.ts, host);
@@ -294,11 +328,62 @@ static int data(void *user, struct artefact *file, struct view bytes)
 			table_view(r->rows, host);
 			table_text(r->rows, rule->title);
 			table_view(r->rows, matched);
-			table_text(r->rows, file->path);
+			table_text(r->rows, source);
 			table_signed(r->rows, (int64_t)m.record);
 		}
 	}
 	return ferror(stdout) ? ERR_STOPPED : OK;
+}
+
+static int data(void *user, struct artefact *file, struct view bytes)
+{
+	return consume(user, file->path, bytes);
+}
+
+static void tags_json(struct buffer *out, const struct rule *rule)
+{
+	buffer_char(out, '[');
+	for (uint32_t i = 0; i < rule->tag_count; i++) {
+		if (i)
+			buffer_char(out, ',');
+		text_json_quoted(out, view_text(rule->tags[i]));
+	}
+	buffer_char(out, ']');
+}
+
+/* The ids in a correlation's list of events, as the case wants them. */
+static void ids_json(struct buffer *out, const char *events)
+{
+	static const char key[] = "\"id\":";
+
+	buffer_char(out, '[');
+	for (const char *p = events; (p = strstr(p, key)); p += sizeof(key) - 1) {
+		long long id = strtoll(p + sizeof(key) - 1, NULL, 10);
+
+		/* Inside a text the quotation marks would be escaped: this is the member. */
+		if (id > 0)
+			buffer_printf(out, out->len > 1 ? ",%lld" : "%lld", id);
+	}
+	buffer_char(out, ']');
+}
+
+static int write_detection(struct case_db *c, int64_t event, const struct rule *rule, struct view matched,
+			   const char *events)
+{
+	struct buffer tags = { 0 }, ids = { 0 };
+	struct row_hit row = { .rule_id = view_text(rule->id ? rule->id : ""), .title = view_text(rule->title),
+			       .level = view_text(level_text((enum level)rule->level)),
+			       .path = view_text(rule->path), .matched = matched };
+	int status;
+
+	tags_json(&tags, rule);
+	row.tags = buffer_as_view(&tags);
+	if (events)
+		ids_json(&ids, events);
+	status = case_detection(c, event, &row, events ? buffer_text(&ids) : NULL);
+	buffer_release(&tags);
+	buffer_release(&ids);
+	return status;
 }
 
 static int on_correlated(void *user, const struct correlated *hit)
@@ -311,6 +396,12 @@ static int on_correlated(void *user, const struct correlated *hit)
 	count(r, hit->rule->index, hit->last, host);
 	if (hit->rule->level > r->worst)
 		r->worst = hit->rule->level;
+	if (r->into && hit->place->id) {
+		int status = write_detection(r->into, hit->place->id, hit->rule, view_text("[]"), hit->events);
+
+		if (status < 0)
+			return status;
+	}
 	if (want_lines) {
 		struct buffer line = { 0 };
 
@@ -350,13 +441,13 @@ static int by_level(const void *a, const void *b, void *user)
 
 static void print_summary(struct results *r, enum table_format format, bool header)
 {
-	static const char *const columns[] = { "level", "hits", "hosts", "first", "last", "rule", "rule_id" };
+	static const char *const columns[] = { "level", "hits", "hosts", "first", "last", "rule", "rule_id", "suppressed" };
 	const struct ruleset *set = engine_rules(engine);
 	uint32_t *order = xcalloc(set->rule_count + 1, sizeof(*order)), n = 0;
 	struct table *t;
 
 	for (uint32_t i = 0; i < set->rule_count; i++)
-		if (r->tallies[i].hits)
+		if (r->tallies[i].hits || r->tallies[i].suppressed)
 			order[n++] = i;
 	qsort_r(order, n, sizeof(*order), by_level, r);
 	t = table_open(stdout, format, columns, sizeof(columns) / sizeof(columns[0]), header);
@@ -374,19 +465,102 @@ static void print_summary(struct results *r, enum table_format format, bool head
 		table_text(t, when);
 		table_text(t, rule->title);
 		table_text(t, rule->id);
+		table_signed(t, (int64_t)y->suppressed);
 	}
 	table_close(t);
 	free(order);
 }
 
+/* ---- over a case ---- */
+
+struct case_run {
+	struct watch watch;
+	struct results *results;
+	struct buffer stored;
+};
+
+static int case_event(void *user, const struct event *e, const struct case_place *place)
+{
+	struct case_run *run = user;
+	struct watch *w = &run->watch;
+	int status;
+
+	w->event = e;
+	w->id = place->id;
+	w->origin = (struct event_origin){ .source = place->source, .parser = place->parser };
+	w->out.len = 0;
+	status = engine_match(engine, w->state, e, &w->origin, on_hit, w);
+	if (status >= 0 && w->out.len)
+		status = consume(run->results, place->source, buffer_as_view(&w->out));
+	return status;
+}
+
+static int finish_correlations(struct results *r)
+{
+	int status = correlator_finish(r->correlator, on_correlated, r);
+
+	if (status == ERR_IO)
+		complainf(NULL, "correlations: no room for temporary files");
+	if (correlator_timeless(r->correlator))
+		complainf(NULL, "%llu hits have no time and were left out of correlations",
+			  (unsigned long long)correlator_timeless(r->correlator));
+	return status;
+}
+
+/* The exit status. Detections of earlier runs are replaced. */
+static int over_case(const char *path, struct results *r)
+{
+	struct case_filter all = { .since = TIME_NONE, .until = TIME_NONE };
+	struct case_run run = { .results = r };
+	struct problem problem = { .reason = "" };
+	struct case_db *c;
+	size_t at = 0;
+	int status = case_open(path, CASE_WRITE, &c, &problem);
+
+	if (status < 0) {
+		complain(path, &problem);
+		return EXIT_MISUSE;
+	}
+	run.watch.engine = engine;
+	run.watch.state = engine_state_new(engine);
+	run.watch.stored = &run.stored;
+	status = case_feed(c, &all, case_event, &run, &problem);
+	if (status >= 0)
+		status = case_detections_clear(c, NULL);
+	while (status >= 0 && at + sizeof(struct stored) <= run.stored.len) {
+		struct stored d;
+
+		memcpy(&d, run.stored.data + at, sizeof(d));
+		status = write_detection(c, d.id, engine_rules(engine)->rules[d.rule],
+					 view_of(run.stored.data + at + sizeof(d), d.matched), NULL);
+		at += sizeof(d) + d.matched;
+	}
+	r->into = c;
+	if (status >= 0)
+		status = finish_correlations(r);
+	if (status >= 0)
+		status = case_finish(c, NULL, NULL);
+	if (status == ERR_STOPPED)
+		status = OK; /* nobody reads our output any more */
+	else if (status < 0)
+		complainf(path, "%s", problem.reason[0] ? problem.reason : case_problem(c)->reason);
+	case_close(c);
+	engine_state_free(run.watch.state);
+	buffer_release(&run.watch.out);
+	buffer_release(&run.stored);
+	return status < 0 ? EXIT_MISUSE : EXIT_COMPLETE;
+}
+
 /* ---- the command ---- */
 
 static struct detect_rules rules;
-static const char *format_name, *fail_name, *level_name, *host_name;
+static const char *format_name, *fail_name, *level_name, *host_name, *in_case, *suppress_name;
 static bool each_hit, no_header, verbose;
 static unsigned long threads;
 static const struct option options[] = {
+	{ OPTION_TEXT, 'c', "case", "FILE", "the case to detect on, where no files are given", &in_case },
 	DETECT_RULE_OPTIONS(rules),
+	{ OPTION_TEXT, 0, "suppress", "FILE", "known good: hits that are counted only", &suppress_name },
 	{ OPTION_TEXT, 0, "level", "LEVEL", "only rules of this level and above", &level_name },
 	{ OPTION_TEXT, 0, "format", "jsonl|table|tsv|csv", "JSON line a hit (in a pipe), or a table of rules (on a terminal)", &format_name },
 	{ OPTION_FLAG, 0, "hits", NULL, "a row for every hit, not for every rule", &each_hit },
@@ -397,7 +571,7 @@ static const struct option options[] = {
 	{ OPTION_FLAG, 'v', "verbose", NULL, "say what the rules cost to load", &verbose },
 	{ OPTION_END },
 };
-static const struct command_help help = { "detect", "FILE...", "run Sigma rules over files, bundles, images",
+static const struct command_help help = { "detect", "[FILE...]", "run Sigma rules over a case, files, bundles, images",
 					  "Without --rules the rules that come with konseki are used." };
 
 static bool level_option(const char *name, const char *text, enum level *level)
@@ -431,8 +605,14 @@ static int run(int argc, char **argv)
 	case OPTION_GO:
 		break;
 	}
-	if (n == 0) {
+	if (n == 0 && !in_case && !getenv("KONSEKI_CASE")) {
 		option_usage(stderr, &help, options);
+		return EXIT_MISUSE;
+	}
+	if (n == 0 && !(in_case = case_path(in_case)))
+		return EXIT_MISUSE;
+	if (n > 0 && in_case) {
+		complainf(NULL, "a case or files, not both");
 		return EXIT_MISUSE;
 	}
 	if (!table_format_of(format_name, &format)) {
@@ -446,6 +626,15 @@ static int run(int argc, char **argv)
 	want_lines = format == TABLE_JSONL;
 	want_matched = !want_lines && each_hit;
 	least_level = level;
+	if (suppress_name) {
+		struct problem problem;
+
+		known = suppress_load(suppress_name, &problem);
+		if (!known) {
+			complain(suppress_name, &problem);
+			return EXIT_MISUSE;
+		}
+	}
 	engine = detect_load(&rules, level, &load_status);
 	if (!engine)
 		return load_status;
@@ -466,6 +655,10 @@ static int run(int argc, char **argv)
 	results.correlator = correlator_new(set);
 	with.host = host_name;
 	with.threads = (unsigned)(threads > 1024 ? 1024 : threads);
+	if (n == 0) {
+		status = over_case(in_case, &results);
+		goto done;
+	}
 	p = pipeline_open(&with, &ops, &results);
 	if (!p) {
 		complainf(NULL, "no worker processes");
@@ -475,13 +668,11 @@ static int run(int argc, char **argv)
 		if (pipeline_input(p, argv[i]) < 0)
 			break;
 	status = pipeline_close(p);
-	if (correlator_finish(results.correlator, on_correlated, &results) == ERR_IO) {
-		complainf(NULL, "correlations: no room for temporary files");
+	if (finish_correlations(&results) == ERR_IO)
 		status = EXIT_DAMAGED;
-	}
-	if (correlator_timeless(results.correlator))
-		complainf(NULL, "%llu hits have no time and were left out of correlations",
-			  (unsigned long long)correlator_timeless(results.correlator));
+done:
+	if (results.suppressed)
+		complainf(NULL, "%llu hits are suppressed by %s", (unsigned long long)results.suppressed, suppress_name);
 	correlator_free(results.correlator);
 	if (results.rows)
 		table_close(results.rows);

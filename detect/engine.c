@@ -71,6 +71,12 @@ static bool any_glob(const struct texts *list, struct view text)
 	return false;
 }
 
+/* System's own value where a name stands again in the event's data: read back, both are one list. */
+static void append_first(struct buffer *out, const struct value *v)
+{
+	value_append(out, v->type == VALUE_LIST && v->len ? v->list : v);
+}
+
 static bool source_fits(const struct source *source, const struct event *e, const struct event_origin *origin,
 			struct engine_state *s)
 {
@@ -86,19 +92,19 @@ static bool source_fits(const struct source *source, const struct event *e, cons
 			return false;
 		b->len = 0;
 		if (shape->channel >= 0)
-			value_append(b, &e->values[shape->channel]);
+			append_first(b, &e->values[shape->channel]);
 		if (b->len) {
 			fits = !source->channel.count || any_glob(&source->channel, buffer_as_view(b));
 			if (fits && source->provider.count) {
 				b->len = 0;
 				if (shape->provider >= 0)
-					value_append(b, &e->values[shape->provider]);
+					append_first(b, &e->values[shape->provider]);
 				fits = any_glob(&source->provider, buffer_as_view(b));
 			}
 		} else if (source->provider.count) { /* a record without a channel: its provider alone */
 			b->len = 0;
 			if (shape->provider >= 0)
-				value_append(b, &e->values[shape->provider]);
+				append_first(b, &e->values[shape->provider]);
 			fits = any_glob(&source->provider, buffer_as_view(b));
 		}
 		if (!fits)
@@ -112,7 +118,7 @@ static bool source_fits(const struct source *source, const struct event *e, cons
 		if (!shape || shape->event_id < 0)
 			return false;
 		b->len = 0;
-		value_append(b, &e->values[shape->event_id]);
+		append_first(b, &e->values[shape->event_id]);
 		if (!view_decimal(view_trim(buffer_as_view(b)), &id))
 			return false;
 		for (uint32_t i = 0; i < source->event_id_count; i++)

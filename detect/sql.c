@@ -482,17 +482,17 @@ static int write_source(struct writer *w)
 		buffer_string(w->out, "(json_type(fields,'$.\"Channel\"') IS NOT NULL OR json_type(fields,'$.\"Provider_Name\"') IS NOT NULL)");
 		if (s->channel.count) {
 			buffer_string(w->out, " AND ");
-			any_of(w->out, "coalesce(json_extract(fields,'$.\"Channel\"'),'')", &s->channel);
+			any_of(w->out, "coalesce(json_extract(fields,CASE json_type(fields,'$.\"Channel\"') WHEN 'array' THEN '$.\"Channel\"[0]' ELSE '$.\"Channel\"' END),'')", &s->channel);
 		}
 		if (s->provider.count) {
 			buffer_string(w->out, " AND ");
-			any_of(w->out, "coalesce(json_extract(fields,'$.\"Provider_Name\"'),'')", &s->provider);
+			any_of(w->out, "coalesce(json_extract(fields,CASE json_type(fields,'$.\"Provider_Name\"') WHEN 'array' THEN '$.\"Provider_Name\"[0]' ELSE '$.\"Provider_Name\"' END),'')", &s->provider);
 		}
 	} else {
 		buffer_string(w->out, "json_type(fields,'$.\"Channel\"') IS NULL AND json_type(fields,'$.\"Provider_Name\"') IS NULL");
 	}
 	if (s->event_id_count) {
-		buffer_string(w->out, " AND CAST(json_extract(fields,'$.\"EventID\"') AS TEXT) IN (");
+		buffer_string(w->out, " AND CAST(json_extract(fields,CASE json_type(fields,'$.\"EventID\"') WHEN 'array' THEN '$.\"EventID\"[0]' ELSE '$.\"EventID\"' END) AS TEXT) IN (");
 		for (uint32_t i = 0; i < s->event_id_count; i++)
 			buffer_printf(w->out, i ? ",'%llu'" : "'%llu'", (unsigned long long)s->event_ids[i]);
 		buffer_char(w->out, ')');

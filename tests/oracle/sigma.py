@@ -307,6 +307,10 @@ def like(patterns, text):
                for p in patterns)
 
 
+def first(v):
+    return v[0] if isinstance(v, list) and v else v
+
+
 class Source:
     def __init__(self, y):
         self.y = y
@@ -321,7 +325,7 @@ class Source:
         if 'channel' in y or 'provider' in y:
             if not logged:
                 return False
-            channel, provider = str(fields.get('Channel') or ''), str(fields.get('Provider_Name') or '')
+            channel, provider = str(first(fields.get('Channel')) or ''), str(first(fields.get('Provider_Name')) or '')
             if channel:
                 if 'channel' in y and not like(some(y['channel']), channel):
                     return False
@@ -331,7 +335,7 @@ class Source:
                 return False
         elif logged:
             return False
-        if 'event_id' in y and str(fields.get('EventID')) not in some(y['event_id']):
+        if 'event_id' in y and str(first(fields.get('EventID'))) not in some(y['event_id']):
             return False
         if 'kind' in y and not like(some(y['kind']), event['kind']):
             return False
