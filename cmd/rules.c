@@ -1,5 +1,6 @@
 /* konseki rules: what rules there are, which were refused and why, what they cover, why one did or did not hit. */
 #define _GNU_SOURCE /* qsort_r */
+#include "cmd/casefeed.h"
 #include "cmd/command.h"
 #include "cmd/detect.h"
 #include "cmd/pipeline.h"
@@ -9,6 +10,7 @@
 #include "base/version.h"
 #include "detect/hit.h"
 #include "detect/sql.h"
+#include "timeline/case.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -16,7 +18,8 @@
 #include <unistd.h>
 
 static struct detect_rules rules;
-static const char *format_name, *navigator;
+static const char *format_name, *navigator, *in_case;
+static unsigned long event_id;
 static bool no_header;
 static unsigned long record_number;
 static bool all_parts;
@@ -52,6 +55,134 @@ static const char *unfed(const struct engine *e, const struct rule *rule)
 			return NULL;
 	}
 	return mapped ? "no parser reads its source" : "no source of the mapping is its logsource";
+}
+
+/* ---- what a case says ---- */
+
+struct kinds_of_case { /* one kind of events that the case has */
+	char *channel, *provider, *kind, *parser, *names;
+	int64_t event_id;
+};
+struct known_case {
+	struct case_db *db;
+	struct kinds_of_case *kinds;
+	size_t count, cap;
+};
+
+static char *column(sqlite3_stmt *s, int i)
+{
+	const char *text = (const char *)sqlite3_column_text(s, i);
+
+	return xstrdup(text ? text : "");
+}
+
+static bool case_know(const char *path, struct known_case *k)
+{
+	static const char sql[] = "SELECT DISTINCT s.channel, s.provider, s.kind, a.parser, s.event_id, s.names FROM artifact_shape x"
+				  " JOIN shape s ON s.id = x.shape JOIN artifact a ON a.id = x.artifact";
+	struct problem problem = { .reason = "" };
+	sqlite3_stmt *s;
+
+	memset(k, 0, sizeof(*k));
+	if (case_open(path, CASE_READ, &k->db, &problem) < 0) {
+		complain(path, &problem);
+		return false;
+	}
+	if (sqlite3_prepare_v2(case_handle(k->db), sql, -1, &s, NULL) != SQLITE_OK) {
+		complainf(path, "%s", sqlite3_errmsg(case_handle(k->db)));
+		case_close(k->db);
+		return false;
+	}
+	while (sqlite3_step(s) == SQLITE_ROW) {
+		k->kinds = xgrow(k->kinds, &k->cap, k->count + 1, sizeof(*k->kinds));
+		k->kinds[k->count++] = (struct kinds_of_case){
+			.channel = column(s, 0), .provider = column(s, 1), .kind = column(s, 2), .parser = column(s, 3),
+			.names = column(s, 5),
+			.event_id = sqlite3_column_type(s, 4) == SQLITE_NULL ? -1 : sqlite3_column_int64(s, 4) };
+	}
+	sqlite3_finalize(s);
+	return true;
+}
+
+static void case_forget(struct known_case *k)
+{
+	for (size_t i = 0; i < k->count; i++) {
+		free(k->kinds[i].channel);
+		free(k->kinds[i].provider);
+		free(k->kinds[i].kind);
+		free(k->kinds[i].parser);
+		free(k->kinds[i].names);
+	}
+	free(k->kinds);
+	case_close(k->db);
+}
+
+static bool any_of(const struct texts *list, const char *text)
+{
+	for (uint32_t i = 0; i < list->count; i++)
+		if (view_glob(view_text(text), list->items[i]))
+			return true;
+	return list->count == 0;
+}
+
+static bool kind_feeds(const struct kinds_of_case *k, const struct source *s)
+{
+	bool logged = *k->channel || *k->provider, id = s->event_id_count == 0;
+
+	if ((s->channel.count || s->provider.count) != logged)
+		return false;
+	if (logged && *k->channel && !any_of(&s->channel, k->channel))
+		return false;
+	if (logged && (!*k->channel || s->provider.count) && (!s->provider.count || !any_of(&s->provider, k->provider)))
+		return false;
+	for (uint32_t i = 0; i < s->event_id_count; i++)
+		id |= k->event_id >= 0 && s->event_ids[i] == (uint64_t)k->event_id;
+	if (!id || !any_of(&s->kind, k->kind) || !any_of(&s->parser, k->parser))
+		return false;
+	for (uint32_t i = 0; i < s->has.count; i++) {
+		char *name = xasprintf("\"%s\"", s->has.items[i]);
+		bool there = strstr(k->names, name) != NULL;
+
+		free(name);
+		if (!there)
+			return false;
+	}
+	return true;
+}
+
+/* Why the rule cannot fire on this case, beyond unfed(); NULL when it can. */
+static const char *unfed_here(const struct engine *e, const struct rule *rule, const struct known_case *k)
+{
+	const struct mapping *m = engine_mapping(e);
+
+	if (rule->correlation) {
+		for (uint32_t i = 0; i < rule->correlation->rule_count; i++)
+			if (unfed_here(e, engine_rules(e)->rules[rule->correlation->rules[i]], k))
+				return "a rule it refers to cannot fire here";
+		return NULL;
+	}
+	for (size_t i = 0; i < m->count; i++)
+		for (size_t j = 0; engine_source_is_for(m->sources[i], &rule->logsource) && j < k->count; j++)
+			if (kind_feeds(&k->kinds[j], m->sources[i]))
+				return NULL;
+	return "the case has no events of its logsource";
+}
+
+/* Detections of the rule in the case. */
+static int64_t case_hits(const struct known_case *k, const struct rule *rule)
+{
+	static const char sql[] = "SELECT count(*) FROM detection d JOIN rule r ON r.id = d.rule WHERE r.rule_id = ?1 AND r.title = ?2";
+	sqlite3_stmt *s;
+	int64_t n = 0;
+
+	if (sqlite3_prepare_v2(case_handle(k->db), sql, -1, &s, NULL) != SQLITE_OK)
+		return 0;
+	sqlite3_bind_text(s, 1, rule->id ? rule->id : "", -1, SQLITE_STATIC);
+	sqlite3_bind_text(s, 2, rule->title, -1, SQLITE_STATIC);
+	if (sqlite3_step(s) == SQLITE_ROW)
+		n = sqlite3_column_int64(s, 0);
+	sqlite3_finalize(s);
+	return n;
 }
 
 /* ---- lint ---- */
@@ -124,7 +255,9 @@ static void logsource_text(struct buffer *out, const struct rule *r)
 
 static int list(enum table_format format)
 {
-	static const char *const columns[] = { "level", "state", "logsource", "title", "id", "path", "reason" };
+	static const char *const columns[] = { "level", "state", "logsource", "title", "id", "path", "reason", "hits" };
+	size_t shown = in_case ? 8 : 7;
+	struct known_case k;
 	int status;
 	struct engine *e = detect_load_quietly(&rules, LEVEL_INFORMATIONAL, &status);
 	const struct ruleset *set;
@@ -132,13 +265,19 @@ static int list(enum table_format format)
 
 	if (!e)
 		return status;
+	if (in_case && !case_know(in_case, &k)) {
+		engine_free(e);
+		return EXIT_MISUSE;
+	}
 	set = engine_rules(e);
-	t = table_open(stdout, format, columns, sizeof(columns) / sizeof(columns[0]), !no_header);
+	t = table_open(stdout, format, columns, shown, !no_header);
 	for (size_t i = 0; i < set->rule_count; i++) {
 		const struct rule *r = set->rules[i];
 		const char *why = unfed(e, r);
 		struct buffer source = { 0 };
 
+		if (!why && in_case)
+			why = unfed_here(e, r, &k);
 		logsource_text(&source, r);
 		table_text(t, level_text((enum level)r->level));
 		table_text(t, why ? "cannot fire" : "loaded");
@@ -147,6 +286,8 @@ static int list(enum table_format format)
 		table_text(t, r->id);
 		table_text(t, r->path);
 		table_text(t, why);
+		if (in_case)
+			table_signed(t, case_hits(&k, r));
 		buffer_release(&source);
 	}
 	for (size_t i = 0; i < set->problem_count; i++) {
@@ -159,8 +300,12 @@ static int list(enum table_format format)
 		table_text(t, p->id);
 		table_text(t, p->path);
 		table_text(t, p->reason);
+		if (in_case)
+			table_text(t, NULL);
 	}
 	table_close(t);
+	if (in_case)
+		case_forget(&k);
 	engine_free(e);
 	return status;
 }
@@ -170,6 +315,7 @@ static int list(enum table_format format)
 struct technique {
 	char id[40];
 	size_t rules, able;
+	int64_t hits;
 };
 
 static struct technique *technique(struct technique **list, size_t *count, size_t *cap, const char *id)
@@ -216,8 +362,8 @@ static int navigator_write(const char *path, const struct technique *list, size_
 			buffer_char(&id, (char)(*c == 't' ? 'T' : *c));
 		buffer_string(&out, shown++ ? ",\n{\"techniqueID\":" : "\n{\"techniqueID\":");
 		text_json_quoted(&out, buffer_as_view(&id));
-		buffer_printf(&out, ",\"score\":%zu,\"comment\":\"%zu rules, %zu can fire\"}", list[i].able, list[i].rules,
-			      list[i].able);
+		buffer_printf(&out, ",\"score\":%zu,\"comment\":\"%zu rules, %zu can fire, %lld hits\"}", list[i].able, list[i].rules,
+			      list[i].able, (long long)list[i].hits);
 		buffer_release(&id);
 	}
 	buffer_printf(&out, "],\"gradient\":{\"colors\":[\"#ffffff\",\"#66b1ff\"],\"minValue\":0,\"maxValue\":%zu}}\n", most);
@@ -232,7 +378,8 @@ static int navigator_write(const char *path, const struct technique *list, size_
 
 static int coverage(enum table_format format)
 {
-	static const char *const columns[] = { "attack", "rules", "can_fire" };
+	static const char *const columns[] = { "attack", "rules", "can_fire", "hits" };
+	struct known_case known;
 	struct technique *list = NULL;
 	size_t count = 0, cap = 0;
 	int status;
@@ -241,11 +388,20 @@ static int coverage(enum table_format format)
 
 	if (!e)
 		return status;
+	if (in_case && !case_know(in_case, &known)) {
+		engine_free(e);
+		return EXIT_MISUSE;
+	}
 	set = engine_rules(e);
 	for (size_t i = 0; i < set->rule_count; i++) {
 		const struct rule *r = set->rules[i];
 		const char *why = unfed(e, r);
+		int64_t hits = 0;
 
+		if (in_case) {
+			why = why ? why : unfed_here(e, r, &known);
+			hits = case_hits(&known, r);
+		}
 		for (uint32_t k = 0; k < r->tag_count; k++) {
 			struct technique *x;
 
@@ -254,6 +410,7 @@ static int coverage(enum table_format format)
 			x = technique(&list, &count, &cap, r->tags[k] + 7);
 			x->rules++;
 			x->able += why == NULL;
+			x->hits += hits;
 		}
 	}
 	if (count)
@@ -263,15 +420,19 @@ static int coverage(enum table_format format)
 
 		status = wrote ? wrote : status;
 	} else {
-		struct table *t = table_open(stdout, format, columns, 3, !no_header);
+		struct table *t = table_open(stdout, format, columns, in_case ? 4 : 3, !no_header);
 
 		for (size_t i = 0; i < count; i++) {
 			table_text(t, list[i].id);
 			table_signed(t, (int64_t)list[i].rules);
 			table_signed(t, (int64_t)list[i].able);
+			if (in_case)
+				table_signed(t, list[i].hits);
 		}
 		table_close(t);
 	}
+	if (in_case)
+		case_forget(&known);
 	free(list);
 	engine_free(e);
 	return status;
@@ -372,19 +533,16 @@ static void explain_part(void *data, const struct explained *part)
 	buffer_release(&line);
 }
 
-static int explain_event(struct sink *sink, const struct event *e)
+static void explain_one(struct explainer *x, const struct event *e, const char *what, uint64_t number)
 {
-	struct explainer *x = (struct explainer *)sink;
 	struct buffer head = { 0 }, body;
 	bool fits;
 
-	if (hit_record(e) != record_number && e->record != record_number)
-		return OK;
 	body = x->out;
 	memset(&x->out, 0, sizeof(x->out));
 	fits = engine_explain(engine, x->state, wanted, e, &x->origin, explain_part, x);
-	buffer_string(&head, "record ");
-	buffer_unsigned(&head, record_number);
+	buffer_string(&head, what);
+	buffer_unsigned(&head, number);
 	buffer_string(&head, ": ");
 	event_message(&head, e);
 	text_terminal(&body, buffer_as_view(&head));
@@ -393,7 +551,52 @@ static int explain_event(struct sink *sink, const struct event *e)
 	buffer_release(&x->out);
 	buffer_release(&head);
 	x->out = body;
+}
+
+static int explain_event(struct sink *sink, const struct event *e)
+{
+	struct explainer *x = (struct explainer *)sink;
+
+	if (hit_record(e) != record_number && e->record != record_number)
+		return OK;
+	explain_one(x, e, "record ", hit_record(e));
 	return task_output(x->task, &x->out);
+}
+
+static int explain_fed(void *data, const struct event *e, const struct case_place *place)
+{
+	struct explainer *x = data;
+
+	x->origin = (struct event_origin){ .source = place->source, .parser = place->parser };
+	explain_one(x, e, "event ", (uint64_t)place->id);
+	return OK;
+}
+
+/* An event of the case, by its id. */
+static int explain_in_case(void)
+{
+	struct case_filter filter = { .since = TIME_NONE, .until = TIME_NONE, .id = (int64_t)event_id };
+	struct explainer x = { .state = engine_state_new(engine) };
+	struct problem problem = { .reason = "" };
+	struct case_db *c;
+	int status;
+
+	if (case_open(in_case, CASE_READ, &c, &problem) < 0) {
+		complain(in_case, &problem);
+		engine_state_free(x.state);
+		return EXIT_MISUSE;
+	}
+	status = case_feed(c, &filter, explain_fed, &x, &problem);
+	if (status < 0)
+		complain(in_case, &problem);
+	else if (!x.out.len)
+		complainf(in_case, "there is no event %lu", event_id);
+	(void)fwrite(x.out.data, 1, x.out.len, stdout);
+	status = status < 0 || !x.out.len ? EXIT_MISUSE : EXIT_COMPLETE;
+	buffer_release(&x.out);
+	engine_state_free(x.state);
+	case_close(c);
+	return status;
 }
 
 static void *explain_start(void *data)
@@ -432,7 +635,7 @@ static int explain(int n, char **operands)
 	struct pipeline *p;
 	int status;
 
-	if (n < 2) {
+	if (n < 1 || (n < 2 && !event_id)) {
 		complainf(NULL, "rules explain RULE FILE...: which rule, and the file that has the record?");
 		return EXIT_MISUSE;
 	}
@@ -443,6 +646,13 @@ static int explain(int n, char **operands)
 	if (!wanted || !wanted->condition) {
 		complainf(operands[0], wanted ? "a correlation: explain the rules it refers to" : "no such rule is loaded");
 		return EXIT_MISUSE;
+	}
+	if (n < 2) {
+		if (!in_case && !(in_case = case_path(NULL)))
+			return EXIT_MISUSE;
+		status = explain_in_case();
+		engine_free((struct engine *)(uintptr_t)engine);
+		return status;
 	}
 	p = pipeline_open(&with, &ops, NULL);
 	if (!p) {
@@ -494,6 +704,8 @@ static int sql(int n, char **operands)
 
 static const struct option options[] = {
 	DETECT_RULE_OPTIONS(rules),
+	{ OPTION_TEXT, 'c', "case", "FILE", "list and coverage: what can fire in this case; explain: its events", &in_case },
+	{ OPTION_NUMBER, 0, "event", "ID", "explain: the event of the case", &event_id },
 	{ OPTION_NUMBER, 0, "record", "N", "explain: the record, as a hit names it", &record_number },
 	{ OPTION_FLAG, 0, "all", NULL, "explain: values of absent fields too", &all_parts },
 	{ OPTION_TEXT, 0, "navigator", "FILE", "coverage: write a layer for the ATT&CK Navigator", &navigator },
@@ -505,7 +717,8 @@ static const struct command_help help = {
 	"rules", "lint|list|explain|sql|coverage ...", "check rules, say what is loaded, and why one hit or did not",
 	"  lint PATH...                  every refused rule: file, line, reason\n"
 	"  list                          every rule: loaded, cannot fire and why, refused and why\n"
-	"  explain RULE --record N FILE  which parts of the rule hold on that record\n"
+	"  explain RULE --event ID       which parts of the rule hold on that event of the case\n"
+	"  explain RULE --record N FILE  the same on a record of a file\n"
 	"  sql RULE                      SQL that finds the same events in a case\n"
 	"  coverage                      ATT&CK tactics and techniques by rules"
 };

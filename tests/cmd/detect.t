@@ -232,6 +232,33 @@ ok(json.loads(done.stdout)['state'] == 'cannot fire', 'list says what cannot fir
 done = run('detect', '--rules', folder + '/absent', e)
 ok(done.returncode == 2, 'rules that are not there: exit status 2', done.stderr)
 
+# ---- on a case ----
+c = folder + '/case.db'
+r, e = write('r.yml', rule('one', "s: {CommandLine|contains: evil, User|endswith: '\\\\bob'}\ncondition: s", HEAD + 'id: 11111111-0000-4000-8000-000000000000\n')), \
+    write('e.jsonl', event(1, Image='/bin/x', CommandLine='evil', User='A\\bob') + event(2, Image='/bin/x', CommandLine='good', User='A\\bob'))
+done = run('ingest', '-c', c, e)
+done = run('detect', '-c', c, '--rules', r, '--format', 'jsonl')
+found = [json.loads(x) for x in done.stdout.splitlines()]
+ok(len(found) == 1 and found[0]['id'], 'a case is detected on', done.stdout + done.stderr)
+import sqlite3
+db = sqlite3.connect(c)
+ok(db.execute('SELECT rule, event FROM detections').fetchall() == [('one', found[0]['id'] if found else 0)], 'the detection is in the case')
+done = run('detect', '-c', c, '--rules', r, '--format', 'jsonl')
+ok(db.execute('SELECT count(*) FROM detection').fetchall() == [(1,)], 'twice is once')
+done = run('rules', 'sql', '--rules', r, 'one')
+ok([x[0] for x in db.execute(done.stdout.rstrip().rstrip(';'))] == [x['id'] for x in found], 'its SQL finds the same event', done.stdout + done.stderr)
+done = run('rules', 'explain', '-c', c, '--rules', r, 'one', '--event', str(found[0]['id'] if found else 1))
+ok('+ from its logsource' in done.stdout, 'explain an event of the case', done.stdout + done.stderr)
+done = run('rules', 'list', '-c', c, '--rules', r, '--format', 'jsonl')
+ok(json.loads(done.stdout)['hits'] == 1 and json.loads(done.stdout)['state'] == 'loaded', 'list -c counts its hits', done.stdout)
+done = run('rules', 'list', '-c', c, '--format', 'jsonl', '--rules', write('w.yml', 'title: w\nlogsource: {product: windows, service: system}\nlevel: low\ndetection: {s: {A: 1}, condition: s}\n'))
+ok(json.loads(done.stdout)['reason'] == 'the case has no events of its logsource', 'and says what cannot fire here', done.stdout)
+k = write('known.yml', '- rule: one\n  field: User\n  value: "*bob"\n  who: me\n  why: our test account\n')
+done = run('detect', '-c', c, '--rules', r, '--format', 'tsv', '--suppress', k)
+ok(done.stdout.splitlines()[1].split('\t')[1] == '0' and done.stdout.splitlines()[1].split('\t')[-1] == '1' and '1 hits are suppressed' in done.stderr, 'known good is counted, not hidden', done.stdout + done.stderr)
+done = run('detect', '-c', c, '--rules', r, '--suppress', write('k.yml', '- rule: one\n  who: me\n'))
+ok(done.returncode == 2 and 'why' in done.stderr, 'known good without a reason is refused', done.stderr)
+
 # ---- an oracle apart from the engine, on generated rules and events ----
 try:
     import yaml
