@@ -1149,6 +1149,7 @@ struct merge {
 	struct case_db *c;
 	struct twin *twins;
 	size_t count, cap;
+	bool has_sources, has_hits; /* before this merge */
 	sqlite3_stmt *load, *sources, *set, *add, *forget, *drop, *move, *drop_hits, *touch;
 };
 
@@ -1220,13 +1221,13 @@ static int merge_equal(struct merge *m, struct twin *t, size_t n)
 		const struct twin *first = NULL;
 		size_t sources = 0;
 
-		if (step_id(m, m->forget, ids[k], 0) < 0 || step_id(m, m->touch, ids[k], 0) < 0)
+		if (m->has_sources && step_id(m, m->forget, ids[k], 0) < 0)
 			goto out;
 		if (k >= most) {
 			int64_t keep = ids[k % most];
 
-			if (step_id(m, m->move, ids[k], keep) < 0 || step_id(m, m->drop_hits, ids[k], 0) < 0 ||
-			    step_id(m, m->drop, ids[k], 0) < 0)
+			if ((m->has_hits && (step_id(m, m->move, ids[k], keep) < 0 || step_id(m, m->drop_hits, ids[k], 0) < 0)) ||
+			    step_id(m, m->touch, ids[k], 0) < 0 || step_id(m, m->drop, ids[k], 0) < 0)
 				goto out;
 			m->c->totals.merged++;
 			continue;
@@ -1343,7 +1344,8 @@ static int64_t place(sqlite3_stmt *s, int at)
 
 static int merge_twins(struct case_db *c)
 {
-	struct merge m = { .c = c };
+	struct merge m = { .c = c, .has_sources = scalar(c, "SELECT EXISTS (SELECT 1 FROM event_source)", 1) != 0,
+			   .has_hits = scalar(c, "SELECT EXISTS (SELECT 1 FROM detection)", 1) != 0 };
 	sqlite3_stmt *s = NULL;
 	int64_t hash = 0;
 	int status = ERR_DATABASE, step;
@@ -1359,9 +1361,10 @@ static int merge_twins(struct case_db *c)
 	    !(m.move = prepare(c, "UPDATE OR IGNORE detection SET event = ?2 WHERE event = ?1")) ||
 	    !(m.drop_hits = prepare(c, "DELETE FROM detection WHERE event = ?")) ||
 	    !(m.touch = prepare(c, "INSERT OR IGNORE INTO temp.touched SELECT max(first) FROM block WHERE first <= ?")) ||
-	    /* Sorted on disk where it must be; what is equal stands together. */
+	    /* Sorted on disk where it must be; what is equal stands together. By time first: so both copies are read from
+	     * their beginning to their end. */
 	    !(s = prepare(c, "SELECT t.hash, t.event, t.artifact, r.rank, e.record, e.offset FROM temp.twin t"
-			     " JOIN event e ON e.id = t.event JOIN temp.rank r ON r.artifact = t.artifact ORDER BY t.hash, t.event")))
+			     " JOIN event e ON e.id = t.event JOIN temp.rank r ON r.artifact = t.artifact ORDER BY t.ts, t.hash, t.event")))
 		goto out;
 	for (;;) {
 		struct twin t;
@@ -1382,7 +1385,7 @@ static int merge_twins(struct case_db *c)
 		t = (struct twin){ .event = sqlite3_column_int64(s, 1), .artifact = sqlite3_column_int64(s, 2),
 				   .rank = sqlite3_column_int64(s, 3), .record = place(s, 4), .offset = place(s, 5) };
 		sqlite3_bind_int64(m.sources, 1, t.event);
-		if (sqlite3_step(m.sources) != SQLITE_ROW) {
+		if (!m.has_sources || sqlite3_step(m.sources) != SQLITE_ROW) {
 			*add_twin(&m) = t;
 		} else {
 			do {
@@ -1458,8 +1461,8 @@ static int merge(struct case_db *c)
 					       NULL, NULL) != SQLITE_OK)
 			return fail(c);
 		/* Untimed events hash with their path or sum only by way of the exact comparison of artefacts: see below. */
-		if (run(c, "CREATE TEMP TABLE twin(hash INTEGER, event INTEGER, artifact INTEGER);"
-			   "INSERT INTO temp.twin SELECT event_hash(e.ts, e.shape, e.host, e.user, e.process, e.message, e.vals,"
+		if (run(c, "CREATE TEMP TABLE twin(ts INTEGER, hash INTEGER, event INTEGER, artifact INTEGER);"
+			   "INSERT INTO temp.twin SELECT e.ts, event_hash(e.ts, e.shape, e.host, e.user, e.process, e.message, e.vals,"
 			   " CASE WHEN e.ts IS NULL THEN (SELECT min(p.path) FROM artifact p JOIN artifact q ON q.id = e.artifact"
 			   "  WHERE p.sha256 = q.sha256 OR p.id = q.id) END), e.id, e.artifact"
 			   " FROM (SELECT DISTINCT k.first, k.last FROM temp.overlap o JOIN block_shape b ON b.shape = o.shape AND"

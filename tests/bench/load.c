@@ -1,6 +1,7 @@
 /*
  * load CASE REPEAT FILE...: parses each FILE into blocks in memory, then times the writer alone: loads the blocks
  * REPEAT times under other paths and times, and finishes the case. For figures of the writer without the pipeline.
+ * With OVERLAP in the environment, the files of one round keep their times, so that equal records are merged.
  */
 #include "base/text.h"
 #include "parsers/parser.h"
@@ -57,6 +58,7 @@ int main(int argc, char **argv)
 	uint64_t bytes = 0;
 	struct stat st;
 	struct rusage usage;
+	bool distinct = !getenv("OVERLAP");
 
 	if (argc < 4 || case_open(argv[1], CASE_WRITE, &c, &problem) < 0) {
 		fprintf(stderr, "load: %s\n", problem.reason);
@@ -66,7 +68,7 @@ int main(int argc, char **argv)
 		for (int i = 3; i < argc; i++) {
 			struct buffer blocks = { 0 };
 			struct loader l = { .sink = { put }, .encoder = row_encoder_new(), .out = &blocks,
-					    .shift = r * INT64_C(86400000000000) * 30 };
+					    .shift = (r * (argc - 3) + (distinct ? i : 0)) * INT64_C(86400000000000) * 360 };
 			struct shape_table *shapes = shape_table_new();
 			struct parse p;
 			struct probe probe = { .path = argv[i], .name = argv[i] };
@@ -97,7 +99,7 @@ int main(int argc, char **argv)
 			row_encoder_free(l.encoder);
 			munmap(map, (size_t)st.st_size);
 			parsing += cpu() - start;
-			(void)snprintf(path, sizeof(path), "%d/%s", r, argv[i]);
+			(void)snprintf(path, sizeof(path), "%d/%d/%s", r, i, argv[i]);
 			start = cpu();
 			wall_load -= wall();
 			id = case_artifact_begin(c, &(struct case_artifact){ .path = path, .parser = parser->name,
