@@ -149,7 +149,7 @@ static void l2tcsv(struct export *x, struct case_event *e)
 	csv_cell(b, buffer_as_view(&x->text), true);
 }
 
-/* For mactime: MD5|name|inode|mode|UID|GID|size|atime|mtime|ctime|crtime, seconds. Events without a time have no place there. */
+/* For mactime: MD5|name|inode|mode|UID|GID|size|atime|mtime|ctime|crtime, seconds, -1 for none. Events without a time have no place there. */
 static void bodyfile(struct export *x, struct case_event *e)
 {
 	struct buffer *b = &x->line;
@@ -171,10 +171,10 @@ static void bodyfile(struct export *x, struct case_event *e)
 		if (b->data[i] == '|' || (unsigned char)b->data[i] < 0x20)
 			b->data[i] = b->data[i] == '|' ? '!' : ' ';
 	buffer_string(b, "|0||0|0|0");
-	buffer_printf(b, "|%lld", letters[1] == 'A' ? seconds : 0LL);
-	buffer_printf(b, "|%lld", letters[0] == 'M' || strcmp(letters, "....") == 0 ? seconds : 0LL);
-	buffer_printf(b, "|%lld", letters[2] == 'C' ? seconds : 0LL);
-	buffer_printf(b, "|%lld\n", letters[3] == 'B' ? seconds : 0LL);
+	buffer_printf(b, "|%lld", letters[1] == 'A' ? seconds : -1LL);
+	buffer_printf(b, "|%lld", letters[0] == 'M' || strcmp(letters, "....") == 0 ? seconds : -1LL);
+	buffer_printf(b, "|%lld", letters[2] == 'C' ? seconds : -1LL);
+	buffer_printf(b, "|%lld\n", letters[3] == 'B' ? seconds : -1LL);
 }
 
 static void csv(struct export *x, struct case_event *e)

@@ -17,6 +17,7 @@
 /* Up to so many candidates, or this share of all, blocks are read and sorted; beyond it the index is walked. */
 #define SORT_EVENTS 100000u
 #define SORT_SHARE  16
+#define TEXT_EVENTS 16000000u /* what is found of them fits into 256 MiB */
 
 /* How a filter stands to a shape. */
 enum verdict { NEVER, LOOK, ALWAYS };
@@ -505,60 +506,70 @@ static int load_blocks(struct case_query *q)
 	return step == SQLITE_DONE ? OK : fail(q);
 }
 
-/* Leaves of the wanted blocks those with a wanted shape on a wanted host. */
+/*
+ * Leaves of the wanted blocks those with a wanted shape on a wanted host. What is frequent is not worth it: it is in
+ * most blocks, and the index by time has shape and host.
+ */
 static int blocks_by_shape(struct case_query *q)
 {
-	sqlite3_stmt *s;
-	uint8_t *keep;
-	size_t wanted = 0;
-	int step = SQLITE_DONE;
+	sqlite3_stmt *pairs, *s = NULL;
+	uint64_t few = q->events / SORT_SHARE > SORT_EVENTS ? q->events / SORT_SHARE : SORT_EVENTS, expected = 0;
+	bool text = q->filter->grep_count + q->filter->field_count > 0;
+	struct {
+		int64_t shape, host;
+	} *wanted = NULL;
+	size_t cap = 0, count = 0;
+	uint8_t *keep = NULL;
+	int step, status = ERR_DATABASE;
 
 	if (q->all_shapes && q->all_hosts)
 		return OK;
+	if (!(pairs = prepare(q, "SELECT shape, host, sum(events) FROM artifact_shape GROUP BY shape, host")))
+		return ERR_DATABASE;
+	while ((step = sqlite3_step(pairs)) == SQLITE_ROW) {
+		struct known_shape *k = shape_of(q, sqlite3_column_int64(pairs, 0));
+		int64_t host = sqlite3_column_int64(pairs, 1);
+
+		if (!k || !k->wanted || !wanted_host(q, host))
+			continue;
+		wanted = xgrow(wanted, &cap, count + 1, sizeof(*wanted));
+		wanted[count].shape = k->id;
+		wanted[count++].host = host;
+		expected += (uint64_t)sqlite3_column_int64(pairs, 2);
+	}
+	if (step != SQLITE_DONE)
+		goto out;
+	if (expected > few && !(text && expected < q->events / 2)) {
+		status = OK;
+		goto out;
+	}
 	keep = xcalloc(q->block_count + 1, 1);
-	for (size_t i = 0; i < q->shape_count; i++)
-		wanted += q->shapes[i].wanted;
-	if (wanted * 4 < q->shape_count && q->all_hosts) {
-		s = prepare(q, "SELECT block FROM block_shape WHERE shape = ?");
-		for (size_t i = 0; s && i < q->shape_count; i++) {
-			if (!q->shapes[i].wanted)
-				continue;
-			sqlite3_bind_int64(s, 1, q->shapes[i].id);
-			while ((step = sqlite3_step(s)) == SQLITE_ROW) {
-				struct block *b = block_of(q, sqlite3_column_int64(s, 0));
+	if (!(s = prepare(q, "SELECT block FROM block_shape WHERE shape = ? AND host = ?")))
+		goto out;
+	for (size_t i = 0; i < count; i++) {
+		sqlite3_bind_int64(s, 1, wanted[i].shape);
+		sqlite3_bind_int64(s, 2, wanted[i].host);
+		while ((step = sqlite3_step(s)) == SQLITE_ROW) {
+			struct block *b = block_of(q, sqlite3_column_int64(s, 0));
 
-				if (b)
-					keep[b - q->blocks] = 1;
-			}
-			if (step != SQLITE_DONE)
-				break;
-			sqlite3_reset(s);
+			if (b)
+				keep[b - q->blocks] = 1;
 		}
-	} else {
-		s = prepare(q, "SELECT block, shape, host FROM block_shape ORDER BY block");
-		struct block *b = NULL;
-
-		while (s && (step = sqlite3_step(s)) == SQLITE_ROW) {
-			int64_t id = sqlite3_column_int64(s, 0);
-			struct known_shape *k;
-
-			if (!b || b->first != id)
-				b = block_of(q, id);
-			if (!b || !b->wanted || keep[b - q->blocks] || !wanted_host(q, sqlite3_column_int64(s, 2)))
-				continue;
-			k = shape_of(q, sqlite3_column_int64(s, 1));
-			keep[b - q->blocks] = k && k->wanted;
-		}
+		if (step != SQLITE_DONE)
+			goto out;
+		sqlite3_reset(s);
 	}
 	for (size_t i = 0; i < q->block_count; i++)
 		q->blocks[i].wanted = q->blocks[i].wanted && keep[i];
-	free(keep);
-	if (!s || step != SQLITE_DONE) {
-		sqlite3_finalize(s);
-		return fail(q);
-	}
+	status = OK;
+out:
+	if (status < 0)
+		(void)fail(q);
+	sqlite3_finalize(pairs);
 	sqlite3_finalize(s);
-	return OK;
+	free(wanted);
+	free(keep);
+	return status;
 }
 
 /* For one text filter: the blocks that hold a shape which always matches need no signature. */
@@ -566,9 +577,13 @@ static int blocks_by_text(struct case_query *q, const struct pattern *p, bool gr
 {
 	sqlite3_stmt *s;
 	uint8_t *always;
+	size_t left = 0;
 	int step = SQLITE_DONE;
+	bool look = false;
 
-	if (p->bit_count == 0)
+	for (size_t i = 0; i < q->shape_count; i++)
+		look = look || (q->shapes[i].wanted && (grep ? q->shapes[i].grep[number] : q->shapes[i].field[number]) != ALWAYS);
+	if (p->bit_count == 0 || !look)
 		return OK;
 	always = xcalloc(q->block_count + 1, 1);
 	if (!(s = prepare(q, "SELECT block FROM block_shape WHERE shape = ?")))
@@ -590,8 +605,28 @@ static int blocks_by_text(struct case_query *q, const struct pattern *p, bool gr
 		sqlite3_reset(s);
 	}
 	sqlite3_finalize(s);
-	if (!(s = prepare(q, "SELECT block, bits FROM signature ORDER BY block")))
+	for (size_t i = 0; i < q->block_count; i++)
+		left += q->blocks[i].wanted && !always[i];
+	s = prepare(q, left < q->block_count / 8 ? "SELECT block, bits FROM signature WHERE block = ?"
+						 : "SELECT block, bits FROM signature ORDER BY block");
+	if (!s)
 		goto out;
+	if (left < q->block_count / 8) {
+		step = SQLITE_DONE;
+		for (size_t i = 0; i < q->block_count && step == SQLITE_DONE; i++) {
+			if (!q->blocks[i].wanted || always[i])
+				continue;
+			sqlite3_bind_int64(s, 1, q->blocks[i].first);
+			if ((step = sqlite3_step(s)) == SQLITE_ROW) {
+				const void *bits = sqlite3_column_blob(s, 1);
+
+				q->blocks[i].wanted = signature_may(view_of(bits, (size_t)sqlite3_column_bytes(s, 1)), p->bits, p->bit_count);
+				step = SQLITE_DONE;
+			}
+			sqlite3_reset(s);
+		}
+		goto out;
+	}
 	for (size_t at = 0; (step = sqlite3_step(s)) == SQLITE_ROW;) {
 		int64_t id = sqlite3_column_int64(s, 0);
 
@@ -1004,7 +1039,8 @@ int case_select(struct case_db *c, const struct case_filter *filter, int (*put)(
 	if ((status = choose_blocks(q)) < 0)
 		goto out;
 	few = q->events / SORT_SHARE > SORT_EVENTS ? q->events / SORT_SHARE : SORT_EVENTS;
-	if (q->candidates <= few) {
+	/* Looking into texts is much faster in the order of the table, if all that is found is wanted anyway. */
+	if (q->candidates <= few || (!filter->limit && filter->grep_count + filter->field_count > 0 && q->candidates <= TEXT_EVENTS)) {
 		status = read_blocks(q);
 		goto out;
 	}

@@ -34,7 +34,7 @@
 	" FROM json_each(s.layout) l)"
 #define SCHEMA_MESSAGE                                                                             \
 	"coalesce(e.message, (SELECT group_concat(CASE WHEN l.type = 'text' THEN l.atom WHEN l.atom >= 0 THEN" \
-	" CASE json_type(e.vals, '$[' || l.atom || ']') WHEN 'text' THEN e.vals ->> l.atom ELSE e.vals -> l.atom END" \
+	" CASE WHEN substr(e.vals -> l.atom, 1, 1) = '\"' THEN e.vals ->> l.atom ELSE e.vals -> l.atom END" \
 	" WHEN l.atom = -1 THEN " SCHEMA_TIME6("e.ts") " ELSE h.name END, '') FROM json_each(s.message) l), '')"
 
 static const char schema_sql[] =
