@@ -686,7 +686,7 @@ static void reader_wait(struct reader *r)
 /* Suffixes of what belongs to a file of this kind. */
 static const char *const *companions_of(struct view head)
 {
-	static const char *const hive[] = { ".LOG1", ".LOG2", ".LOG", NULL }, *const database[] = { "-wal", "-journal", NULL },
+	static const char *const hive[] = { ".LOG1", ".LOG2", ".LOG", ".log1", ".log2", ".log", NULL }, *const database[] = { "-wal", "-journal", NULL },
 				 *const none[] = { NULL };
 
 	if (view_starts(head, "regf", 4))
