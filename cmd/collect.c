@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -391,6 +392,9 @@ static int run(int argc, char **argv)
 	o.operator_name = operator_name;
 	o.reference_time = reference_time;
 	o.data = &w;
+	/* A full disk, a limit and a closed pipe are errors of write(2), not the end: the summary still says so. */
+	(void)signal(SIGXFSZ, SIG_IGN);
+	(void)signal(SIGPIPE, SIG_IGN);
 	w.start = w.last = monotonic();
 	w.terminal = !quiet && isatty(STDERR_FILENO);
 	if (w.terminal || json_progress || cpu_percent)

@@ -30,7 +30,10 @@ static void *serve(void *data)
 		pthread_mutex_lock(&w->lock);
 		w->fn = NULL;
 		w->finished = true;
+		/* Not under the lock: who wakes would only wait for it. */
+		pthread_mutex_unlock(&w->lock);
 		pthread_cond_signal(&w->done);
+		pthread_mutex_lock(&w->lock);
 	}
 	pthread_mutex_unlock(&w->lock);
 	free(w);
@@ -78,7 +81,9 @@ bool guard_call(struct guard *g, void (*fn)(void *arg), void *arg)
 	w->finished = false;
 	w->fn = fn;
 	w->arg = arg;
+	pthread_mutex_unlock(&w->lock);
 	pthread_cond_signal(&w->work);
+	pthread_mutex_lock(&w->lock);
 	while (!w->finished && pthread_cond_timedwait(&w->done, &w->lock, &until) != ETIMEDOUT)
 		;
 	finished = w->finished;
