@@ -14,12 +14,12 @@
  *     (object; only LD_*, SSH_*, SUDO_*, HIST*, BASH_ENV, ENV, PROMPT_COMMAND, PATH, PWD, HOME, SHELL, *_PROXY, PYTHONPATH, PERL5LIB,
  *     NODE_OPTIONS), Maps (list of executable mappings that are deleted, memfd or under a writable place), NoNewPrivileges,
  *     Capabilities (effective, hex text, when uid is not 0 and there are any),
- *     Namespaces (object name to id, of those that differ from the collector's), Error (what could not be read)
+ *     Namespaces (object name to id, of those that differ from the collector's), Recovered (member), Error (what could not be read)
  * live/sockets.jsonl
  *   type "socket": Protocol ("tcp", "udp", "raw", "unix", "packet"), IpVersion (4, 6), SourceIp, SourcePort, DestinationIp, DestinationPort,
  *     State ("LISTEN", "ESTABLISHED", ...; for udp "LISTEN" when it has no peer), Listening (bool), Initiated (bool: an
  *     established socket whose local port nobody listens on), Inode, User, UserId,
- *     ProcessId, Image, CommandLine, ProcessIds (list, when several hold it), Path (unix; "@name" is abstract), SocketType ("STREAM", ...)
+ *     ProcessId, Image, CommandLine, ProcessIds (list, when several hold it), Path (unix; "@name" is abstract), SocketType ("STREAM", ...), NetworkNamespace (when not our own)
  * live/sessions.jsonl
  *   type "logon": TargetUserName, TerminalDevice, IpAddress, WorkstationName, ProcessId, LogonTime, SessionId
  * live/hidden.jsonl
@@ -35,16 +35,16 @@
  *   type "resolver": Nameserver | Search
  *   type "host_entry": IpAddress, Names (list)
  * live/system.jsonl
- *   type "system": Hostname, Kernel, Architecture, Version, OperatingSystem, MachineId, BootTime, CollectionTime, TimeZone, Uptime (seconds),
- *     KernelCommandLine, Tainted, CorePattern, Virtualization
+ *   type "system": Hostname, Kernel, Architecture, Version, MachineId, BootTime, CollectionTime, Uptime (seconds),
+ *     KernelCommandLine, Tainted, CorePattern, Virtualization, ModulesDisabled, PtraceScope, SeLinux
  * live/accounts.jsonl
- *   type "account": TargetUserName, UserId, GroupId, Home, Shell, Comment, PasswordState ("hash", "locked", "none", "expired", absent when
+ *   type "account": TargetUserName, UserId, GroupId, Home, Shell, Comment, PasswordState ("hash", "locked", "none", absent when
  *     shadow could not be read), LastPasswordChange (RFC 3339 date), Groups (list), AuthorizedKeys (count), Flags (list: "uid0", "no-password", "system-with-shell")
  *   type "group": TargetGroupName, GroupId, Members (list)
  * live/autoruns.jsonl
  *   type "autorun": Place ("cron", "anacron", "at", "systemd-service", "systemd-timer", "systemd-generator", "systemd-user", "init.d", "rc.local",
  *     "profile", "ld.so.preload", "xdg-autostart", "authorized_keys", "pam", "udev", "modprobe", "modules-load", "motd", "apt-hook", "dnf-plugin",
- *     "sudoers", "sshd", "networkmanager", "ifupdown", "dbus", "polkit", "git-hook", "binfmt", "core_pattern", "initramfs", "grub", "xinetd", "nss", "logrotate",
+ *     "sudoers", "sshd", "networkmanager", "ifupdown", "dbus", "polkit", "git-hook", "binfmt", "core_pattern", "initramfs", "grub", "xinetd", "nss",
  *     "container"), Name (unit, file or key), CommandLine (what runs), User (whose rights), TargetFilename (the file that says
  *     so), Line (in it), Schedule, Enabled (bool), Trigger, Image (first word of the command, when a path), Hashes (of Image's file or of TargetFilename's),
  *     mtime (of TargetFilename), Comment (of a key), KeyType, Options
