@@ -125,7 +125,8 @@ static bool structured(struct view v, size_t *at, struct view *out)
 
 static bool severity_word(struct view w)
 {
-	static const char *const words[] = { "EMERG", "ALERT", "CRIT", "ERR", "ERROR", "WARNING", "WARN", "NOTICE", "INFO", "DEBUG" };
+	static const char *const words[] = { "EMERG", "ALERT", "CRIT", "ERR", "ERROR", "WARNING", "WARN", "NOTICE", "INFO", "DEBUG",
+					     /* dnf */ "CRITICAL", "SUBDEBUG", "DDEBUG", "TRACE" };
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (view_is(w, words[i]))
@@ -249,7 +250,7 @@ static bool read_header(struct view v, int64_t year, struct header *h)
 static bool log_name(const char *name)
 {
 	static const char *const names[] = { "syslog*", "messages*", "secure*", "auth.log*", "kern.log*", "cron*", "maillog*", "mail.*",
-					     "daemon.log*", "user.log*", "debug*", "boot.log*", "*sudo.log*", "system.log*" };
+					     "daemon.log*", "user.log*", "debug*", "boot.log*", "*sudo.log*", "system.log*", "yum.log*", "dnf*.log*" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (view_glob(view_text(name), names[i]))

@@ -256,6 +256,10 @@ static const struct pattern mail[] = {
 	{ KIND_OTHER, NULL, NULL, NULL },
 };
 
+/* yum.log and dnf.rpm.log: "Installed: name-version.arch" stands where others have their program. */
+static const struct pattern installed[] = { { KIND_PACKAGE_INSTALL, "{+Package}", NULL, NULL }, { KIND_OTHER, NULL, NULL, NULL } };
+static const struct pattern removed[] = { { KIND_PACKAGE_REMOVE, "{+Package}", NULL, NULL }, { KIND_OTHER, NULL, NULL, NULL } };
+
 static const struct pattern kernel[] = {
 	{ KIND_SYSTEM_START, "Linux version {Version} ~", NULL, NULL },
 	{ KIND_DEVICE_CONNECT, "usb {DeviceName}: New USB device found, idVendor={VendorId}, idProduct={ProductId}, bcdDevice={}~", NULL, NULL },
@@ -281,6 +285,8 @@ static const struct {
 	{ "CROND", cron },	  { "crontab", cron },	    { "anacron", cron },     { "atd", cron },
 	{ "polkitd", polkit },	  { "polkitd(authority=local)", polkit }, { "polkit-agent-helper-1", polkit }, { "pkexec", polkit },
 	{ "doas", polkit },	  { "dovecot", mail },	    { "postfix/smtpd", mail }, { "kernel", kernel },
+	{ "Installed", installed }, { "Updated", installed }, { "Upgraded", installed }, { "Upgrade", installed },
+	{ "Reinstalled", installed }, { "Downgraded", installed }, { "Erased", removed }, { "Removed", removed },
 };
 
 /* KEY=VALUE of "...; USER=root ; COMMAND=ls": up to " ; ", or the end for COMMAND, which may hold one. */
