@@ -56,6 +56,7 @@ struct parse {
 	int64_t mtime;         /* of the artefact, ns, or TIME_NONE: infers years */
 	int64_t now;           /* of the collection, ns: nothing in the evidence is much later */
 	bool carve;            /* --carve: look for records in slack too */
+	bool collected;        /* the evidence is a bundle: its live lines list autoruns and accounts already */
 	uint32_t segment_from, segment_to; /* which part to read; 0 and UINT32_MAX: all of it */
 	/* Bytes of a companion ("-wal", ".LOG1": appended to the path; "/NAME": another file of the
 	 * folder), or an empty view. Valid as long as the parse. May be NULL. */
