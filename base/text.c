@@ -215,23 +215,21 @@ static char *json16_plain(char *p, const uint8_t *data, size_t len, bool flat)
 
 static char *json8_plain(char *p, const uint8_t *data, size_t len, bool flat)
 {
-	struct view v = {data, len};
-	uint32_t code = 0;
+	const uint8_t *end = data + len;
 
-	while (v.len) {
-		uint8_t c = v.data[0];
+	while (data < end) {
+		struct view rest = {data, (size_t)(end - data)};
+		uint32_t code = 0;
 
-		if (c < 0x80) {
-			v.data++;
-			v.len--;
-			if (json_escapes[c])
-				p = json_escape(p, c, flat);
-			else
-				*p++ = (char)c;
-			continue;
+		if (*data >= 0x80) {
+			(void)text_decode(&rest, &code);
+			p += text_encode(code, (uint8_t *)p);
+			data = end - rest.len;
+		} else if (json_escapes[*data]) {
+			p = json_escape(p, *data++, flat);
+		} else {
+			*p++ = (char)*data++;
 		}
-		(void)text_decode(&v, &code);
-		p += text_encode(code, (uint8_t *)p);
 	}
 	return p;
 }
@@ -426,7 +424,7 @@ AVX2 static char *json16_avx2(char *p, const uint8_t *data, size_t len, bool fla
 
 		for (unsigned i = 0; i < 16 && rest.len; i++)
 			p = json16_one(p, &rest, flat);
-		data = rest.data;
+		data = end - rest.len;
 	}
 	}
 }
@@ -496,7 +494,7 @@ AVX2 static char *json8_avx2(char *p, const uint8_t *data, size_t len, bool flat
 			else
 				p += text_encode(code, (uint8_t *)p);
 		}
-		data = rest.data;
+		data = end - rest.len;
 	}
 	}
 }
@@ -535,26 +533,26 @@ static char *json8_choose(char *p, const uint8_t *data, size_t len, bool flat)
 
 char *text_put_json16(char *p, struct view utf16, bool flat)
 {
-	return json16(p, utf16.data, utf16.len, flat);
+	return utf16.data ? json16(p, utf16.data, utf16.len, flat) : p;
 }
 
 char *text_put_json(char *p, struct view utf8, bool flat)
 {
-	return json8(p, utf8.data, utf8.len, flat);
+	return utf8.data ? json8(p, utf8.data, utf8.len, flat) : p;
 }
 
 void text_json(struct buffer *out, struct view v)
 {
 	char *p = buffer_reserve(out, TEXT_JSON_ROOM(v.len));
 
-	out->len += (size_t)(json8(p, v.data, v.len, false) - p);
+	out->len += (size_t)(text_put_json(p, v, false) - p);
 }
 
 void text_json_utf16(struct buffer *out, struct view v)
 {
 	char *p = buffer_reserve(out, TEXT_JSON16_ROOM(v.len));
 
-	out->len += (size_t)(json16(p, v.data, v.len, false) - p);
+	out->len += (size_t)(text_put_json16(p, v, false) - p);
 }
 
 void text_json_quoted(struct buffer *out, struct view v)

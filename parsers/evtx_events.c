@@ -12,6 +12,7 @@
 
 #include <stdlib.h>
 
+/* clang-format off: a row is a line */
 static const struct evtx_known table[] = {
 #define AT(n, kind_, text) {PROVIDER, n, KIND_##kind_, text},
 
@@ -1527,6 +1528,7 @@ static const struct evtx_known table[] = {
 #undef PROVIDER
 #undef AT
 };
+/* clang-format on */
 
 #define KNOWN (sizeof(table) / sizeof(table[0]))
 

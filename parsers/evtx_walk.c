@@ -250,7 +250,7 @@ int evtx_walk(struct evtx *e,
 {
 	struct walk w = {.e = e, .record = record, .data = data};
 	struct view bytes = e->bytes;
-	size_t first = first_chunk(bytes), pos, to = bytes.len, base;
+	size_t first = first_chunk(bytes), pos, to = bytes.len;
 	unsigned flags;
 	int status = read_head(&w);
 
@@ -262,7 +262,6 @@ int evtx_walk(struct evtx *e,
 	if (e->p->segment_to < bytes.len / SEGMENT + 1)
 		to = first + (size_t)(e->p->segment_to * SEGMENT);
 	to = to < bytes.len ? to : bytes.len;
-	base = pos;
 	if (e->p->segment_from > 0 && pos < bytes.len && !chunk_at(bytes, pos)) {
 		/* Bytes were lost or gained before: the last chunk of the segment before reaches in
 		 * here. */
@@ -277,7 +276,6 @@ int evtx_walk(struct evtx *e,
 								      : bytes.len);
 			pos = at;
 		}
-		base = pos;
 	}
 	while (pos < to) {
 		size_t end = pos + EVTX_CHUNK < bytes.len ? pos + EVTX_CHUNK : bytes.len;
@@ -288,7 +286,7 @@ int evtx_walk(struct evtx *e,
 			status = read_chunk(&w, pos, end - pos);
 			if (status < 0)
 				return status;
-			pos = base = end;
+			pos = end;
 			parse_release(e->p, pos);
 			continue;
 		}
