@@ -123,19 +123,6 @@ static bool decode16(struct view *rest, uint32_t *code)
 	return true;
 }
 
-void text_utf16(struct buffer *out, struct view v)
-{
-	uint32_t code;
-
-	buffer_reserve(out, v.len / 2 * 3 + 4);
-	while (decode16(&v, &code)) {
-		if (code < 0x80)
-			out->data[out->len++] = (char)code;
-		else
-			out->len += text_encode(code, (uint8_t *)out->data + out->len);
-	}
-}
-
 void text_utf16z(struct buffer *out, struct view v)
 {
 	size_t n = 0;
@@ -230,6 +217,20 @@ static char *json8_plain(char *p, const uint8_t *data, size_t len, bool flat)
 		} else {
 			*p++ = (char)*data++;
 		}
+	}
+	return p;
+}
+
+static char *utf8_plain(char *p, const uint8_t *data, size_t len)
+{
+	struct view rest = {data, len};
+	uint32_t code = 0;
+
+	while (decode16(&rest, &code)) {
+		if (code < 0x80)
+			*p++ = (char)code;
+		else
+			p += text_encode(code, (uint8_t *)p);
 	}
 	return p;
 }
@@ -499,9 +500,67 @@ AVX2 static char *json8_avx2(char *p, const uint8_t *data, size_t len, bool flat
 	}
 }
 
+/* Plain UTF-8: the same without escapes. */
+AVX2 static char *utf8_avx2(char *p, const uint8_t *data, size_t len)
+{
+	const __m256i wide = _mm256_set1_epi16((short)0xff80);
+	const __m128i narrow = _mm_set1_epi16((short)0xff80);
+	const uint8_t *end = data + (len & ~(size_t)1), *begin = data;
+
+	for (;;) {
+		size_t left = (size_t)(end - data);
+
+		if (left >= 64) {
+			__m256i a = _mm256_loadu_si256((const __m256i *)(const void *)data);
+			__m256i b = _mm256_loadu_si256((const __m256i *)(const void *)(data + 32));
+
+			if (!_mm256_testz_si256(_mm256_or_si256(a, b), wide))
+				goto careful;
+			a = _mm256_permute4x64_epi64(_mm256_packus_epi16(a, b), 0xd8);
+			_mm256_storeu_si256((__m256i *)(void *)p, a);
+			p += 32;
+			data += 64;
+		} else if (left >= 16) {
+			__m128i a = _mm_loadu_si128((const __m128i *)(const void *)data);
+
+			if (!_mm_testz_si128(a, narrow))
+				goto careful;
+			_mm_storel_epi64((__m128i *)(void *)p, _mm_packus_epi16(a, a));
+			p += 8;
+			data += 16;
+		} else if (left == 0) {
+			return p;
+		} else if (end - begin >= 16) {
+			/* The last 8 units, of which the first ones are written already. */
+			__m128i a = _mm_loadu_si128((const __m128i *)(const void *)(end - 16));
+			unsigned n = (unsigned)left / 2;
+			uint64_t last;
+
+			last = (uint64_t)_mm_cvtsi128_si64(_mm_packus_epi16(a, a)) >> ((8 - n) * 8);
+			if (!_mm_testz_si128(a, narrow))
+				return utf8_plain(p, data, left);
+			memcpy(p, &last, 8);
+			return p + n;
+		} else {
+			return utf8_plain(p, data, left);
+		}
+		continue;
+	careful : {
+		struct view rest = {data, left};
+		uint32_t code = 0;
+
+		for (unsigned i = 0; i < 16 && decode16(&rest, &code); i++)
+			p += text_encode(code, (uint8_t *)p);
+		data = end - rest.len;
+	}
+	}
+}
+
 /* Chosen at the first call. Two threads that choose at once choose and write the same. */
 static char *json16_choose(char *p, const uint8_t *data, size_t len, bool flat);
 static char *json8_choose(char *p, const uint8_t *data, size_t len, bool flat);
+static char *utf8_choose(char *p, const uint8_t *data, size_t len);
+static char *(*utf8)(char *p, const uint8_t *data, size_t len) = utf8_choose;
 static char *(*json16)(char *p, const uint8_t *data, size_t len, bool flat) = json16_choose;
 static char *(*json8)(char *p, const uint8_t *data, size_t len, bool flat) = json8_choose;
 
@@ -511,6 +570,7 @@ static void choose(void)
 
 	if (avx2)
 		make_spread();
+	__atomic_store_n(&utf8, avx2 ? utf8_avx2 : utf8_plain, __ATOMIC_RELEASE);
 	__atomic_store_n(&json16, avx2 ? json16_avx2 : json16_plain, __ATOMIC_RELEASE);
 	__atomic_store_n(&json8, avx2 ? json8_avx2 : json8_plain, __ATOMIC_RELEASE);
 }
@@ -526,19 +586,36 @@ static char *json8_choose(char *p, const uint8_t *data, size_t len, bool flat)
 	choose();
 	return json8(p, data, len, flat);
 }
+
+static char *utf8_choose(char *p, const uint8_t *data, size_t len)
+{
+	choose();
+	return utf8(p, data, len);
+}
 #else
+#define utf8   utf8_plain
 #define json16 json16_plain
 #define json8  json8_plain
 #endif
+
+void text_utf16(struct buffer *out, struct view v)
+{
+	char *p;
+
+	if (!v.data)
+		return;
+	p = buffer_reserve(out, v.len / 2 * 3 + 64);
+	out->len += (size_t)(utf8(p, v.data, v.len) - p);
+}
 
 char *text_put_json16(char *p, struct view utf16, bool flat)
 {
 	return utf16.data ? json16(p, utf16.data, utf16.len, flat) : p;
 }
 
-char *text_put_json(char *p, struct view utf8, bool flat)
+char *text_put_json(char *p, struct view bytes, bool flat)
 {
-	return utf8.data ? json8(p, utf8.data, utf8.len, flat) : p;
+	return bytes.data ? json8(p, bytes.data, bytes.len, flat) : p;
 }
 
 void text_json(struct buffer *out, struct view v)

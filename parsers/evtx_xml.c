@@ -16,15 +16,34 @@
 struct writer {
 	struct evtx *e;
 	struct buffer *out;
-	size_t limit; /* of out->len */
+	size_t limit;	    /* of out->len */
+	struct buffer text; /* being escaped */
 };
 
-/* Character data, or an attribute's value in single quotes; [XML10] 2.2, 2.4. */
+/* What is written otherwise than it is: 1 for escapes and what XML forbids. [XML10] 2.2, 2.4. */
+static const uint8_t special[256] =
+	{
+		1, 1, 1,	 1,	    1,		1,	   1,	      1,	  1, 0,
+		0, 1, 1,	 1,	    1,		1,	   1,	      1,	  1, 1,
+		1, 1, 1,	 1,	    1,		1,	   1,	      1,	  1, 1,
+		1, 1, ['"'] = 1, ['&'] = 1, ['\''] = 1, ['<'] = 1, ['>'] = 1, [0xef] = 1, /* U+FFFE
+											     begins
+											     so */
+};
+
+/* Character data, or an attribute's value in single quotes. The text is valid UTF-8. */
 static void escape(struct buffer *out, struct view utf8)
 {
-	uint32_t code;
+	while (utf8.len) {
+		uint32_t code = 0;
+		size_t n = 0;
 
-	while (text_decode(&utf8, &code)) {
+		while (n < utf8.len && !special[utf8.data[n]])
+			n++;
+		buffer_append(out, utf8.data, n);
+		utf8 = view_from(utf8, n);
+		if (!text_decode(&utf8, &code))
+			break;
 		switch (code) {
 		case '&':
 			buffer_append(out, "&amp;", 5);
@@ -45,8 +64,7 @@ static void escape(struct buffer *out, struct view utf8)
 			buffer_append(out, "&#xD;", 5);
 			break;
 		default:
-			if ((code >= 0x20 || code == '\t' || code == '\n') && code != 0xfffe &&
-			    code != 0xffff) {
+			if (code >= 0x20 && code != 0xfffe && code != 0xffff) {
 				char *at = buffer_reserve(out, 4);
 
 				out->len += text_encode(code, (uint8_t *)at);
@@ -58,15 +76,21 @@ static void escape(struct buffer *out, struct view utf8)
 static void write_value(struct writer *w, const struct evtx_hole *h)
 {
 	struct value v = evtx_value(w->e, h);
-	struct buffer text = {0};
+	size_t before = w->out->len;
 
-	if (v.type == VALUE_UTF8) {
-		escape(w->out, view_of(v.data, v.len));
+	value_append(w->out, &v);
+	/* Only texts can hold what must be escaped, and few of them do. */
+	if (v.type != VALUE_UTF16 && v.type != VALUE_UTF8 && v.type != VALUE_LIST)
 		return;
+	for (size_t i = before; i < w->out->len; i++) {
+		if (special[(uint8_t)w->out->data[i]]) {
+			w->text.len = 0;
+			buffer_append(&w->text, w->out->data + i, w->out->len - i);
+			w->out->len = i;
+			escape(w->out, buffer_as_view(&w->text));
+			return;
+		}
 	}
-	value_append(&text, &v);
-	escape(w->out, buffer_as_view(&text));
-	buffer_release(&text);
 }
 
 static void write_cdata(struct buffer *out, struct view text)
@@ -253,13 +277,14 @@ static void write_ops(struct writer *w, const struct evtx_ops *ops, uint32_t fro
 
 void evtx_xml_nested(struct evtx *e, struct buffer *out, const struct evtx_hole *h, unsigned depth)
 {
-	struct writer w = {e, out, out->len + RECORD_MAX};
+	struct writer w = {.e = e, .out = out, .limit = out->len + RECORD_MAX};
 
 	write_nested(&w, h, depth);
+	buffer_release(&w.text);
 }
 
 struct to_xml {
-	struct buffer *out;
+	struct writer w;
 	int (*flush)(void *data, struct buffer *out);
 	void *data;
 };
@@ -267,40 +292,42 @@ struct to_xml {
 static int write_record(struct evtx *e, const struct evtx_record *r, void *data)
 {
 	struct to_xml *x = data;
-	struct writer w = {e, x->out, x->out->len + RECORD_MAX};
+	struct buffer *out = x->w.out;
 	struct evtx_instance instance;
 	struct evtx_ops ops;
-	size_t before = x->out->len;
+	size_t before = out->len;
 
+	x->w.limit = before + RECORD_MAX;
 	arena_reset(&e->scratch);
 	e->holes_used = 0;
 	e->why = "";
 	if (evtx_sole_instance(e, r->pos, r->end, 0, &instance)) {
-		write_ops(&w, &instance.t->ops, 0, instance.t->ops.count, &instance, 0);
+		write_ops(&x->w, &instance.t->ops, 0, instance.t->ops.count, &instance, 0);
 	} else if (!*e->why && evtx_fragment(e, r->pos, r->end, 0, &ops)) {
-		write_ops(&w, &ops, 0, ops.count, NULL, 0);
+		write_ops(&x->w, &ops, 0, ops.count, NULL, 0);
 	} else if (r->flags & EVENT_CUT) {
 		return OK;
 	} else {
 		return parse_lost(e->p, r->offset, "record %llu: %s", (unsigned long long)r->number,
 				  e->why);
 	}
-	if (x->out->len > before) {
-		buffer_char(x->out, '\n');
+	if (out->len > before) {
+		buffer_char(out, '\n');
 		e->p->events++;
 	}
-	return x->out->len > (1u << 18) ? x->flush(x->data, x->out) : OK;
+	return out->len > (1u << 18) ? x->flush(x->data, out) : OK;
 }
 
 int evtx_to_xml(struct parse *p, struct view bytes, struct buffer *out,
 		int (*flush)(void *data, struct buffer *out), void *data)
 {
-	struct to_xml x = {out, flush, data};
 	struct evtx e;
+	struct to_xml x = {.w = {.e = &e, .out = out}, .flush = flush, .data = data};
 	int status;
 
 	evtx_begin(&e, p, bytes);
 	status = evtx_walk(&e, write_record, &x);
 	evtx_end(&e);
+	buffer_release(&x.w.text);
 	return status >= 0 && out->len ? flush(data, out) : status;
 }
