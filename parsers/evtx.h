@@ -149,10 +149,9 @@ struct evtx {
 	struct evtx_check *check;
 	size_t check_cap;
 	struct buffer same;
-	uint32_t sought[EVTX_SOUGHT],
-		sought_count; /* numbers of templates that were looked for in the whole file */
-	size_t compiled;      /* bytes of definitions, in this chunk */
-	const char *why;      /* reason of the last failure */
+	uint32_t sought[EVTX_SOUGHT], sought_count; /* numbers of templates that were looked for */
+	size_t compiled;			    /* bytes of definitions, in this chunk */
+	const char *why;			    /* reason of the last failure */
 };
 
 void evtx_begin(struct evtx *e, struct parse *p, struct view bytes);

@@ -622,13 +622,15 @@ static struct evtx_template *template_by_id(struct evtx *e, uint32_t id)
 }
 
 /*
- * The same for one that the file has not shown yet: somewhere a record may bring it along.
- * Searching costs a pass over the file, so that it is done for a few numbers only.
+ * The same for one that the file has not shown yet: a record of a chunk nearby may bring it along.
+ * Searching costs a pass over these bytes, so that it is done for a few numbers only.
  */
+#define SEARCH ((size_t)32 << 20)
 static struct evtx_template *template_elsewhere(struct evtx *e, uint32_t id)
 {
 	struct view chunk = e->chunk;
-	size_t base = e->base, at = 0;
+	size_t base = e->base, at = base > SEARCH ? base - SEARCH : 0;
+	struct view near = view_clip(e->bytes, 0, base + SEARCH);
 	struct evtx_template *t = NULL;
 	uint8_t pattern[6] = {0x0c, 1};
 
@@ -639,7 +641,7 @@ static struct evtx_template *template_elsewhere(struct evtx *e, uint32_t id)
 		return NULL;
 	e->sought[e->sought_count++] = id;
 	memcpy(pattern + 2, &id, 4);
-	while (!t && (at = view_find(e->bytes, at, pattern, sizeof(pattern))) < e->bytes.len) {
+	while (!t && (at = view_find(near, at, pattern, sizeof(pattern))) < near.len) {
 		size_t place = at + 10;
 		uint32_t off = view_get32(e->bytes, at + 6);
 
