@@ -15,7 +15,7 @@ void filter_quote(struct buffer *sql, const char *text)
 	buffer_char(sql, '\'');
 }
 
-static bool is_column(const char *name)
+bool filter_is_column(const char *name)
 {
 	static const char *const columns[] = { "id", "time", "host", "kind", "user", "source", "parser", "ts_desc", "message" };
 
@@ -29,7 +29,7 @@ void filter_column(struct buffer *sql, const char *name)
 {
 	struct buffer path = { 0 };
 
-	if (is_column(name)) {
+	if (filter_is_column(name)) {
 		buffer_string(sql, name);
 		return;
 	}
@@ -66,7 +66,7 @@ void filter_list(struct buffer *sql, const char *column, const char *list)
 
 void filter_events(struct buffer *sql, const struct filter *f)
 {
-	bool fields = f->name_count > 0;
+	size_t fields = 0;
 
 	buffer_string(sql, " AND id IN (SELECT e.id FROM event e WHERE 1");
 	if (f->since != TIME_NONE)
@@ -79,14 +79,17 @@ void filter_events(struct buffer *sql, const struct filter *f)
 		buffer_char(sql, ')');
 	}
 	for (size_t i = 0; i < f->name_count; i++)
-		fields = fields && !is_column(f->names[i]);
+		fields += !filter_is_column(f->names[i]);
 	if (f->kinds || fields) {
 		buffer_string(sql, " AND e.shape IN (SELECT id FROM shape WHERE 1");
 		filter_list(sql, "kind", f->kinds);
 		if (fields) {
 			buffer_string(sql, " AND EXISTS (SELECT 1 FROM json_each(names) n WHERE n.value IN (");
+			fields = 0;
 			for (size_t i = 0; i < f->name_count; i++) {
-				buffer_string(sql, i ? ", " : "");
+				if (filter_is_column(f->names[i]))
+					continue;
+				buffer_string(sql, fields++ ? ", " : "");
 				filter_quote(sql, f->names[i]);
 			}
 			buffer_string(sql, "))");

@@ -8,6 +8,7 @@
 void filter_quote(struct buffer *sql, const char *text);
 /* The expression of a column of the view, or of a field by its name: json_extract(fields, '$."NAME"'). */
 void filter_column(struct buffer *sql, const char *name);
+bool filter_is_column(const char *name);
 /* column IN ('a', 'b') for a comma-separated list; GLOB for items with * or ?. Nothing when list is NULL. */
 void filter_list(struct buffer *sql, const char *column, const char *list);
 
@@ -18,7 +19,7 @@ void filter_list(struct buffer *sql, const char *column, const char *list);
 struct filter {
 	const char *kinds, *hosts; /* comma-separated, or NULL; * and ? allowed */
 	int64_t since, until;      /* ns or TIME_NONE; until is exclusive */
-	const char *const *names;  /* any of these fields, unless one is a column of the view */
+	const char *const *names;  /* any of these fields; columns of the view among them do not count */
 	size_t name_count;
 };
 void filter_events(struct buffer *sql, const struct filter *f);

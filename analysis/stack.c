@@ -5,6 +5,7 @@
 int stack_prepare(sqlite3 *db, const struct stack_options *o, sqlite3_stmt **out, struct buffer *text, struct problem *problem)
 {
 	struct buffer sql = { 0 };
+	unsigned any = 0;
 	int status = OK;
 
 	buffer_string(&sql, "SELECT ");
@@ -16,13 +17,15 @@ int stack_prepare(sqlite3 *db, const struct stack_options *o, sqlite3_stmt **out
 	buffer_string(&sql, "count(DISTINCT ifnull(host, '')) AS hosts, count(*) AS events, min(time) AS first, max(time) AS last, "
 			    "CASE WHEN min(host) = max(host) THEN min(host) ELSE min(host) || ', ' || max(host) || "
 			    "CASE WHEN count(DISTINCT host) > 2 THEN ', ...' ELSE '' END END AS \"on\" "
-			    "FROM timeline WHERE kind <> 'damage' AND (");
+			    "FROM timeline WHERE kind <> 'damage'");
 	for (size_t i = 0; i < o->field_count; i++) {
-		buffer_string(&sql, i ? " OR " : "");
+		if (filter_is_column(o->fields[i]))
+			continue;
+		buffer_string(&sql, any++ ? " OR " : " AND (");
 		filter_column(&sql, o->fields[i]);
 		buffer_string(&sql, " IS NOT NULL");
 	}
-	buffer_char(&sql, ')');
+	buffer_string(&sql, any ? ")" : "");
 	filter_events(&sql, &(struct filter){ o->kinds, o->hosts, o->since, o->until, o->fields, o->field_count });
 	buffer_string(&sql, " GROUP BY ");
 	for (size_t i = 0; i < o->field_count; i++)
