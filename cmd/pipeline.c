@@ -98,7 +98,7 @@ struct server_request {
 };
 
 /* From a reader, an item of the evidence; its texts follow, each with its NUL, absent ones empty. */
-enum item_flag { ITEM_UNREADABLE = 1, ITEM_DELETED = 2, ITEM_UNCLAIMED = 4, ITEM_END = 8, ITEM_TYPE = 16 };
+enum item_flag { ITEM_UNREADABLE = 1, ITEM_DELETED = 2, ITEM_UNCLAIMED = 4, ITEM_END = 8, ITEM_TYPE = 16, ITEM_PLAIN = 32 };
 struct item_message {
 	uint32_t flags, texts;
 	uint64_t size, memory, offset, position;
@@ -772,7 +772,7 @@ _Noreturn static void reader_main(struct pipeline *p, const struct server_reques
 	if (sandbox_enter() < 0)
 		_exit(3);
 	if (e) {
-		m.flags = ITEM_TYPE;
+		m.flags = ITEM_TYPE | (evidence_is_plain_archive(e) ? ITEM_PLAIN : 0u);
 		texts[TEXT_PATH] = evidence_type(e);
 		texts[TEXT_HOST] = evidence_host(e);
 		texts[TEXT_PROBLEM] = evidence_manifest(e);
@@ -1548,7 +1548,7 @@ static int take_container(struct pipeline *p, const char *shown, const char *nam
 	struct server_request request = { .reader = 1, .kind = (int32_t)kind, .by_name = real_path != NULL };
 	char *packet = xmalloc(sizeof(struct item_message) + ITEM_TEXT_MAX);
 	int pair[2], fds[2], outer_reader = p->reader_fd, status;
-	bool ended = false, timed_out = false;
+	bool ended = false, timed_out = false, inside = false;
 	struct problem problem = { .offset = PROBLEM_NO_OFFSET };
 	uint32_t alive = UINT32_MAX;
 	int64_t cpu = 0;
@@ -1582,7 +1582,7 @@ static int take_container(struct pipeline *p, const char *shown, const char *nam
 		const char *texts[TEXT_COUNT], *at;
 		ssize_t n = receive(pair[0], packet, sizeof(m) + ITEM_TEXT_MAX, files, &count, MSG_DONTWAIT);
 		struct artefact a;
-		char *label;
+		char *label, *path;
 
 		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
 			p->reader_fd = pair[0];
@@ -1610,6 +1610,8 @@ static int take_container(struct pipeline *p, const char *shown, const char *nam
 			cpu = clock_ns(clock);
 		alive = atomic_load(&p->shared->reader_alive);
 		if (m.flags & (ITEM_END | ITEM_TYPE)) {
+			/* An archive that the host had: its files are called by where it lies. */
+			inside = inside || (!own && (m.flags & ITEM_PLAIN));
 			if (m.flags & ITEM_END) {
 				ended = true;
 				problem.offset = m.offset;
@@ -1624,7 +1626,8 @@ static int take_container(struct pipeline *p, const char *shown, const char *nam
 		if (own)
 			p->position = m.position;
 		label = xasprintf("%s:%s", shown, texts[TEXT_PATH] ? texts[TEXT_PATH] : "");
-		a = (struct artefact){ .path = texts[TEXT_PATH] ? texts[TEXT_PATH] : "", .shown = label,
+		path = inside ? xasprintf("%s/%s", outer->path, texts[TEXT_PATH] ? texts[TEXT_PATH] : "") : NULL;
+		a = (struct artefact){ .path = path ? path : texts[TEXT_PATH] ? texts[TEXT_PATH] : "", .shown = label,
 				       .host = texts[TEXT_HOST] ? texts[TEXT_HOST] : outer->host, .member = texts[TEXT_MEMBER],
 				       .stated = texts[TEXT_SHA256], .note = texts[TEXT_ERROR], .mtime = m.mtime, .size = m.size,
 				       .memory = m.memory, .input = number };
@@ -1642,6 +1645,7 @@ static int take_container(struct pipeline *p, const char *shown, const char *nam
 			status = take_file(p, &a, files[0], companions, count - 1, NULL, depth + 1);
 		}
 		free(label);
+		free(path);
 		(void)status;
 		(void)send(pair[0], "", 1, MSG_NOSIGNAL); /* one taken; the reader may have ended already */
 	}

@@ -156,6 +156,11 @@ bool evidence_is_loose(const struct evidence *e)
 	return layout_kind(e->layout) == LAYOUT_PLAIN && e->ops == &evidence_folder;
 }
 
+bool evidence_is_plain_archive(const struct evidence *e)
+{
+	return layout_kind(e->layout) == LAYOUT_PLAIN && e->ops == &evidence_archive;
+}
+
 uint64_t evidence_position(const struct evidence *e)
 {
 	return e->ops->position ? e->ops->position(e) : 0;

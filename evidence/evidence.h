@@ -71,6 +71,8 @@ const char *evidence_manifest(const struct evidence *e);
 const char *evidence_host(const struct evidence *e);
 /* True when it is nobody's collection, just files. */
 bool evidence_is_loose(const struct evidence *e);
+/* True for an archive that is nobody's collection: its names are relative to where it lies. */
+bool evidence_is_plain_archive(const struct evidence *e);
 /* Bytes of the input that are behind the walk, for progress; 0 where that is not known. */
 uint64_t evidence_position(const struct evidence *e);
 /*
