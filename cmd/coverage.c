@@ -8,18 +8,19 @@
 static const char *case_name, *format_name;
 static bool no_header;
 static const struct option options[] = {
-	{ OPTION_TEXT, 'c', "case", "FILE", "the case; else $KONSEKI_CASE", &case_name },
-	{ OPTION_TEXT, 0, "format", "FORMAT", "table, tsv, csv or jsonl", &format_name },
-	{ OPTION_FLAG, 0, "no-header", NULL, "no line of column names", &no_header },
-	{ OPTION_END },
+	{OPTION_TEXT, 'c', "case", "FILE", "the case; else $KONSEKI_CASE", &case_name},
+	{OPTION_TEXT, 0, "format", "FORMAT", "table, tsv, csv or jsonl", &format_name},
+	{OPTION_FLAG, 0, "no-header", NULL, "no line of column names", &no_header},
+	{OPTION_END},
 };
-static const struct command_help help = {
-	"coverage", "", "what was recorded: per host and source, how far back, gaps, cleared logs, audit policy off",
-	"A row for each source of each host, then a row for each finding about it (gap, records missing,\n"
-	"log cleared, policy changed, damaged, not parsed, ...)."
-};
+static const struct command_help help = {"coverage", "",
+					 "what was recorded: per host and source, how far back, "
+					 "gaps, cleared logs, audit policy off",
+					 "A row for each source of each host, then a row for each "
+					 "finding about it (gap, records missing,\n"
+					 "log cleared, policy changed, damaged, not parsed, ...)."};
 
-static const char *const columns[] = { "host", "source", "what", "first", "last", "count", "note" };
+static const char *const columns[] = {"host", "source", "what", "first", "last", "count", "note"};
 
 struct coverage {
 	sqlite3 *db;
@@ -32,7 +33,8 @@ static sqlite3_stmt *prepare(struct coverage *v, const char *sql)
 	sqlite3_stmt *s = NULL;
 
 	if (sqlite3_prepare_v2(v->db, sql, -1, &s, NULL) != SQLITE_OK)
-		(void)problem_set(&v->problem, ERR_DATABASE, PROBLEM_NO_OFFSET, "%s", sqlite3_errmsg(v->db));
+		(void)problem_set(&v->problem, ERR_DATABASE, PROBLEM_NO_OFFSET, "%s",
+				  sqlite3_errmsg(v->db));
 	return s;
 }
 
@@ -46,10 +48,10 @@ static void time_cell(struct table *t, int64_t ts)
 		table_view(t, view_of(text, time_format(ts, text)));
 }
 
-static void row(struct coverage *v, const char *host, const char *source, const char *what, int64_t first, int64_t last,
-		int64_t count, const char *note)
+static void row(struct coverage *v, const char *host, const char *source, const char *what,
+		int64_t first, int64_t last, int64_t count, const char *note)
 {
-	struct value none = { .type = VALUE_ABSENT };
+	struct value none = {.type = VALUE_ABSENT};
 
 	table_text(v->table, host);
 	table_text(v->table, source);
@@ -82,11 +84,11 @@ static const char *span_text(int64_t ns, char out[40])
 }
 
 /*
- * Gaps of one source: times without events that are unusual for it. Usual is what its own distances say: a gap is
- * reported when it is over an hour, over twenty times the distance that all but one in a hundred stay under,
- * and over a hundredth of the whole. The five largest are told.
+ * Gaps of one source: times without events that are unusual for it. Usual is what its own distances
+ * say: a gap is reported when it is over an hour, over twenty times the distance that all but one
+ * in a hundred stay under, and over a hundredth of the whole. The five largest are told.
  */
-#define GAPS 5
+#define GAPS	5
 #define SAMPLES 4096
 
 struct gaps {
@@ -116,14 +118,16 @@ static void gaps_add(struct gaps *g, int64_t ts)
 	distance = ts - g->before;
 	for (size_t i = 0; i < GAPS; i++) {
 		if (distance > g->largest[i].to - g->largest[i].from) {
-			memmove(&g->largest[i + 1], &g->largest[i], (GAPS - i - 1) * sizeof(g->largest[0]));
+			memmove(&g->largest[i + 1], &g->largest[i],
+				(GAPS - i - 1) * sizeof(g->largest[0]));
 			g->largest[i].from = g->before;
 			g->largest[i].to = ts;
 			break;
 		}
 	}
 	if (g->seen++ % g->step == 0) {
-		if (g->samples == SAMPLES) { /* every second of them, and half as often from here on */
+		if (g->samples ==
+		    SAMPLES) { /* every second of them, and half as often from here on */
 			for (size_t i = 0; i < SAMPLES / 2; i++)
 				g->sample[i] = g->sample[2 * i];
 			g->samples = SAMPLES / 2;
@@ -146,9 +150,11 @@ static void gaps_tell(struct coverage *v, struct gaps *g, const char *host, cons
 	for (size_t i = 0; i < GAPS; i++) {
 		int64_t size = g->largest[i].to - g->largest[i].from;
 
-		if (size < 3600 * TIME_SECOND || size / 20 < usual || size < (g->last - g->first) / 100)
+		if (size < 3600 * TIME_SECOND || size / 20 < usual ||
+		    size < (g->last - g->first) / 100)
 			break;
-		row(v, host, source, "gap", g->largest[i].from, g->largest[i].to, -1, span_text(size, text));
+		row(v, host, source, "gap", g->largest[i].from, g->largest[i].to, -1,
+		    span_text(size, text));
 	}
 }
 
@@ -157,24 +163,32 @@ static void gaps_tell(struct coverage *v, struct gaps *g, const char *host, cons
 
 static int sources(struct coverage *v)
 {
-	sqlite3_stmt *s = prepare(v, "SELECT t.host, h.name, " SOURCE ", sum(t.events), min(t.first), max(t.last), count(DISTINCT t.artifact),"
-				     " group_concat(DISTINCT t.shape) FROM artifact_shape t JOIN shape s ON s.id = t.shape"
-				     " JOIN artifact a ON a.id = t.artifact LEFT JOIN host h ON h.id = t.host"
-				     " WHERE s.kind <> 'damage' GROUP BY t.host, " SOURCE " ORDER BY h.name, 3");
+	sqlite3_stmt *s = prepare(
+		v, "SELECT t.host, h.name, " SOURCE
+		   ", sum(t.events), min(t.first), max(t.last), count(DISTINCT t.artifact),"
+		   " group_concat(DISTINCT t.shape) FROM artifact_shape t JOIN shape s ON s.id = "
+		   "t.shape"
+		   " JOIN artifact a ON a.id = t.artifact LEFT JOIN host h ON h.id = t.host"
+		   " WHERE s.kind <> 'damage' GROUP BY t.host, " SOURCE " ORDER BY h.name, 3");
 	struct gaps *g = xmalloc(sizeof(*g));
 	int step;
 
 	while (s && (step = sqlite3_step(s)) == SQLITE_ROW) {
-		const char *host = (const char *)sqlite3_column_text(s, 1), *source = (const char *)sqlite3_column_text(s, 2);
+		const char *host = (const char *)sqlite3_column_text(s, 1),
+			   *source = (const char *)sqlite3_column_text(s, 2);
 		const char *shapes = (const char *)sqlite3_column_text(s, 7);
 		int64_t files = sqlite3_column_int64(s, 6);
 		char *sql, note[60];
 		sqlite3_stmt *e;
 
-		(void)snprintf(note, sizeof(note), files == 1 ? "1 file" : "%lld files", (long long)files);
-		row(v, host, source, "source", time_column(s, 4), time_column(s, 5), sqlite3_column_int64(s, 3), note);
-		sql = xasprintf("SELECT ts FROM event WHERE ts IS NOT NULL AND coalesce(host, 0) = %lld AND shape IN (%s) ORDER BY ts",
-				(long long)sqlite3_column_int64(s, 0), shapes);
+		(void)snprintf(note, sizeof(note), files == 1 ? "1 file" : "%lld files",
+			       (long long)files);
+		row(v, host, source, "source", time_column(s, 4), time_column(s, 5),
+		    sqlite3_column_int64(s, 3), note);
+		sql = xasprintf(
+			"SELECT ts FROM event WHERE ts IS NOT NULL AND coalesce(host, 0) = %lld "
+			"AND shape IN (%s) ORDER BY ts",
+			(long long)sqlite3_column_int64(s, 0), shapes);
 		memset(g, 0, sizeof(*g));
 		g->before = TIME_NONE;
 		g->step = 1;
@@ -190,18 +204,26 @@ static int sources(struct coverage *v)
 	return v->problem.reason[0] ? ERR_DATABASE : OK;
 }
 
-/* Record numbers of a Windows log rise by one: what is missing between was deleted, or its chunk was damaged. */
+/* Record numbers of a Windows log rise by one: what is missing between was deleted, or its chunk
+ * was damaged. */
 static int records(struct coverage *v)
 {
-	sqlite3_stmt *s = prepare(v, "SELECT id, path FROM artifact WHERE parser = 'evtx' AND events > 1 ORDER BY path"),
-		     *e = prepare(v, "SELECT e.record, e.ts, h.name FROM block b JOIN event e ON e.id BETWEEN b.first AND b.last"
-				     " LEFT JOIN host h ON h.id = e.host WHERE b.artifact = ?1 AND e.record IS NOT NULL"
-				     " UNION ALL SELECT es.record, NULL, NULL FROM event_source es WHERE es.artifact = ?1"
-				     " AND es.record IS NOT NULL ORDER BY 1");
+	sqlite3_stmt *s = prepare(v,
+				  "SELECT id, path FROM artifact WHERE parser = 'evtx' AND events "
+				  "> 1 ORDER BY path"),
+		     *e = prepare(v,
+				  "SELECT e.record, e.ts, h.name FROM block b JOIN event e ON e.id "
+				  "BETWEEN b.first AND b.last"
+				  " LEFT JOIN host h ON h.id = e.host WHERE b.artifact = ?1 AND "
+				  "e.record IS NOT NULL"
+				  " UNION ALL SELECT es.record, NULL, NULL FROM event_source es "
+				  "WHERE es.artifact = ?1"
+				  " AND es.record IS NOT NULL ORDER BY 1");
 
 	while (s && e && sqlite3_step(s) == SQLITE_ROW) {
-		int64_t before = -1, before_ts = TIME_NONE, missing = 0, first = TIME_NONE, last = TIME_NONE, from = 0, to = 0, holes = 0;
-		struct buffer host = { 0 };
+		int64_t before = -1, before_ts = TIME_NONE, missing = 0, first = TIME_NONE,
+			last = TIME_NONE, from = 0, to = 0, holes = 0;
+		struct buffer host = {0};
 
 		sqlite3_bind_int64(e, 1, sqlite3_column_int64(s, 0));
 		while (sqlite3_step(e) == SQLITE_ROW) {
@@ -226,9 +248,12 @@ static int records(struct coverage *v)
 		if (holes) {
 			char note[120];
 
-			(void)snprintf(note, sizeof(note), "%lld hole%s in EventRecordID, from %lld to %lld", (long long)holes,
-				       holes == 1 ? "" : "s", (long long)from, (long long)to);
-			row(v, host.len ? buffer_text(&host) : NULL, (const char *)sqlite3_column_text(s, 1), "records missing", first, last,
+			(void)snprintf(note, sizeof(note),
+				       "%lld hole%s in EventRecordID, from %lld to %lld",
+				       (long long)holes, holes == 1 ? "" : "s", (long long)from,
+				       (long long)to);
+			row(v, host.len ? buffer_text(&host) : NULL,
+			    (const char *)sqlite3_column_text(s, 1), "records missing", first, last,
 			    missing, note);
 		}
 		buffer_release(&host);
@@ -246,28 +271,39 @@ struct found {
 static int tell_event(void *data, struct case_event *e)
 {
 	struct found *f = data;
-	struct buffer message = { 0 };
+	struct buffer message = {0};
 
 	case_event_message(e, &message);
-	row(f->v, e->host, e->channel ? e->channel : e->source, f->what, e->ts, e->ts, -1, buffer_text(&message));
+	row(f->v, e->host, e->channel ? e->channel : e->source, f->what, e->ts, e->ts, -1,
+	    buffer_text(&message));
 	buffer_release(&message);
 	return OK;
 }
 
-/* Audit categories that were switched off: event 4719 with a change of "removed" (%%8448, %%8450), and what parsers call a policy change to less. */
-static int events(struct coverage *v, struct case_db *c, const char *what, const char *kind, const char *field)
+/* Audit categories that were switched off: event 4719 with a change of "removed" (%%8448, %%8450),
+ * and what parsers call a policy change to less. */
+static int events(struct coverage *v, struct case_db *c, const char *what, const char *kind,
+		  const char *field)
 {
-	struct case_filter filter = { .kinds = kind ? &kind : NULL, .kind_count = kind != NULL, .fields = field ? &field : NULL,
-				      .field_count = field != NULL, .since = TIME_NONE, .until = TIME_NONE, .limit = 1000 };
-	struct found f = { v, what };
+	struct case_filter filter = {.kinds = kind ? &kind : NULL,
+				     .kind_count = kind != NULL,
+				     .fields = field ? &field : NULL,
+				     .field_count = field != NULL,
+				     .since = TIME_NONE,
+				     .until = TIME_NONE,
+				     .limit = 1000};
+	struct found f = {v, what};
 
 	return case_select(c, &filter, tell_event, &f, &v->problem);
 }
 
 static int artifacts(struct coverage *v)
 {
-	sqlite3_stmt *s = prepare(v, "SELECT h.name, a.path, a.status, a.first, a.last, a.losses, a.error, a.error_offset FROM artifact a"
-				     " LEFT JOIN host h ON h.id = a.host WHERE a.status <> 'complete' ORDER BY a.status = 'unclaimed', a.path");
+	sqlite3_stmt *s = prepare(v,
+				  "SELECT h.name, a.path, a.status, a.first, a.last, a.losses, "
+				  "a.error, a.error_offset FROM artifact a"
+				  " LEFT JOIN host h ON h.id = a.host WHERE a.status <> 'complete' "
+				  "ORDER BY a.status = 'unclaimed', a.path");
 
 	while (s && sqlite3_step(s) == SQLITE_ROW) {
 		const char *status = (const char *)sqlite3_column_text(s, 2);
@@ -276,29 +312,38 @@ static int artifacts(struct coverage *v)
 		note[0] = '\0';
 		if (strcmp(status, "unclaimed") == 0)
 			(void)snprintf(note, sizeof(note), "no parser claims it");
-		else if (sqlite3_column_type(s, 6) != SQLITE_NULL && sqlite3_column_type(s, 7) != SQLITE_NULL)
-			(void)snprintf(note, sizeof(note), "offset %lld: %s", (long long)sqlite3_column_int64(s, 7),
+		else if (sqlite3_column_type(s, 6) != SQLITE_NULL &&
+			 sqlite3_column_type(s, 7) != SQLITE_NULL)
+			(void)snprintf(note, sizeof(note), "offset %lld: %s",
+				       (long long)sqlite3_column_int64(s, 7),
 				       (const char *)sqlite3_column_text(s, 6));
 		else if (sqlite3_column_type(s, 6) != SQLITE_NULL)
-			(void)snprintf(note, sizeof(note), "%s", (const char *)sqlite3_column_text(s, 6));
-		row(v, (const char *)sqlite3_column_text(s, 0), (const char *)sqlite3_column_text(s, 1),
-		    strcmp(status, "unclaimed") == 0 ? "not parsed" : status, time_column(s, 3), time_column(s, 4),
-		    sqlite3_column_int64(s, 5), note);
+			(void)snprintf(note, sizeof(note), "%s",
+				       (const char *)sqlite3_column_text(s, 6));
+		row(v, (const char *)sqlite3_column_text(s, 0),
+		    (const char *)sqlite3_column_text(s, 1),
+		    strcmp(status, "unclaimed") == 0 ? "not parsed" : status, time_column(s, 3),
+		    time_column(s, 4), sqlite3_column_int64(s, 5), note);
 	}
 	sqlite3_finalize(s);
-	s = v->problem.reason[0] ? NULL : prepare(v, "SELECT b.path, i.path, i.reason FROM ingest_error i LEFT JOIN bundle b ON b.id = i.bundle"
-						     " WHERE i.artifact IS NULL ORDER BY i.id");
+	s = v->problem.reason[0] ? NULL
+				 : prepare(v,
+					   "SELECT b.path, i.path, i.reason FROM ingest_error i "
+					   "LEFT JOIN bundle b ON b.id = i.bundle"
+					   " WHERE i.artifact IS NULL ORDER BY i.id");
 	while (s && sqlite3_step(s) == SQLITE_ROW)
-		row(v, NULL, (const char *)sqlite3_column_text(s, sqlite3_column_type(s, 1) == SQLITE_NULL ? 0 : 1), "not read", TIME_NONE,
-		    TIME_NONE, -1, (const char *)sqlite3_column_text(s, 2));
+		row(v, NULL,
+		    (const char *)sqlite3_column_text(
+			    s, sqlite3_column_type(s, 1) == SQLITE_NULL ? 0 : 1),
+		    "not read", TIME_NONE, TIME_NONE, -1, (const char *)sqlite3_column_text(s, 2));
 	sqlite3_finalize(s);
 	return v->problem.reason[0] ? ERR_DATABASE : OK;
 }
 
 static int run(int argc, char **argv)
 {
-	struct filter_options only_case = { 0 };
-	struct coverage v = { 0 };
+	struct filter_options only_case = {0};
+	struct coverage v = {0};
 	enum table_format format;
 	struct case_db *c;
 	int n, status;
@@ -312,14 +357,16 @@ static int run(int argc, char **argv)
 		break;
 	}
 	if (n || !table_format_of(format_name, &format)) {
-		complainf(NULL, n ? "coverage takes no operands" : "no such format: %s", format_name);
+		complainf(NULL, n ? "coverage takes no operands" : "no such format: %s",
+			  format_name);
 		return EXIT_MISUSE;
 	}
 	only_case.case_name = case_name;
 	if (!(c = filter_case(&only_case)))
 		return EXIT_MISUSE;
 	v.db = case_handle(c);
-	v.table = table_open(stdout, format, columns, sizeof(columns) / sizeof(columns[0]), !no_header);
+	v.table = table_open(stdout, format, columns, sizeof(columns) / sizeof(columns[0]),
+			     !no_header);
 	status = sources(&v);
 	if (status == OK)
 		status = records(&v);
@@ -338,4 +385,4 @@ static int run(int argc, char **argv)
 	return status;
 }
 
-const struct command command_coverage = { &help, run };
+const struct command command_coverage = {&help, run};

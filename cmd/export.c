@@ -13,16 +13,20 @@ static struct filter_options filters;
 static const char *format_name, *output_name;
 static const struct option options[] = {
 	FILTER_OPTIONS(filters),
-	{ OPTION_TEXT, 0, "format", "FORMAT", "timesketch, l2tcsv, bodyfile, csv, jsonl or clickhouse", &format_name },
-	{ OPTION_TEXT, 'o', "output", "FILE", "write there, all or nothing; else to standard output", &output_name },
-	{ OPTION_END },
+	{OPTION_TEXT, 0, "format", "FORMAT",
+	 "timesketch, l2tcsv, bodyfile, csv, jsonl or clickhouse", &format_name},
+	{OPTION_TEXT, 'o', "output", "FILE", "write there, all or nothing; else to standard output",
+	 &output_name},
+	{OPTION_END},
 };
-static const struct command_help help = { "export", "", "write the timeline of a case in the format of another tool", NULL };
+static const struct command_help help = {
+	"export", "", "write the timeline of a case in the format of another tool", NULL};
 
-struct export {
+struct export
+{
 	FILE *to;
 	struct buffer line, text;
-	void (*row)(struct export *x, struct case_event *e);
+	void (*row)(struct export * x, struct case_event * e);
 };
 
 static void text_or_null(struct buffer *b, const char *key, const char *text)
@@ -42,13 +46,15 @@ static struct view message(struct export *x, struct case_event *e)
 }
 
 /*
- * JSON lines as Timesketch and Plaso's json_line have them: message, datetime and timestamp_desc have to be there;
- * timestamp is microseconds. An event without a time gets Plaso's "Not a time", because Timesketch refuses it else.
+ * JSON lines as Timesketch and Plaso's json_line have them: message, datetime and timestamp_desc
+ * have to be there; timestamp is microseconds. An event without a time gets Plaso's "Not a time",
+ * because Timesketch refuses it else.
  */
 static void timesketch(struct export *x, struct case_event *e)
 {
-	static const char *const own[] = { "message", "datetime", "timestamp", "timestamp_desc", "hostname", "username",
-					   "data_type", "display_name", "parser", "tag", "id", "fields" };
+	static const char *const own[] = {"message",  "datetime", "timestamp", "timestamp_desc",
+					  "hostname", "username", "data_type", "display_name",
+					  "parser",   "tag",	  "id",	       "fields"};
 	struct buffer *b = &x->line;
 	struct civil c = time_to_civil(e->ts == TIME_NONE ? 0 : e->ts);
 	int64_t us = e->ts == TIME_NONE ? 0 : e->ts / 1000 - (e->ts % 1000 < 0);
@@ -56,8 +62,11 @@ static void timesketch(struct export *x, struct case_event *e)
 
 	buffer_string(b, "{\"message\":");
 	text_json_quoted(b, message(x, e));
-	buffer_printf(b, ",\"datetime\":\"%04lld-%02u-%02uT%02u:%02u:%02u.%06u+00:00\",\"timestamp\":%lld", (long long)c.year,
-		      c.month, c.day, c.hour, c.minute, c.second, c.nanosecond / 1000, (long long)us);
+	buffer_printf(
+		b,
+		",\"datetime\":\"%04lld-%02u-%02uT%02u:%02u:%02u.%06u+00:00\",\"timestamp\":%lld",
+		(long long)c.year, c.month, c.day, c.hour, c.minute, c.second, c.nanosecond / 1000,
+		(long long)us);
 	text_or_null(b, ",\"timestamp_desc\":", e->ts == TIME_NONE ? "Not a time" : e->ts_desc);
 	text_or_null(b, ",\"hostname\":", e->host);
 	text_or_null(b, ",\"username\":", e->user);
@@ -117,10 +126,11 @@ static void l2tcsv(struct export *x, struct case_event *e)
 	if (e->ts == TIME_NONE)
 		buffer_string(b, "00/00/0000,--:--:--,");
 	else
-		buffer_printf(b, "%02u/%02u/%04lld,%02u:%02u:%02u,", c.month, c.day, (long long)c.year, c.hour, c.minute, c.second);
+		buffer_printf(b, "%02u/%02u/%04lld,%02u:%02u:%02u,", c.month, c.day,
+			      (long long)c.year, c.hour, c.minute, c.second);
 	buffer_printf(b, "UTC,%s,", macb(e->ts_desc));
 	csv_cell(b, view_text(e->channel ? e->channel : e->parser), false); /* source */
-	csv_cell(b, view_text(e->kind), false);                             /* sourcetype */
+	csv_cell(b, view_text(e->kind), false);				    /* sourcetype */
 	csv_cell(b, view_text(e->ts_desc), false);
 	csv_cell(b, view_text(e->user ? e->user : "-"), false);
 	csv_cell(b, view_text(e->host ? e->host : "-"), false);
@@ -149,7 +159,8 @@ static void l2tcsv(struct export *x, struct case_event *e)
 	csv_cell(b, buffer_as_view(&x->text), true);
 }
 
-/* For mactime: MD5|name|inode|mode|UID|GID|size|atime|mtime|ctime|crtime, seconds, -1 for none. Events without a time have no place there. */
+/* For mactime: MD5|name|inode|mode|UID|GID|size|atime|mtime|ctime|crtime, seconds, -1 for none.
+ * Events without a time have no place there. */
 static void bodyfile(struct export *x, struct case_event *e)
 {
 	struct buffer *b = &x->line;
@@ -172,7 +183,8 @@ static void bodyfile(struct export *x, struct case_event *e)
 			b->data[i] = b->data[i] == '|' ? '!' : ' ';
 	buffer_string(b, "|0||0|0|0");
 	buffer_printf(b, "|%lld", letters[1] == 'A' ? seconds : -1LL);
-	buffer_printf(b, "|%lld", letters[0] == 'M' || strcmp(letters, "....") == 0 ? seconds : -1LL);
+	buffer_printf(b, "|%lld",
+		      letters[0] == 'M' || strcmp(letters, "....") == 0 ? seconds : -1LL);
 	buffer_printf(b, "|%lld", letters[2] == 'C' ? seconds : -1LL);
 	buffer_printf(b, "|%lld\n", letters[3] == 'B' ? seconds : -1LL);
 }
@@ -202,13 +214,19 @@ static void jsonl(struct export *x, struct case_event *e)
 	case_event_json(e, &x->line);
 }
 
-/* One statement that makes the table and one that fills it: `clickhouse-client --multiquery < FILE`. */
+/* One statement that makes the table and one that fills it: `clickhouse-client --multiquery <
+ * FILE`. */
 static const char clickhouse_head[] =
-	"CREATE TABLE IF NOT EXISTS event (id UInt64, time Nullable(DateTime64(9, 'UTC')), ts_desc LowCardinality(String),"
-	" host LowCardinality(String), kind LowCardinality(String), user LowCardinality(String), message String,"
-	" source LowCardinality(String), parser LowCardinality(String), provider LowCardinality(String),"
-	" channel LowCardinality(String), event_id Nullable(UInt32), record Nullable(UInt64), process Nullable(UInt64),"
-	" fields String CODEC(ZSTD(3))) ENGINE = MergeTree ORDER BY (host, kind, coalesce(time, toDateTime64(0, 9, 'UTC')), id);\n"
+	"CREATE TABLE IF NOT EXISTS event (id UInt64, time Nullable(DateTime64(9, 'UTC')), ts_desc "
+	"LowCardinality(String),"
+	" host LowCardinality(String), kind LowCardinality(String), user LowCardinality(String), "
+	"message String,"
+	" source LowCardinality(String), parser LowCardinality(String), provider "
+	"LowCardinality(String),"
+	" channel LowCardinality(String), event_id Nullable(UInt32), record Nullable(UInt64), "
+	"process Nullable(UInt64),"
+	" fields String CODEC(ZSTD(3))) ENGINE = MergeTree ORDER BY (host, kind, coalesce(time, "
+	"toDateTime64(0, 9, 'UTC')), id);\n"
 	"INSERT INTO event FORMAT JSONEachRow\n";
 
 static void clickhouse(struct export *x, struct case_event *e)
@@ -221,8 +239,8 @@ static void clickhouse(struct export *x, struct case_event *e)
 		buffer_string(b, "null");
 	} else {
 		c = time_to_civil(e->ts);
-		buffer_printf(b, "\"%04lld-%02u-%02u %02u:%02u:%02u.%09u\"", (long long)c.year, c.month, c.day, c.hour, c.minute,
-			      c.second, c.nanosecond);
+		buffer_printf(b, "\"%04lld-%02u-%02u %02u:%02u:%02u.%09u\"", (long long)c.year,
+			      c.month, c.day, c.hour, c.minute, c.second, c.nanosecond);
 	}
 	text_or_null(b, ",\"ts_desc\":", e->ts_desc);
 	text_or_null(b, ",\"host\":", e->host ? e->host : "");
@@ -234,7 +252,9 @@ static void clickhouse(struct export *x, struct case_event *e)
 	text_or_null(b, ",\"parser\":", e->parser ? e->parser : "");
 	text_or_null(b, ",\"provider\":", e->provider ? e->provider : "");
 	text_or_null(b, ",\"channel\":", e->channel ? e->channel : "");
-#define NUMBER(key, n) if ((n) >= 0) buffer_printf(b, ",\"" key "\":%lld", (long long)(n))
+#define NUMBER(key, n)                                                                             \
+	if ((n) >= 0)                                                                              \
+	buffer_printf(b, ",\"" key "\":%lld", (long long)(n))
 	NUMBER("event_id", e->event_id);
 	NUMBER("record", e->record);
 	NUMBER("process", e->process);
@@ -250,12 +270,15 @@ static const struct {
 	const char *name, *head;
 	void (*row)(struct export *x, struct case_event *e);
 } formats[] = {
-	{ "timesketch", NULL, timesketch },
-	{ "l2tcsv", "date,time,timezone,MACB,source,sourcetype,type,user,host,short,desc,version,filename,inode,notes,format,extra\r\n", l2tcsv },
-	{ "bodyfile", NULL, bodyfile },
-	{ "csv", "id,time,ts_desc,host,kind,user,message,source,parser,fields\r\n", csv },
-	{ "jsonl", NULL, jsonl },
-	{ "clickhouse", clickhouse_head, clickhouse },
+	{"timesketch", NULL, timesketch},
+	{"l2tcsv",
+	 "date,time,timezone,MACB,source,sourcetype,type,user,host,short,desc,version,filename,"
+	 "inode,notes,format,extra\r\n",
+	 l2tcsv},
+	{"bodyfile", NULL, bodyfile},
+	{"csv", "id,time,ts_desc,host,kind,user,message,source,parser,fields\r\n", csv},
+	{"jsonl", NULL, jsonl},
+	{"clickhouse", clickhouse_head, clickhouse},
 };
 
 static int put(void *data, struct case_event *e)
@@ -283,9 +306,9 @@ static FILE *open_beside(const char *name, char **temporary)
 
 static int run(int argc, char **argv)
 {
-	struct export x = { .to = stdout };
+	struct export x = {.to = stdout};
 	struct case_filter filter;
-	struct problem problem = { 0 };
+	struct problem problem = {0};
 	struct case_db *c = NULL;
 	char *temporary = NULL;
 	size_t f = 0;
@@ -300,10 +323,13 @@ static int run(int argc, char **argv)
 		break;
 	}
 	if (n || !format_name) {
-		complainf(NULL, n ? "export takes no operands" : "which format? --format timesketch, l2tcsv, bodyfile, csv, jsonl or clickhouse");
+		complainf(NULL, n ? "export takes no operands"
+				  : "which format? --format timesketch, l2tcsv, bodyfile, csv, "
+				    "jsonl or clickhouse");
 		return EXIT_MISUSE;
 	}
-	while (f < sizeof(formats) / sizeof(formats[0]) && strcmp(formats[f].name, format_name) != 0)
+	while (f < sizeof(formats) / sizeof(formats[0]) &&
+	       strcmp(formats[f].name, format_name) != 0)
 		f++;
 	if (f == sizeof(formats) / sizeof(formats[0])) {
 		complainf(NULL, "no such format: %s", format_name);
@@ -318,7 +344,8 @@ static int run(int argc, char **argv)
 		(void)fputs(formats[f].head, x.to);
 	status = filter_status(&filters, case_select(c, &filter, put, &x, &problem), &problem);
 	if (output_name) {
-		bool good = status == EXIT_COMPLETE && fflush(x.to) == 0 && !ferror(x.to) && fsync(fileno(x.to)) == 0;
+		bool good = status == EXIT_COMPLETE && fflush(x.to) == 0 && !ferror(x.to) &&
+			    fsync(fileno(x.to)) == 0;
 
 		if (fclose(x.to) != 0 || !good || rename(temporary, output_name) != 0) {
 			if (status == EXIT_COMPLETE)
@@ -338,4 +365,4 @@ out:
 	return status;
 }
 
-const struct command command_export = { &help, run };
+const struct command command_export = {&help, run};

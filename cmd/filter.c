@@ -14,9 +14,16 @@ static bool read_time(const char *text, const char *name, int64_t *ts)
 bool filter_read(const struct filter_options *o, struct case_filter *f)
 {
 	*f = (struct case_filter){
-		.hosts = o->hosts.items, .host_count = o->hosts.count, .kinds = o->kinds.items,
-		.kind_count = o->kinds.count, .greps = o->greps.items, .grep_count = o->greps.count,
-		.fields = o->fields.items, .field_count = o->fields.count, .id = (int64_t)o->id, .limit = o->limit,
+		.hosts = o->hosts.items,
+		.host_count = o->hosts.count,
+		.kinds = o->kinds.items,
+		.kind_count = o->kinds.count,
+		.greps = o->greps.items,
+		.grep_count = o->greps.count,
+		.fields = o->fields.items,
+		.field_count = o->fields.count,
+		.id = (int64_t)o->id,
+		.limit = o->limit,
 	};
 	return read_time(o->since, "since", &f->since) && read_time(o->until, "until", &f->until);
 }
@@ -32,7 +39,7 @@ void filter_release(struct filter_options *o)
 struct case_db *filter_case(const struct filter_options *o)
 {
 	const char *path = case_path(o->case_name);
-	struct problem problem = { 0 };
+	struct problem problem = {0};
 	struct case_db *c;
 
 	if (!path)

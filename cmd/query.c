@@ -11,17 +11,18 @@ static const char *format_name, *sql;
 static bool no_header;
 static const struct option options[] = {
 	FILTER_OPTIONS(filters),
-	{ OPTION_TEXT, 0, "sql", "TEXT", "run this SELECT over the case's tables and views instead", &sql },
-	{ OPTION_TEXT, 0, "format", "FORMAT", "table, tsv, csv or jsonl", &format_name },
-	{ OPTION_FLAG, 0, "no-header", NULL, "no line of column names", &no_header },
-	{ OPTION_END },
+	{OPTION_TEXT, 0, "sql", "TEXT", "run this SELECT over the case's tables and views instead",
+	 &sql},
+	{OPTION_TEXT, 0, "format", "FORMAT", "table, tsv, csv or jsonl", &format_name},
+	{OPTION_FLAG, 0, "no-header", NULL, "no line of column names", &no_header},
+	{OPTION_END},
 };
-static const struct command_help help = {
-	"query", "", "the timeline of a case: filtered, in the order of time",
-	"Filters of one name widen (--host, --kind) or narrow (--grep, --field) the result; different ones narrow it."
-};
+static const struct command_help help = {"query", "",
+					 "the timeline of a case: filtered, in the order of time",
+					 "Filters of one name widen (--host, --kind) or narrow "
+					 "(--grep, --field) the result; different ones narrow it."};
 
-static const char *const columns[] = { "time", "host", "kind", "user", "message" };
+static const char *const columns[] = {"time", "host", "kind", "user", "message"};
 
 struct output {
 	struct table *table; /* NULL: JSON lines */
@@ -35,7 +36,8 @@ static int put(void *data, struct case_event *e)
 	o->text.len = 0;
 	if (!o->table) {
 		case_event_json(e, &o->text);
-		return fwrite(o->text.data, 1, o->text.len, stdout) == o->text.len ? OK : ERR_STOPPED;
+		return fwrite(o->text.data, 1, o->text.len, stdout) == o->text.len ? OK
+										   : ERR_STOPPED;
 	}
 	time_append(&o->text, e->ts);
 	table_view(o->table, buffer_as_view(&o->text));
@@ -65,7 +67,8 @@ static int progress(void *unused)
 }
 
 /* What reads; nothing that writes, attaches, or loads. The file is open read-only besides. */
-static int allow(void *unused, int action, const char *a, const char *b, const char *database, const char *inner)
+static int allow(void *unused, int action, const char *a, const char *b, const char *database,
+		 const char *inner)
 {
 	(void)unused;
 	(void)database;
@@ -79,13 +82,18 @@ static int allow(void *unused, int action, const char *a, const char *b, const c
 		return b && sqlite3_stricmp(b, "load_extension") == 0 ? SQLITE_DENY : SQLITE_OK;
 	case SQLITE_PRAGMA:
 		/* Those that only tell. */
-		return a && !b && (sqlite3_stricmp(a, "table_list") == 0 || sqlite3_stricmp(a, "user_version") == 0 ||
-				   sqlite3_stricmp(a, "application_id") == 0 || sqlite3_stricmp(a, "page_count") == 0 ||
-				   sqlite3_stricmp(a, "integrity_check") == 0)
+		return a && !b &&
+				       (sqlite3_stricmp(a, "table_list") == 0 ||
+					sqlite3_stricmp(a, "user_version") == 0 ||
+					sqlite3_stricmp(a, "application_id") == 0 ||
+					sqlite3_stricmp(a, "page_count") == 0 ||
+					sqlite3_stricmp(a, "integrity_check") == 0)
 			       ? SQLITE_OK
-			       : a && b && (sqlite3_stricmp(a, "table_info") == 0 || sqlite3_stricmp(a, "index_list") == 0)
-				       ? SQLITE_OK
-				       : SQLITE_DENY;
+		       : a && b &&
+				       (sqlite3_stricmp(a, "table_info") == 0 ||
+					sqlite3_stricmp(a, "index_list") == 0)
+			       ? SQLITE_OK
+			       : SQLITE_DENY;
 	default:
 		return SQLITE_DENY;
 	}
@@ -97,7 +105,7 @@ static struct value column_value(sqlite3_stmt *s, int at)
 	case SQLITE_INTEGER:
 		return value_signed(sqlite3_column_int64(s, at));
 	case SQLITE_FLOAT:
-		return (struct value){ .type = VALUE_DOUBLE, .f = sqlite3_column_double(s, at) };
+		return (struct value){.type = VALUE_DOUBLE, .f = sqlite3_column_double(s, at)};
 	case SQLITE_TEXT: {
 		const void *p = sqlite3_column_text(s, at);
 
@@ -109,7 +117,7 @@ static struct value column_value(sqlite3_stmt *s, int at)
 		return value_binary(view_of(p, (size_t)sqlite3_column_bytes(s, at)));
 	}
 	default:
-		return (struct value){ .type = VALUE_ABSENT };
+		return (struct value){.type = VALUE_ABSENT};
 	}
 }
 
@@ -126,14 +134,17 @@ static int run_sql(struct case_db *c, enum table_format format)
 	sqlite3_progress_handler(db, 10000, progress, NULL);
 	sqlite3_set_authorizer(db, allow, NULL);
 	if (sqlite3_prepare_v2(db, sql, -1, &s, &tail) != SQLITE_OK) {
-		complainf(NULL, "--sql: %s", sqlite3_errcode(db) == SQLITE_AUTH ? "only reading is allowed" : sqlite3_errmsg(db));
+		complainf(NULL, "--sql: %s",
+			  sqlite3_errcode(db) == SQLITE_AUTH ? "only reading is allowed"
+							     : sqlite3_errmsg(db));
 		goto out;
 	}
 	if (!s) {
 		complainf(NULL, "--sql: no statement");
 		goto out;
 	}
-	while (tail && (*tail == ';' || *tail == ' ' || *tail == '\n' || *tail == '\t' || *tail == '\r'))
+	while (tail &&
+	       (*tail == ';' || *tail == ' ' || *tail == '\n' || *tail == '\t' || *tail == '\r'))
 		tail++;
 	if (tail && *tail) {
 		complainf(NULL, "--sql: one statement, please: %.40s", tail);
@@ -154,7 +165,8 @@ static int run_sql(struct case_db *c, enum table_format format)
 	}
 	status = EXIT_COMPLETE;
 	if (step != SQLITE_DONE && step != SQLITE_ROW) {
-		complainf(NULL, "--sql: %s", step == SQLITE_INTERRUPT ? "interrupted" : sqlite3_errmsg(db));
+		complainf(NULL, "--sql: %s",
+			  step == SQLITE_INTERRUPT ? "interrupted" : sqlite3_errmsg(db));
 		status = EXIT_MISUSE;
 	}
 out:
@@ -169,8 +181,8 @@ static int run(int argc, char **argv)
 {
 	enum table_format format;
 	struct case_filter filter;
-	struct problem problem = { 0 };
-	struct output o = { 0 };
+	struct problem problem = {0};
+	struct output o = {0};
 	struct case_db *c = NULL;
 	int n, status = EXIT_MISUSE;
 
@@ -197,7 +209,8 @@ static int run(int argc, char **argv)
 		goto out;
 	}
 	if (format != TABLE_JSONL)
-		o.table = table_open(stdout, format, columns, sizeof(columns) / sizeof(columns[0]), !no_header);
+		o.table = table_open(stdout, format, columns, sizeof(columns) / sizeof(columns[0]),
+				     !no_header);
 	status = case_select(c, &filter, put, &o, &problem);
 	if (o.table)
 		table_close(o.table);
@@ -209,4 +222,4 @@ out:
 	return status;
 }
 
-const struct command command_query = { &help, run };
+const struct command command_query = {&help, run};

@@ -11,20 +11,34 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A batch ends after so many bytes of blocks, or at the first artefact that ends after so many seconds. */
+/* A batch ends after so many bytes of blocks, or at the first artefact that ends after so many
+ * seconds. */
 #define BATCH_BYTES   (48u << 20)
 #define BATCH_SECONDS 5
 #define CACHE_KIB     65536
 /* Entries that a cache of ids may hold; then it starts afresh. */
 #define CACHE_ENTRIES 32768u
-/* Below so many events an index is cheaper to build anew than to keep; and above that share of what is there. */
+/* Below so many events an index is cheaper to build anew than to keep; and above that share of what
+ * is there. */
 #define REBUILD_EVENTS 200000
 #define REBUILD_SHARE  4
 
 enum statement {
-	INSERT_EVENT, INSERT_BLOCK, INSERT_SIGNATURE, INSERT_BLOCK_SHAPE, UPSERT_ARTIFACT_SHAPE,
-	FIND_HOST, INSERT_HOST, FIND_NAME, INSERT_NAME, FIND_SHAPE, INSERT_SHAPE,
-	FIND_RULE, INSERT_RULE, INSERT_DETECTION, STATEMENTS
+	INSERT_EVENT,
+	INSERT_BLOCK,
+	INSERT_SIGNATURE,
+	INSERT_BLOCK_SHAPE,
+	UPSERT_ARTIFACT_SHAPE,
+	FIND_HOST,
+	INSERT_HOST,
+	FIND_NAME,
+	INSERT_NAME,
+	FIND_SHAPE,
+	INSERT_SHAPE,
+	FIND_RULE,
+	INSERT_RULE,
+	INSERT_DETECTION,
+	STATEMENTS
 };
 
 static const char *const statements[STATEMENTS] = {
@@ -32,10 +46,11 @@ static const char *const statements[STATEMENTS] = {
 	[INSERT_BLOCK] = "INSERT INTO block VALUES(?,?,?,?,?)",
 	[INSERT_SIGNATURE] = "INSERT INTO signature VALUES(?,?)",
 	[INSERT_BLOCK_SHAPE] = "INSERT INTO block_shape VALUES(?,?,?,?)",
-	[UPSERT_ARTIFACT_SHAPE] = "INSERT INTO artifact_shape VALUES(?1,?2,?3,?4,?5,?6,?7) ON CONFLICT DO UPDATE SET"
-				  " events = events + ?4, untimed = untimed + ?5,"
-				  " first = min(coalesce(first, ?6), coalesce(?6, first)),"
-				  " last = max(coalesce(last, ?7), coalesce(?7, last))",
+	[UPSERT_ARTIFACT_SHAPE] =
+		"INSERT INTO artifact_shape VALUES(?1,?2,?3,?4,?5,?6,?7) ON CONFLICT DO UPDATE SET"
+		" events = events + ?4, untimed = untimed + ?5,"
+		" first = min(coalesce(first, ?6), coalesce(?6, first)),"
+		" last = max(coalesce(last, ?7), coalesce(?7, last))",
 	[FIND_HOST] = "SELECT id FROM host WHERE name = ?",
 	[INSERT_HOST] = "INSERT INTO host(name) VALUES(?)",
 	[FIND_NAME] = "SELECT id FROM name WHERE text = ?",
@@ -44,7 +59,8 @@ static const char *const statements[STATEMENTS] = {
 	[INSERT_SHAPE] = "INSERT INTO shape VALUES(NULL,?,?,?,?,?,?,?,?,?,?,?)",
 	[FIND_RULE] = "SELECT id FROM rule WHERE path = ? AND rule_id = ? AND title = ?",
 	[INSERT_RULE] = "INSERT INTO rule(path, rule_id, title, level, tags) VALUES(?,?,?,?,?)",
-	[INSERT_DETECTION] = "INSERT OR REPLACE INTO detection(rule, event, matched, events) VALUES(?,?,?,?)",
+	[INSERT_DETECTION] =
+		"INSERT OR REPLACE INTO detection(rule, event, matched, events) VALUES(?,?,?,?)",
 };
 
 /* Texts to ids, as many as fit. */
@@ -54,7 +70,7 @@ struct cache {
 		struct view key; /* data NULL: free */
 		int64_t id;
 		uint32_t values;
-	} *slots; /* 2 * CACHE_ENTRIES */
+	} * slots; /* 2 * CACHE_ENTRIES */
 	size_t count;
 	struct arena arena;
 };
@@ -103,7 +119,8 @@ struct case_db {
 
 static int fail(struct case_db *c)
 {
-	return problem_set(&c->problem, ERR_DATABASE, PROBLEM_NO_OFFSET, "%s", sqlite3_errmsg(c->db));
+	return problem_set(&c->problem, ERR_DATABASE, PROBLEM_NO_OFFSET, "%s",
+			   sqlite3_errmsg(c->db));
 }
 
 const struct problem *case_problem(const struct case_db *c)
@@ -150,7 +167,8 @@ static int64_t scalar(struct case_db *c, const char *sql, int64_t otherwise)
 static sqlite3_stmt *statement(struct case_db *c, enum statement which)
 {
 	if (!c->stmt[which] &&
-	    sqlite3_prepare_v3(c->db, statements[which], -1, SQLITE_PREPARE_PERSISTENT, &c->stmt[which], NULL) != SQLITE_OK)
+	    sqlite3_prepare_v3(c->db, statements[which], -1, SQLITE_PREPARE_PERSISTENT,
+			       &c->stmt[which], NULL) != SQLITE_OK)
 		(void)fail(c);
 	return c->stmt[which];
 }
@@ -235,7 +253,10 @@ static struct entry *cache_put(struct cache *t, struct view key, int64_t id)
 	copy = arena_strndup(&t->arena, key.data, key.len);
 	while (t->slots[at].key.data)
 		at = (at + 1) & mask;
-	t->slots[at] = (struct entry){ .hash = h, .key = view_of(copy ? (uint8_t *)copy : empty, copy ? key.len : 0), .id = id };
+	t->slots[at] =
+		(struct entry){.hash = h,
+			       .key = view_of(copy ? (uint8_t *)copy : empty, copy ? key.len : 0),
+			       .id = id};
 	t->count++;
 	return &t->slots[at];
 }
@@ -253,8 +274,8 @@ static void cache_clear(struct cache *t)
 }
 
 /* The id of a text in a table of texts, made when it is not there. Negative: a status. */
-static int64_t text_id(struct case_db *c, struct cache *cache, enum statement find, enum statement insert,
-		       struct view text)
+static int64_t text_id(struct case_db *c, struct cache *cache, enum statement find,
+		       enum statement insert, struct view text)
 {
 	struct entry *known = cache_get(cache, text);
 	sqlite3_stmt *s;
@@ -271,7 +292,8 @@ static int64_t text_id(struct case_db *c, struct cache *cache, enum statement fi
 	if (!id) {
 		if (!(s = statement(c, insert)))
 			return ERR_DATABASE;
-		sqlite3_bind_text64(s, 1, (const char *)text.data, text.len, SQLITE_STATIC, SQLITE_UTF8);
+		sqlite3_bind_text64(s, 1, (const char *)text.data, text.len, SQLITE_STATIC,
+				    SQLITE_UTF8);
 		if (done(c, s) < 0)
 			return ERR_DATABASE;
 		id = sqlite3_last_insert_rowid(c->db);
@@ -313,7 +335,10 @@ static int remove_artifact(struct case_db *c, int64_t id);
 
 static bool has_index(struct case_db *c)
 {
-	return scalar(c, "SELECT count(*) FROM sqlite_master WHERE type = 'index' AND name = 'event_ts'", 0) == 1;
+	return scalar(c,
+		      "SELECT count(*) FROM sqlite_master WHERE type = 'index' AND name = "
+		      "'event_ts'",
+		      0) == 1;
 }
 
 /* Creates the tables in an empty file, or removes what a killed process left. */
@@ -329,8 +354,9 @@ static int prepare_writing(struct case_db *c)
 	if (scalar(c, "SELECT count(*) FROM sqlite_master", 0) == 0) {
 		char sql[120];
 
-		(void)snprintf(sql, sizeof(sql), "PRAGMA application_id = %d; PRAGMA user_version = %d", CASE_APPLICATION,
-			       CASE_SCHEMA);
+		(void)snprintf(sql, sizeof(sql),
+			       "PRAGMA application_id = %d; PRAGMA user_version = %d",
+			       CASE_APPLICATION, CASE_SCHEMA);
 		if (run(c, schema_sql) < 0 || run(c, sql) < 0)
 			return ERR_DATABASE;
 	}
@@ -339,9 +365,14 @@ static int prepare_writing(struct case_db *c)
 			return ERR_DATABASE;
 	if (batch_commit(c) < 0)
 		return ERR_DATABASE;
-	/* Past the last block too: a merge may have taken all its events, and it keeps its place. */
-	c->next_event = scalar(c, "SELECT max(coalesce((SELECT max(id) FROM event), 0),"
-				  " coalesce((SELECT last FROM block ORDER BY first DESC LIMIT 1), 0))", 0) + 1;
+	/* Past the last block too: a merge may have taken all its events, and it keeps its place.
+	 */
+	c->next_event =
+		scalar(c,
+		       "SELECT max(coalesce((SELECT max(id) FROM event), 0),"
+		       " coalesce((SELECT last FROM block ORDER BY first DESC LIMIT 1), 0))",
+		       0) +
+		1;
 	c->events_before = (uint64_t)scalar(c, "SELECT sum(events) FROM block_shape", 0);
 	c->indexed = has_index(c);
 	s = statement(c, INSERT_EVENT);
@@ -351,13 +382,16 @@ static int prepare_writing(struct case_db *c)
 int case_open(const char *path, enum case_mode mode, struct case_db **out, struct problem *problem)
 {
 	struct case_db *c = xcalloc(1, sizeof(*c));
-	int status = ERR_DATABASE, flags = mode == CASE_WRITE ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
+	int status = ERR_DATABASE, flags = mode == CASE_WRITE
+						   ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+						   : SQLITE_OPEN_READONLY;
 	int64_t application, version, tables;
 	struct stat st;
 
 	*out = NULL;
 	if (stat(path, &st) != 0 && (mode == CASE_READ || errno != ENOENT)) {
-		status = problem_set(&c->problem, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, PROBLEM_NO_OFFSET, "%s",
+		status = problem_set(&c->problem, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO,
+				     PROBLEM_NO_OFFSET, "%s",
 				     errno == ENOENT ? "no such case" : strerror(errno));
 		goto out;
 	}
@@ -370,32 +404,33 @@ reopen:
 	sqlite3_extended_result_codes(c->db, 1);
 	sqlite3_busy_timeout(c->db, 60000);
 	/*
-	 * A case may come from anywhere: its cells are checked, and its schema can call built-in functions only, of which
-	 * none writes. (Not trusting the schema at all would forbid the views their JSON operators.)
+	 * A case may come from anywhere: its cells are checked, and its schema can call built-in
+	 * functions only, of which none writes. (Not trusting the schema at all would forbid the
+	 * views their JSON operators.)
 	 */
 	sqlite3_db_config(c->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	if (run(c, "PRAGMA page_size = 16384; PRAGMA cell_size_check = 1") < 0)
 		goto out;
-	(void)snprintf(c->problem.reason, sizeof(c->problem.reason), "PRAGMA cache_size = -%d", CACHE_KIB);
+	(void)snprintf(c->problem.reason, sizeof(c->problem.reason), "PRAGMA cache_size = -%d",
+		       CACHE_KIB);
 	if (run(c, c->problem.reason) < 0)
 		goto out;
-	if (mode == CASE_READ && run(c, "PRAGMA mmap_size = 1099511627776; PRAGMA query_only = 1") < 0)
+	if (mode == CASE_READ &&
+	    run(c, "PRAGMA mmap_size = 1099511627776; PRAGMA query_only = 1") < 0)
 		goto out;
 	c->problem.reason[0] = '\0';
 	tables = scalar(c, "SELECT count(*) FROM sqlite_master", -1);
 	if (tables < 0 && flags == SQLITE_OPEN_READONLY &&
-	    ((sqlite3_errcode(c->db) & 0xff) == SQLITE_READONLY || (sqlite3_errcode(c->db) & 0xff) == SQLITE_CANTOPEN)) {
+	    ((sqlite3_errcode(c->db) & 0xff) == SQLITE_READONLY ||
+	     (sqlite3_errcode(c->db) & 0xff) == SQLITE_CANTOPEN)) {
 		/* A killed writer left its journal: only who may write can roll it back. */
 		sqlite3_close(c->db);
 		c->db = NULL;
 		flags = SQLITE_OPEN_READWRITE;
 		goto reopen;
 	}
-	if (tables < 0) { /* SQLITE_NOTADB, or damaged */
-		if (sqlite3_errcode(c->db) == SQLITE_NOTADB)
-			status = problem_set(&c->problem, ERR_FORMAT, PROBLEM_NO_OFFSET, "not a case");
+	if (tables < 0) /* no database, or a damaged one */
 		goto out;
-	}
 	application = scalar(c, "PRAGMA application_id", 0);
 	version = scalar(c, "PRAGMA user_version", 0);
 	if ((tables > 0 || mode == CASE_READ) && application != CASE_APPLICATION) {
@@ -405,7 +440,8 @@ reopen:
 	}
 	if (tables > 0 && version != CASE_SCHEMA) {
 		status = problem_set(&c->problem, ERR_UNSUPPORTED, PROBLEM_NO_OFFSET,
-				     "a case of schema %lld, this konseki reads %d", (long long)version, CASE_SCHEMA);
+				     "a case of schema %lld, this konseki reads %d",
+				     (long long)version, CASE_SCHEMA);
 		goto out;
 	}
 	if (mode == CASE_WRITE && prepare_writing(c) < 0)
@@ -413,6 +449,8 @@ reopen:
 	*out = c;
 	return OK;
 out:
+	if (status == ERR_DATABASE && (sqlite3_errcode(c->db) & 0xff) == SQLITE_NOTADB)
+		status = problem_set(&c->problem, ERR_FORMAT, PROBLEM_NO_OFFSET, "not a case");
 	if (problem)
 		*problem = c->problem;
 	case_close(c);
@@ -478,13 +516,15 @@ int64_t case_bundle(struct case_db *c, const struct case_bundle *b)
 	return id;
 }
 
-static sqlite3_stmt *same_artifact(struct case_db *c, const struct case_artifact *a, const char *columns, const char *where)
+static sqlite3_stmt *same_artifact(struct case_db *c, const struct case_artifact *a,
+				   const char *columns, const char *where)
 {
 	char sql[400];
 	sqlite3_stmt *s;
 
 	(void)snprintf(sql, sizeof(sql),
-		       "SELECT %s FROM artifact WHERE path = ?1 AND member IS ?2 AND (SELECT name FROM host WHERE id = artifact.host) IS ?3"
+		       "SELECT %s FROM artifact WHERE path = ?1 AND member IS ?2 AND (SELECT name "
+		       "FROM host WHERE id = artifact.host) IS ?3"
 		       " AND (?4 = 0 OR bundle IS ?4) AND %s ORDER BY id",
 		       columns, where);
 	if (!(s = prepare(c, sql)))
@@ -498,9 +538,11 @@ static sqlite3_stmt *same_artifact(struct case_db *c, const struct case_artifact
 
 bool case_known(struct case_db *c, const struct case_artifact *a, struct case_known *known)
 {
-	/* Crashed and timed-out ones are tried again. The sum is all that tells two files of one name apart. */
+	/* Crashed and timed-out ones are tried again. The sum is all that tells two files of one
+	 * name apart. */
 	sqlite3_stmt *s = same_artifact(c, a, "id, sha256, parser, parser_version",
-					"status IN ('complete', 'damaged', 'failed', 'unclaimed') AND sha256 IS NOT NULL AND (?5 IS NULL OR sha256 = ?5)");
+					"status IN ('complete', 'damaged', 'failed', 'unclaimed') "
+					"AND sha256 IS NOT NULL AND (?5 IS NULL OR sha256 = ?5)");
 	bool found = false;
 
 	if (!s)
@@ -511,7 +553,8 @@ bool case_known(struct case_db *c, const struct case_artifact *a, struct case_kn
 
 		found = true;
 		known->id = sqlite3_column_int64(s, 0);
-		(void)snprintf(known->sha256, sizeof(known->sha256), "%s", (const char *)sqlite3_column_text(s, 1));
+		(void)snprintf(known->sha256, sizeof(known->sha256), "%s",
+			       (const char *)sqlite3_column_text(s, 1));
 		(void)snprintf(known->parser, sizeof(known->parser), "%s", parser ? parser : "");
 		known->parser_version = (unsigned)sqlite3_column_int(s, 3);
 	}
@@ -548,8 +591,10 @@ int64_t case_artifact_begin(struct case_db *c, const struct case_artifact *a)
 
 	if (batch_begin(c) < 0 || (host = host_id(c, view_text(a->host))) < 0)
 		return ERR_DATABASE;
-	if (!(s = prepare(c, "INSERT INTO artifact(bundle, host, path, member, size, mtime, sha256, parser, parser_version, status)"
-			     " VALUES(?,?,?,?,?,?,?,?,?,'loading')")))
+	if (!(s = prepare(c,
+			  "INSERT INTO artifact(bundle, host, path, member, size, mtime, sha256, "
+			  "parser, parser_version, status)"
+			  " VALUES(?,?,?,?,?,?,?,?,?,'loading')")))
 		return ERR_DATABASE;
 	bind_id(s, 1, a->bundle);
 	bind_id(s, 2, host);
@@ -566,7 +611,8 @@ int64_t case_artifact_begin(struct case_db *c, const struct case_artifact *a)
 	if (id < 0)
 		return id;
 	l = xcalloc(1, sizeof(*l));
-	*l = (struct loading){ .id = id, .host = host, .first = TIME_NONE, .last = TIME_NONE, .next = c->loading };
+	*l = (struct loading){
+		.id = id, .host = host, .first = TIME_NONE, .last = TIME_NONE, .next = c->loading};
 	c->loading = l;
 	return id;
 }
@@ -629,7 +675,8 @@ static int add_tally(struct case_db *c, struct loading *l, const struct tally *a
 
 		for (size_t i = 0; l->tallies && i <= l->mask; i++)
 			if (l->tallies[i].used)
-				*tally_slot(bigger, mask, l->tallies[i].shape, l->tallies[i].host) = l->tallies[i];
+				*tally_slot(bigger, mask, l->tallies[i].shape, l->tallies[i].host) =
+					l->tallies[i];
 		free(l->tallies);
 		l->tallies = bigger;
 		l->mask = mask;
@@ -677,8 +724,9 @@ static int shape_id(struct case_db *c, const struct row_shape *shape, int64_t *i
 			return ERR_DATABASE;
 		sqlite3_bind_blob(s, 1, shape->hash, ROW_HASH, SQLITE_STATIC);
 		bind_text(s, 2, event_kind_text((enum event_kind)shape->kind));
-		sqlite3_bind_text64(s, 3, shape->ts_desc.len ? (const char *)shape->ts_desc.data : "", shape->ts_desc.len, SQLITE_STATIC,
-				    SQLITE_UTF8);
+		sqlite3_bind_text64(s, 3,
+				    shape->ts_desc.len ? (const char *)shape->ts_desc.data : "",
+				    shape->ts_desc.len, SQLITE_STATIC, SQLITE_UTF8);
 		bind_view(s, 4, shape->provider);
 		bind_view(s, 5, shape->channel);
 		if (shape->event_id >= 0)
@@ -714,7 +762,9 @@ static int64_t rule_id(struct case_db *c, const struct row_hit *hit)
 	buffer_view(&c->key, hit->title);
 	if ((known = cache_get(&c->rules, buffer_as_view(&c->key))))
 		return known->id;
-#define TEXT(s, at, v) sqlite3_bind_text64(s, at, (v).len ? (const char *)(v).data : "", (v).len, SQLITE_STATIC, SQLITE_UTF8)
+#define TEXT(s, at, v)                                                                             \
+	sqlite3_bind_text64(s, at, (v).len ? (const char *)(v).data : "", (v).len, SQLITE_STATIC,  \
+			    SQLITE_UTF8)
 	if (!(s = statement(c, FIND_RULE)))
 		return ERR_DATABASE;
 	TEXT(s, 1, hit->path);
@@ -739,7 +789,8 @@ static int64_t rule_id(struct case_db *c, const struct row_hit *hit)
 	return id;
 }
 
-static int add_detection(struct case_db *c, int64_t event, const struct row_hit *hit, const char *events)
+static int add_detection(struct case_db *c, int64_t event, const struct row_hit *hit,
+			 const char *events)
 {
 	sqlite3_stmt *s = statement(c, INSERT_DETECTION);
 	int64_t rule = rule_id(c, hit);
@@ -770,7 +821,8 @@ static int count_row(struct case_db *c, int64_t shape, int64_t host, int64_t ts)
 	if (!t) {
 		c->counts = xgrow(c->counts, &c->count_cap, c->count_used + 1, sizeof(*c->counts));
 		t = &c->counts[c->count_used++];
-		*t = (struct tally){ .shape = shape, .host = host, .first = TIME_NONE, .last = TIME_NONE };
+		*t = (struct tally){
+			.shape = shape, .host = host, .first = TIME_NONE, .last = TIME_NONE};
 	}
 	t->events++;
 	t->untimed += ts == TIME_NONE;
@@ -778,7 +830,8 @@ static int count_row(struct case_db *c, int64_t shape, int64_t host, int64_t ts)
 	return OK;
 }
 
-static int insert_row(struct case_db *c, const struct loading *l, sqlite3_stmt *s, const struct row *r)
+static int insert_row(struct case_db *c, const struct loading *l, sqlite3_stmt *s,
+		      const struct row *r)
 {
 	int64_t host = l->host, user = 0;
 
@@ -792,7 +845,9 @@ static int insert_row(struct case_db *c, const struct loading *l, sqlite3_stmt *
 	if (r->user_index) {
 		int64_t *known = &c->name_ids[r->user_index - 1];
 
-		if (*known < 0 && (*known = r->user.len ? text_id(c, &c->names, FIND_NAME, INSERT_NAME, r->user) : 0) < 0)
+		if (*known < 0 &&
+		    (*known = r->user.len ? text_id(c, &c->names, FIND_NAME, INSERT_NAME, r->user)
+					  : 0) < 0)
 			return ERR_DATABASE;
 		user = *known;
 	}
@@ -825,7 +880,8 @@ static int insert_row(struct case_db *c, const struct loading *l, sqlite3_stmt *
 /* Bulk: an index that would more than so much grow is dropped now and built again at the end. */
 static int consider_indexes(struct case_db *c)
 {
-	if (!c->indexed || (c->events_before > REBUILD_EVENTS && c->totals.events < c->events_before / REBUILD_SHARE))
+	if (!c->indexed || (c->events_before > REBUILD_EVENTS &&
+			    c->totals.events < c->events_before / REBUILD_SHARE))
 		return OK;
 	for (size_t i = 0; i < sizeof(schema_indexes) / sizeof(schema_indexes[0]); i++) {
 		char sql[100];
@@ -853,7 +909,8 @@ static int load_block(struct case_db *c, struct loading *l)
 	if (b->shape_count > c->shape_cap) {
 		c->shape_cap = b->shape_count;
 		c->shape_ids = xrealloc(c->shape_ids, c->shape_cap * sizeof(*c->shape_ids));
-		c->shape_values = xrealloc(c->shape_values, c->shape_cap * sizeof(*c->shape_values));
+		c->shape_values =
+			xrealloc(c->shape_values, c->shape_cap * sizeof(*c->shape_values));
 	}
 	if (b->string_count > c->string_cap) {
 		c->string_cap = b->string_count;
@@ -861,7 +918,8 @@ static int load_block(struct case_db *c, struct loading *l)
 		c->name_ids = xrealloc(c->name_ids, c->string_cap * sizeof(*c->name_ids));
 	}
 	for (uint32_t i = 0; i < b->shape_count; i++)
-		if ((status = shape_id(c, &b->shapes[i], &c->shape_ids[i], &c->shape_values[i])) < 0)
+		if ((status = shape_id(c, &b->shapes[i], &c->shape_ids[i], &c->shape_values[i])) <
+		    0)
 			return status;
 	for (uint32_t i = 0; i < b->string_count; i++)
 		c->host_ids[i] = c->name_ids[i] = -1;
@@ -876,7 +934,9 @@ static int load_block(struct case_db *c, struct loading *l)
 	if (status < 0) { /* rows without a block would be found by nobody */
 		char sql[160];
 
-		(void)snprintf(sql, sizeof(sql), "DELETE FROM event WHERE id >= %lld; DELETE FROM detection WHERE event >= %lld",
+		(void)snprintf(sql, sizeof(sql),
+			       "DELETE FROM event WHERE id >= %lld; DELETE FROM detection WHERE "
+			       "event >= %lld",
 			       (long long)first, (long long)first);
 		if (run(c, sql) < 0)
 			return ERR_DATABASE;
@@ -933,7 +993,8 @@ int case_load(struct case_db *c, int64_t artifact, struct view blocks)
 		if ((status = load_block(c, l)) < 0)
 			break;
 	if (status == ERR_FORMAT)
-		return problem_set(&c->problem, ERR_FORMAT, PROBLEM_NO_OFFSET, "the parser's process sent nonsense");
+		return problem_set(&c->problem, ERR_FORMAT, PROBLEM_NO_OFFSET,
+				   "the parser's process sent nonsense");
 	if (status != ERR_NOT_FOUND)
 		return status;
 	if (c->batch_bytes >= BATCH_BYTES) {
@@ -953,9 +1014,13 @@ int case_artifact_end(struct case_db *c, int64_t artifact, const struct case_end
 	if (!l)
 		return ERR_USAGE;
 	if (batch_begin(c) < 0 || write_tallies(c, l) < 0 ||
-	    !(s = prepare(c, "UPDATE artifact SET status = ?2, sha256 = coalesce(?3, sha256), parser = coalesce(?4, parser),"
-			     " parser_version = coalesce(?5, parser_version), losses = ?6, error = ?7, error_offset = ?8,"
-			     " events = ?9, first = ?10, last = ?11, size = coalesce(?12, size) WHERE id = ?1")))
+	    !(s = prepare(c,
+			  "UPDATE artifact SET status = ?2, sha256 = coalesce(?3, sha256), parser "
+			  "= coalesce(?4, parser),"
+			  " parser_version = coalesce(?5, parser_version), losses = ?6, error = "
+			  "?7, error_offset = ?8,"
+			  " events = ?9, first = ?10, last = ?11, size = coalesce(?12, size) WHERE "
+			  "id = ?1")))
 		return ERR_DATABASE;
 	sha256 = end->sha256 && *end->sha256 ? end->sha256 : NULL;
 	sqlite3_bind_int64(s, 1, artifact);
@@ -980,8 +1045,10 @@ int case_artifact_end(struct case_db *c, int64_t artifact, const struct case_end
 	}
 	sqlite3_finalize(s);
 	if (end->problem && end->problem->reason[0] &&
-	    (s = prepare(c, "INSERT INTO ingest_error(artifact, bundle, path, offset, reason) SELECT id, bundle, path, error_offset, error"
-			    " FROM artifact WHERE id = ?"))) {
+	    (s = prepare(c,
+			 "INSERT INTO ingest_error(artifact, bundle, path, offset, reason) SELECT "
+			 "id, bundle, path, error_offset, error"
+			 " FROM artifact WHERE id = ?"))) {
 		sqlite3_bind_int64(s, 1, artifact);
 		status = done(c, s);
 		sqlite3_finalize(s);
@@ -992,9 +1059,12 @@ int case_artifact_end(struct case_db *c, int64_t artifact, const struct case_end
 	c->totals.artifacts++;
 
 	/* An older reading of the same file: by another version, or one that crashed. */
-	if (!(s = prepare(c, "SELECT o.id FROM artifact o, artifact n WHERE n.id = ?1 AND o.id <> n.id AND o.path = n.path AND"
-			     " o.member IS n.member AND o.host IS n.host AND o.bundle IS n.bundle AND o.status <> 'loading' AND"
-			     " (o.sha256 = n.sha256 OR o.sha256 IS NULL OR n.sha256 IS NULL)")))
+	if (!(s = prepare(c,
+			  "SELECT o.id FROM artifact o, artifact n WHERE n.id = ?1 AND o.id <> "
+			  "n.id AND o.path = n.path AND"
+			  " o.member IS n.member AND o.host IS n.host AND o.bundle IS n.bundle AND "
+			  "o.status <> 'loading' AND"
+			  " (o.sha256 = n.sha256 OR o.sha256 IS NULL OR n.sha256 IS NULL)")))
 		return ERR_DATABASE;
 	sqlite3_bind_int64(s, 1, artifact);
 	status = OK;
@@ -1023,8 +1093,11 @@ int case_error(struct case_db *c, int64_t bundle, const char *path, const struct
 
 	/* The same complaint of a second run is the same. */
 	if (batch_begin(c) < 0 ||
-	    !(s = prepare(c, "INSERT INTO ingest_error(bundle, path, offset, reason) SELECT ?1, ?2, ?3, ?4 WHERE NOT EXISTS"
-			     " (SELECT 1 FROM ingest_error WHERE bundle IS ?1 AND path IS ?2 AND offset IS ?3 AND reason = ?4)")))
+	    !(s = prepare(c,
+			  "INSERT INTO ingest_error(bundle, path, offset, reason) SELECT ?1, ?2, "
+			  "?3, ?4 WHERE NOT EXISTS"
+			  " (SELECT 1 FROM ingest_error WHERE bundle IS ?1 AND path IS ?2 AND "
+			  "offset IS ?3 AND reason = ?4)")))
 		return ERR_DATABASE;
 	bind_id(s, 1, bundle);
 	bind_text(s, 2, path);
@@ -1036,7 +1109,8 @@ int case_error(struct case_db *c, int64_t bundle, const char *path, const struct
 	return status;
 }
 
-int case_detection(struct case_db *c, int64_t event, const struct row_hit *hit, const char *events_json)
+int case_detection(struct case_db *c, int64_t event, const struct row_hit *hit,
+		   const char *events_json)
 {
 	return batch_begin(c) < 0 ? ERR_DATABASE : add_detection(c, event, hit, events_json);
 }
@@ -1051,7 +1125,8 @@ int case_detections_clear(struct case_db *c, const char *rule_path)
 	cache_clear(&c->rules);
 	for (unsigned i = 0; i < 2; i++) {
 		s = prepare(c, i ? "DELETE FROM rule WHERE ?1 IS NULL OR path = ?1"
-				 : "DELETE FROM detection WHERE rule IN (SELECT id FROM rule WHERE ?1 IS NULL OR path = ?1)");
+				 : "DELETE FROM detection WHERE rule IN (SELECT id FROM rule WHERE "
+				   "?1 IS NULL OR path = ?1)");
 		if (!s)
 			return ERR_DATABASE;
 		bind_text(s, 1, rule_path);
@@ -1078,33 +1153,43 @@ static int run_id(struct case_db *c, const char *sql, int64_t id)
 }
 
 /*
- * Takes an artefact out, with all that only it has. An event that another one has too stays, and counts
- * from then on as that one's.
+ * Takes an artefact out, with all that only it has. An event that another one has too stays, and
+ * counts from then on as that one's.
  */
 static int remove_artifact(struct case_db *c, int64_t id)
 {
 	static const char *const steps[] = {
-		/* Events of several sources, this one among them: they pass to the next of their sources. */
+		/* Events of several sources, this one among them: they pass to the next of their
+		   sources. */
 		"CREATE TEMP TABLE IF NOT EXISTS gone(event INTEGER PRIMARY KEY)",
 		"DELETE FROM temp.gone",
 		"INSERT INTO temp.gone SELECT event FROM event_source WHERE artifact = ?1",
 		"DELETE FROM event_source WHERE artifact = ?1",
-		"UPDATE event SET (artifact, record, offset) = (SELECT es.artifact, es.record, es.offset FROM event_source es"
-		" JOIN artifact a ON a.id = es.artifact WHERE es.event = event.id ORDER BY a.path, a.id LIMIT 1)"
+		"UPDATE event SET (artifact, record, offset) = (SELECT es.artifact, es.record, "
+		"es.offset FROM event_source es"
+		" JOIN artifact a ON a.id = es.artifact WHERE es.event = event.id ORDER BY a.path, "
+		"a.id LIMIT 1)"
 		" WHERE id IN (SELECT event FROM temp.gone) AND artifact = ?1",
 		"DELETE FROM event_source WHERE event IN (SELECT event FROM temp.gone) AND"
 		" (SELECT count(*) FROM event_source x WHERE x.event = event_source.event) = 1",
 		/* The rest lies in its blocks. */
-		"DELETE FROM detection WHERE event IN (SELECT e.id FROM block b JOIN event e ON e.id BETWEEN b.first AND b.last"
+		"DELETE FROM detection WHERE event IN (SELECT e.id FROM block b JOIN event e ON "
+		"e.id BETWEEN b.first AND b.last"
 		" WHERE b.artifact = ?1 AND e.artifact = ?1)",
-		"DELETE FROM event WHERE id IN (SELECT e.id FROM block b JOIN event e ON e.id BETWEEN b.first AND b.last"
+		"DELETE FROM event WHERE id IN (SELECT e.id FROM block b JOIN event e ON e.id "
+		"BETWEEN b.first AND b.last"
 		" WHERE b.artifact = ?1 AND e.artifact = ?1)",
-		"DELETE FROM block_shape WHERE block IN (SELECT first FROM block WHERE artifact = ?1)",
-		"INSERT INTO block_shape SELECT b.first, e.shape, coalesce(e.host, 0), count(*) FROM block b"
-		" JOIN event e ON e.id BETWEEN b.first AND b.last WHERE b.artifact = ?1 GROUP BY 1, 2, 3",
-		"DELETE FROM signature WHERE block IN (SELECT first FROM block b WHERE artifact = ?1 AND NOT EXISTS"
+		"DELETE FROM block_shape WHERE block IN (SELECT first FROM block WHERE artifact = "
+		"?1)",
+		"INSERT INTO block_shape SELECT b.first, e.shape, coalesce(e.host, 0), count(*) "
+		"FROM block b"
+		" JOIN event e ON e.id BETWEEN b.first AND b.last WHERE b.artifact = ?1 GROUP BY "
+		"1, 2, 3",
+		"DELETE FROM signature WHERE block IN (SELECT first FROM block b WHERE artifact = "
+		"?1 AND NOT EXISTS"
 		" (SELECT 1 FROM block_shape s WHERE s.block = b.first))",
-		"DELETE FROM block WHERE artifact = ?1 AND NOT EXISTS (SELECT 1 FROM block_shape s WHERE s.block = block.first)",
+		"DELETE FROM block WHERE artifact = ?1 AND NOT EXISTS (SELECT 1 FROM block_shape s "
+		"WHERE s.block = block.first)",
 		"DELETE FROM artifact_shape WHERE artifact = ?1",
 		"DELETE FROM ingest_error WHERE artifact = ?1",
 		"DELETE FROM artifact WHERE id = ?1",
@@ -1143,8 +1228,8 @@ static void hash_event(sqlite3_context *context, int argc, sqlite3_value **argv)
 /* An event that may be there twice, with one of its sources. */
 struct twin {
 	int64_t event, artifact, rank; /* rank: place of the artefact by its path */
-	int64_t record, offset;        /* -1: none */
-	uint32_t group;                /* of events that are equal */
+	int64_t record, offset;	       /* -1: none */
+	uint32_t group;		       /* of events that are equal */
 };
 
 struct merge {
@@ -1159,7 +1244,9 @@ static int by_group(const void *x, const void *y)
 {
 	const struct twin *a = x, *b = y;
 
-#define ORDER(field) if (a->field != b->field) return a->field < b->field ? -1 : 1
+#define ORDER(field)                                                                               \
+	if (a->field != b->field)                                                                  \
+	return a->field < b->field ? -1 : 1
 	ORDER(group);
 	ORDER(artifact);
 	ORDER(event);
@@ -1194,9 +1281,10 @@ static void bind_place(sqlite3_stmt *s, int at, int64_t n)
 }
 
 /*
- * Equal events, with their sources. As many of them stay as the source that has most of them has: identical
- * lines of one file are different events, the same line in two files is one. The k-th that stays has as
- * sources all that have at least k. That depends on nothing but what the sources hold.
+ * Equal events, with their sources. As many of them stay as the source that has most of them has:
+ * identical lines of one file are different events, the same line in two files is one. The k-th
+ * that stays has as sources all that have at least k. That depends on nothing but what the sources
+ * hold.
  */
 static int merge_equal(struct merge *m, struct twin *t, size_t n)
 {
@@ -1215,7 +1303,8 @@ static int merge_equal(struct merge *m, struct twin *t, size_t n)
 		if (same > most)
 			most = same;
 	}
-	if (most == events) { /* nothing to merge, unless the sources stand otherwise: they cannot */
+	if (most ==
+	    events) { /* nothing to merge, unless the sources stand otherwise: they cannot */
 		free(ids);
 		return OK;
 	}
@@ -1228,8 +1317,10 @@ static int merge_equal(struct merge *m, struct twin *t, size_t n)
 		if (k >= most) {
 			int64_t keep = ids[k % most];
 
-			if ((m->has_hits && (step_id(m, m->move, ids[k], keep) < 0 || step_id(m, m->drop_hits, ids[k], 0) < 0)) ||
-			    step_id(m, m->touch, ids[k], 0) < 0 || step_id(m, m->drop, ids[k], 0) < 0)
+			if ((m->has_hits && (step_id(m, m->move, ids[k], keep) < 0 ||
+					     step_id(m, m->drop_hits, ids[k], 0) < 0)) ||
+			    step_id(m, m->touch, ids[k], 0) < 0 ||
+			    step_id(m, m->drop, ids[k], 0) < 0)
 				goto out;
 			m->c->totals.merged++;
 			continue;
@@ -1292,7 +1383,7 @@ static int event_bytes(struct merge *m, int64_t id, struct buffer *out)
 /* Events of one hash: those that are equal are merged, whatever else has the hash is left alone. */
 static int merge_hash(struct merge *m)
 {
-	struct buffer one = { 0 };
+	struct buffer one = {0};
 	struct {
 		struct buffer bytes;
 	} *kinds = NULL;
@@ -1309,7 +1400,8 @@ static int merge_hash(struct merge *m)
 		}
 		if ((status = event_bytes(m, t->event, &one)) < 0)
 			break;
-		while (k < kinds_used && !view_equal(buffer_as_view(&kinds[k].bytes), buffer_as_view(&one)))
+		while (k < kinds_used &&
+		       !view_equal(buffer_as_view(&kinds[k].bytes), buffer_as_view(&one)))
 			k++;
 		if (k == kinds_used) {
 			kinds = xgrow(kinds, &kind_cap, kinds_used + 1, sizeof(*kinds));
@@ -1346,27 +1438,41 @@ static int64_t place(sqlite3_stmt *s, int at)
 
 static int merge_twins(struct case_db *c)
 {
-	struct merge m = { .c = c, .has_sources = scalar(c, "SELECT EXISTS (SELECT 1 FROM event_source)", 1) != 0,
-			   .has_hits = scalar(c, "SELECT EXISTS (SELECT 1 FROM detection)", 1) != 0 };
+	struct merge m = {.c = c,
+			  .has_sources =
+				  scalar(c, "SELECT EXISTS (SELECT 1 FROM event_source)", 1) != 0,
+			  .has_hits = scalar(c, "SELECT EXISTS (SELECT 1 FROM detection)", 1) != 0};
 	sqlite3_stmt *s = NULL;
 	int64_t hash = 0;
 	int status = ERR_DATABASE, step;
 
-	if (!(m.load = prepare(c, "SELECT e.ts, e.shape, e.host, e.user, e.process, e.message, e.vals, a.parser FROM event e"
-				  " JOIN artifact a ON a.id = e.artifact WHERE e.id = ?")) ||
-	    !(m.sources = prepare(c, "SELECT es.artifact, es.record, es.offset, r.rank FROM event_source es"
-				     " JOIN temp.rank r ON r.artifact = es.artifact WHERE es.event = ? ORDER BY es.artifact")) ||
-	    !(m.set = prepare(c, "UPDATE event SET artifact = ?2, record = ?3, offset = ?4 WHERE id = ?1")) ||
+	if (!(m.load = prepare(c,
+			       "SELECT e.ts, e.shape, e.host, e.user, e.process, e.message, "
+			       "e.vals, a.parser FROM event e"
+			       " JOIN artifact a ON a.id = e.artifact WHERE e.id = ?")) ||
+	    !(m.sources = prepare(
+		      c,
+		      "SELECT es.artifact, es.record, es.offset, r.rank FROM event_source es"
+		      " JOIN temp.rank r ON r.artifact = es.artifact WHERE es.event = ? ORDER BY "
+		      "es.artifact")) ||
+	    !(m.set = prepare(
+		      c,
+		      "UPDATE event SET artifact = ?2, record = ?3, offset = ?4 WHERE id = ?1")) ||
 	    !(m.add = prepare(c, "INSERT INTO event_source VALUES(?,?,?,?)")) ||
 	    !(m.forget = prepare(c, "DELETE FROM event_source WHERE event = ?")) ||
 	    !(m.drop = prepare(c, "DELETE FROM event WHERE id = ?")) ||
 	    !(m.move = prepare(c, "UPDATE OR IGNORE detection SET event = ?2 WHERE event = ?1")) ||
 	    !(m.drop_hits = prepare(c, "DELETE FROM detection WHERE event = ?")) ||
-	    !(m.touch = prepare(c, "INSERT OR IGNORE INTO temp.touched SELECT max(first) FROM block WHERE first <= ?")) ||
-	    /* Sorted on disk where it must be; what is equal stands together. By time first: so both copies are read from
-	     * their beginning to their end. */
-	    !(s = prepare(c, "SELECT t.hash, t.event, t.artifact, r.rank, e.record, e.offset FROM temp.twin t"
-			     " JOIN event e ON e.id = t.event JOIN temp.rank r ON r.artifact = t.artifact ORDER BY t.ts, t.hash, t.event")))
+	    !(m.touch = prepare(c,
+				"INSERT OR IGNORE INTO temp.touched SELECT max(first) FROM block "
+				"WHERE first <= ?")) ||
+	    /* Sorted on disk where it must be; what is equal stands together. By time first: so
+	     * both copies are read from their beginning to their end. */
+	    !(s = prepare(c,
+			  "SELECT t.hash, t.event, t.artifact, r.rank, e.record, e.offset FROM "
+			  "temp.twin t"
+			  " JOIN event e ON e.id = t.event JOIN temp.rank r ON r.artifact = "
+			  "t.artifact ORDER BY t.ts, t.hash, t.event")))
 		goto out;
 	for (;;) {
 		struct twin t;
@@ -1384,8 +1490,11 @@ static int merge_twins(struct case_db *c)
 		if (step == SQLITE_DONE)
 			break;
 		hash = sqlite3_column_int64(s, 0);
-		t = (struct twin){ .event = sqlite3_column_int64(s, 1), .artifact = sqlite3_column_int64(s, 2),
-				   .rank = sqlite3_column_int64(s, 3), .record = place(s, 4), .offset = place(s, 5) };
+		t = (struct twin){.event = sqlite3_column_int64(s, 1),
+				  .artifact = sqlite3_column_int64(s, 2),
+				  .rank = sqlite3_column_int64(s, 3),
+				  .record = place(s, 4),
+				  .offset = place(s, 5)};
 		sqlite3_bind_int64(m.sources, 1, t.event);
 		if (!m.has_sources || sqlite3_step(m.sources) != SQLITE_ROW) {
 			*add_twin(&m) = t;
@@ -1417,72 +1526,106 @@ out:
 }
 
 /*
- * Which events may be there twice: those of a shape and host that two artefacts of one parser share, where their
- * times overlap. Where nothing overlaps this reads `artifact_shape` and no event. Events without a time are
- * taken for the same only in copies of one file: by its path, or by its content.
+ * Which events may be there twice: those of a shape and host that two artefacts of one parser
+ * share, where their times overlap. Where nothing overlaps this reads `artifact_shape` and no
+ * event. Events without a time are taken for the same only in copies of one file: by its path, or
+ * by its content.
  */
 static int merge(struct case_db *c)
 {
-	if (scalar(c, "SELECT count(*) FROM artifact WHERE merged = 0 AND status <> 'loading'", 0) == 0)
+	if (scalar(c, "SELECT count(*) FROM artifact WHERE merged = 0 AND status <> 'loading'",
+		   0) == 0)
 		return OK;
-	if (run(c, "DROP TABLE IF EXISTS temp.overlap; DROP TABLE IF EXISTS temp.twin; DROP TABLE IF EXISTS temp.rank;"
-		   "DROP TABLE IF EXISTS temp.touched; DROP TABLE IF EXISTS temp.tally; DROP TABLE IF EXISTS temp.sweep;"
-		   "CREATE TEMP TABLE touched(block INTEGER PRIMARY KEY);"
-		   "CREATE TEMP TABLE rank(artifact INTEGER PRIMARY KEY, rank INTEGER);"
-		   "INSERT INTO temp.rank SELECT id, row_number() OVER (ORDER BY path, coalesce(member, ''), coalesce(sha256, ''),"
-		   " coalesce(bundle, 0), id) FROM artifact;"
-		   "CREATE TEMP TABLE tally AS SELECT s.shape, s.host, a.parser, s.artifact, s.first, s.last, s.untimed, a.merged,"
-		   " a.path, a.sha256 FROM artifact_shape s JOIN artifact a ON a.id = s.artifact WHERE a.status <> 'loading';"
-		   /*
-		    * Every artefact gets the range that others reach into: of those that begin before it the latest end, of
-		    * those that begin after it the earliest beginning. In order of the beginnings, because to compare each
-		    * with each takes a minute for 10,000 files. One that is merged already minds only new ones.
-		    */
-		   "CREATE TEMP TABLE overlap(artifact INTEGER, shape INTEGER, host INTEGER, lo INTEGER, hi INTEGER, untimed INTEGER,"
-		   " PRIMARY KEY(artifact, shape, host)) WITHOUT ROWID;"
-		   "CREATE TEMP TABLE sweep AS SELECT artifact, shape, host, first, last,"
-		   " CASE WHEN merged THEN max(CASE WHEN NOT merged THEN last END) OVER up ELSE max(last) OVER up END AS reach,"
-		   " CASE WHEN merged THEN min(CASE WHEN NOT merged THEN first END) OVER down ELSE min(first) OVER down END AS next"
-		   " FROM temp.tally WHERE first IS NOT NULL"
-		   " WINDOW up AS (PARTITION BY shape, host, parser ORDER BY first, artifact"
-		   "  ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),"
-		   " down AS (PARTITION BY shape, host, parser ORDER BY first DESC, artifact DESC"
-		   "  ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING);"
-		   "INSERT INTO temp.overlap SELECT artifact, shape, host, min(lo), max(hi), max(untimed) FROM ("
-		   " SELECT artifact, shape, host, first AS lo, min(last, reach) AS hi, 0 AS untimed FROM temp.sweep WHERE reach >= first"
-		   " UNION ALL SELECT artifact, shape, host, next, last, 0 FROM temp.sweep WHERE next <= last"
-		   " UNION ALL SELECT artifact, shape, host, NULL, NULL, 1 FROM (SELECT artifact, shape, host, sha256,"
-		   "  count(*) OVER path AS paths, sum(NOT merged) OVER path AS new_paths,"
-		   "  count(*) OVER sum AS sums, sum(NOT merged) OVER sum AS new_sums FROM temp.tally WHERE untimed > 0"
-		   "  WINDOW path AS (PARTITION BY shape, host, parser, path), sum AS (PARTITION BY shape, host, parser, sha256))"
-		   " WHERE (paths > 1 AND new_paths > 0) OR (sha256 IS NOT NULL AND sums > 1 AND new_sums > 0)) GROUP BY 1, 2, 3;"
-		   "DROP TABLE temp.sweep;") < 0)
+	if (run(c,
+		"DROP TABLE IF EXISTS temp.overlap; DROP TABLE IF EXISTS temp.twin; DROP TABLE IF "
+		"EXISTS temp.rank;"
+		"DROP TABLE IF EXISTS temp.touched; DROP TABLE IF EXISTS temp.tally; DROP TABLE IF "
+		"EXISTS temp.sweep;"
+		"CREATE TEMP TABLE touched(block INTEGER PRIMARY KEY);"
+		"CREATE TEMP TABLE rank(artifact INTEGER PRIMARY KEY, rank INTEGER);"
+		"INSERT INTO temp.rank SELECT id, row_number() OVER (ORDER BY path, "
+		"coalesce(member, ''), coalesce(sha256, ''),"
+		" coalesce(bundle, 0), id) FROM artifact;"
+		"CREATE TEMP TABLE tally AS SELECT s.shape, s.host, a.parser, s.artifact, s.first, "
+		"s.last, s.untimed, a.merged,"
+		" a.path, a.sha256 FROM artifact_shape s JOIN artifact a ON a.id = s.artifact "
+		"WHERE a.status <> 'loading';"
+		/*
+		 * Every artefact gets the range that others reach into: of those that begin before
+		 * it the latest end, of those that begin after it the earliest beginning. In order
+		 * of the beginnings, because to compare each with each takes a minute for 10,000
+		 * files. One that is merged already minds only new ones.
+		 */
+		"CREATE TEMP TABLE overlap(artifact INTEGER, shape INTEGER, host INTEGER, lo "
+		"INTEGER, hi INTEGER, untimed INTEGER,"
+		" PRIMARY KEY(artifact, shape, host)) WITHOUT ROWID;"
+		"CREATE TEMP TABLE sweep AS SELECT artifact, shape, host, first, last,"
+		" CASE WHEN merged THEN max(CASE WHEN NOT merged THEN last END) OVER up ELSE "
+		"max(last) OVER up END AS reach,"
+		" CASE WHEN merged THEN min(CASE WHEN NOT merged THEN first END) OVER down ELSE "
+		"min(first) OVER down END AS next"
+		" FROM temp.tally WHERE first IS NOT NULL"
+		" WINDOW up AS (PARTITION BY shape, host, parser ORDER BY first, artifact"
+		"  ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),"
+		" down AS (PARTITION BY shape, host, parser ORDER BY first DESC, artifact DESC"
+		"  ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING);"
+		"INSERT INTO temp.overlap SELECT artifact, shape, host, min(lo), max(hi), "
+		"max(untimed) FROM ("
+		" SELECT artifact, shape, host, first AS lo, min(last, reach) AS hi, 0 AS untimed "
+		"FROM temp.sweep WHERE reach >= first"
+		" UNION ALL SELECT artifact, shape, host, next, last, 0 FROM temp.sweep WHERE next "
+		"<= last"
+		" UNION ALL SELECT artifact, shape, host, NULL, NULL, 1 FROM (SELECT artifact, "
+		"shape, host, sha256,"
+		"  count(*) OVER path AS paths, sum(NOT merged) OVER path AS new_paths,"
+		"  count(*) OVER sum AS sums, sum(NOT merged) OVER sum AS new_sums FROM temp.tally "
+		"WHERE untimed > 0"
+		"  WINDOW path AS (PARTITION BY shape, host, parser, path), sum AS (PARTITION BY "
+		"shape, host, parser, sha256))"
+		" WHERE (paths > 1 AND new_paths > 0) OR (sha256 IS NOT NULL AND sums > 1 AND "
+		"new_sums > 0)) GROUP BY 1, 2, 3;"
+		"DROP TABLE temp.sweep;") < 0)
 		return ERR_DATABASE;
 	if (scalar(c, "SELECT count(*) FROM temp.overlap", 0) > 0) {
-		if (sqlite3_create_function_v2(c->db, "event_hash", -1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, hash_event, NULL,
-					       NULL, NULL) != SQLITE_OK)
+		if (sqlite3_create_function_v2(c->db, "event_hash", -1,
+					       SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, hash_event,
+					       NULL, NULL, NULL) != SQLITE_OK)
 			return fail(c);
-		/* Untimed events hash with their path or sum only by way of the exact comparison of artefacts: see below. */
-		if (run(c, "CREATE TEMP TABLE twin(ts INTEGER, hash INTEGER, event INTEGER, artifact INTEGER);"
-			   "INSERT INTO temp.twin SELECT e.ts, event_hash(e.ts, e.shape, e.host, e.user, e.process, e.message, e.vals,"
-			   " CASE WHEN e.ts IS NULL THEN (SELECT min(p.path) FROM artifact p JOIN artifact q ON q.id = e.artifact"
-			   "  WHERE p.sha256 = q.sha256 OR p.id = q.id) END), e.id, e.artifact"
-			   " FROM (SELECT DISTINCT k.first, k.last FROM temp.overlap o JOIN block_shape b ON b.shape = o.shape AND"
-			   "  b.host = o.host JOIN block k ON k.first = b.block WHERE (k.ts_first <= o.hi AND k.ts_last >= o.lo) OR o.untimed) k"
-			   " JOIN event e ON e.id BETWEEN k.first AND k.last"
-			   " JOIN temp.overlap o ON o.artifact = e.artifact AND o.shape = e.shape AND o.host = coalesce(e.host, 0)"
-			   " WHERE e.ts BETWEEN o.lo AND o.hi OR (e.ts IS NULL AND o.untimed);") < 0 ||
+		/* Untimed events hash with their path or sum only by way of the exact comparison of
+		 * artefacts: see below. */
+		if (run(c,
+			"CREATE TEMP TABLE twin(ts INTEGER, hash INTEGER, event INTEGER, artifact "
+			"INTEGER);"
+			"INSERT INTO temp.twin SELECT e.ts, event_hash(e.ts, e.shape, e.host, "
+			"e.user, e.process, e.message, e.vals,"
+			" CASE WHEN e.ts IS NULL THEN (SELECT min(p.path) FROM artifact p JOIN "
+			"artifact q ON q.id = e.artifact"
+			"  WHERE p.sha256 = q.sha256 OR p.id = q.id) END), e.id, e.artifact"
+			" FROM (SELECT DISTINCT k.first, k.last FROM temp.overlap o JOIN "
+			"block_shape b ON b.shape = o.shape AND"
+			"  b.host = o.host JOIN block k ON k.first = b.block WHERE (k.ts_first <= "
+			"o.hi AND k.ts_last >= o.lo) OR o.untimed) k"
+			" JOIN event e ON e.id BETWEEN k.first AND k.last"
+			" JOIN temp.overlap o ON o.artifact = e.artifact AND o.shape = e.shape AND "
+			"o.host = coalesce(e.host, 0)"
+			" WHERE e.ts BETWEEN o.lo AND o.hi OR (e.ts IS NULL AND o.untimed);") < 0 ||
 		    merge_twins(c) < 0 ||
-		    run(c, "DELETE FROM block_shape WHERE block IN (SELECT block FROM temp.touched);"
-			   "INSERT INTO block_shape SELECT b.first, e.shape, coalesce(e.host, 0), count(*) FROM temp.touched t"
-			   " JOIN block b ON b.first = t.block JOIN event e ON e.id BETWEEN b.first AND b.last GROUP BY 1, 2, 3;") < 0)
+		    run(c,
+			"DELETE FROM block_shape WHERE block IN (SELECT block FROM temp.touched);"
+			"INSERT INTO block_shape SELECT b.first, e.shape, coalesce(e.host, 0), "
+			"count(*) FROM temp.touched t"
+			" JOIN block b ON b.first = t.block JOIN event e ON e.id BETWEEN b.first "
+			"AND b.last GROUP BY 1, 2, 3;") < 0)
 			return ERR_DATABASE;
 	}
-	return run(c, "UPDATE artifact SET merged = 1 WHERE merged = 0 AND status <> 'loading';"
-		      "DROP TABLE IF EXISTS temp.twin; DROP TABLE temp.overlap; DROP TABLE temp.rank; DROP TABLE temp.tally; DROP TABLE temp.touched");
+	return run(c,
+		   "UPDATE artifact SET merged = 1 WHERE merged = 0 AND status <> 'loading';"
+		   "DROP TABLE IF EXISTS temp.twin; DROP TABLE temp.overlap; DROP TABLE temp.rank; "
+		   "DROP TABLE temp.tally; DROP TABLE temp.touched");
 }
 
-int case_finish(struct case_db *c, void (*progress)(void *data, const char *what, double done), void *data)
+int case_finish(struct case_db *c, void (*progress)(void *data, const char *what, double done),
+		void *data)
 {
 	if (progress)
 		progress(data, "merging", 0);
@@ -1495,7 +1638,8 @@ int case_finish(struct case_db *c, void (*progress)(void *data, const char *what
 
 		if (progress)
 			progress(data, "indexing", (double)i / 2);
-		(void)snprintf(sql, sizeof(sql), "CREATE INDEX IF NOT EXISTS %s", schema_indexes[i][1] + strlen("CREATE INDEX "));
+		(void)snprintf(sql, sizeof(sql), "CREATE INDEX IF NOT EXISTS %s",
+			       schema_indexes[i][1] + strlen("CREATE INDEX "));
 		if (run(c, sql) < 0)
 			return ERR_DATABASE;
 	}

@@ -12,9 +12,10 @@
 #include <emmintrin.h>
 #endif
 
-#define FILTERS 32     /* greps, and fields */
-#define VALUES  (2 * LIMIT_EVENT_FIELDS)
-/* Up to so many candidates, or this share of all, blocks are read and sorted; beyond it the index is walked. */
+#define FILTERS 32 /* greps, and fields */
+#define VALUES	(2 * LIMIT_EVENT_FIELDS)
+/* Up to so many candidates, or this share of all, blocks are read and sorted; beyond it the index
+ * is walked. */
 #define SORT_EVENTS 100000u
 #define SORT_SHARE  16
 #define TEXT_EVENTS 16000000u /* what is found of them fits into 256 MiB */
@@ -49,8 +50,8 @@ struct block {
 };
 
 struct pattern {
-	struct view text;    /* lower case, as text */
-	struct view escaped; /* lower case, as JSON holds it */
+	struct view text;	 /* lower case, as text */
+	struct view escaped;	 /* lower case, as JSON holds it */
 	const char *name, *glob; /* of fields */
 	uint16_t bits[64];
 	size_t bit_count;
@@ -96,7 +97,8 @@ struct case_query {
 
 static int fail(struct case_query *q)
 {
-	return problem_set(q->problem, ERR_DATABASE, PROBLEM_NO_OFFSET, "%s", sqlite3_errmsg(q->db));
+	return problem_set(q->problem, ERR_DATABASE, PROBLEM_NO_OFFSET, "%s",
+			   sqlite3_errmsg(q->db));
 }
 
 static sqlite3_stmt *prepare(struct case_query *q, const char *sql)
@@ -135,7 +137,8 @@ size_t case_find_folded(struct view text, struct view lower)
 
 		while (last - p >= 16) { /* so 16 bytes may be read */
 			__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-			unsigned mask = (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(v, va), _mm_cmpeq_epi8(v, vb)));
+			unsigned mask = (unsigned)_mm_movemask_epi8(
+				_mm_or_si128(_mm_cmpeq_epi8(v, va), _mm_cmpeq_epi8(v, vb)));
 
 			while (mask) {
 				const uint8_t *at = p + __builtin_ctz(mask);
@@ -189,7 +192,8 @@ static bool values_hold(struct view json, const struct pattern *p)
 			bool outside = false;
 
 			for (size_t i = 0; i < p->escaped.len && !outside; i++)
-				outside = strchr(",[]:{}", p->escaped.data[i]) != NULL && p->escaped.data[i];
+				outside = strchr(",[]:{}", p->escaped.data[i]) != NULL &&
+					  p->escaped.data[i];
 			if (!outside)
 				return true;
 			/* Punctuation: it has to stand inside of a string. */
@@ -218,10 +222,11 @@ static const uint8_t *past_string(const uint8_t *p, const uint8_t *end)
 	return p < end ? p + 1 : end;
 }
 
-/* Takes the layout apart into names and values. A hole within is written as byte 1, its number, byte 1. */
+/* Takes the layout apart into names and values. A hole within is written as byte 1, its number,
+ * byte 1. */
 static void read_members(struct case_query *q, struct known_shape *s)
 {
-	struct buffer b = { 0 };
+	struct buffer b = {0};
 	struct arena *a = &q->arena;
 	size_t cap = 0;
 	struct member *list = NULL;
@@ -251,7 +256,7 @@ static void read_members(struct case_query *q, struct known_shape *s)
 		if (p < end)
 			p++; /* : */
 		/* One value, or the values of an array, each a member of that name. */
-		for (value = p; p < end; ) {
+		for (value = p; p < end;) {
 			if (*p == '"') {
 				p = past_string(p, end);
 				continue;
@@ -267,10 +272,13 @@ static void read_members(struct case_query *q, struct known_shape *s)
 				bool ends = depth == 0 || *p != ',';
 
 				if (p > value) {
-					list = xgrow(list, &cap, s->member_count + 1, sizeof(*list));
+					list = xgrow(list, &cap, s->member_count + 1,
+						     sizeof(*list));
 					list[s->member_count++] = (struct member){
-						.name = unescaped, .json = view_of(value, (size_t)(p - value)),
-						.hole = *value == 1 ? atoi((const char *)value + 1) : ROW_NO_HOLE };
+						.name = unescaped,
+						.json = view_of(value, (size_t)(p - value)),
+						.hole = *value == 1 ? atoi((const char *)value + 1)
+								    : ROW_NO_HOLE};
 				}
 				if (depth == 1 && ends)
 					p++;
@@ -300,9 +308,10 @@ static void parse_shape(struct case_query *q, struct known_shape *s)
 	if (s->parsed)
 		return;
 	s->parsed = true;
-	s->broken = !row_layout(&q->arena, s->layout_json, s->values, &s->layout, &s->layout_count) ||
-		    (s->message_json.len &&
-		     !row_layout(&q->arena, s->message_json, s->values, &s->message, &s->message_count));
+	s->broken =
+		!row_layout(&q->arena, s->layout_json, s->values, &s->layout, &s->layout_count) ||
+		(s->message_json.len && !row_layout(&q->arena, s->message_json, s->values,
+						    &s->message, &s->message_count));
 	if (s->broken)
 		s->layout_count = s->message_count = 0;
 	else
@@ -318,7 +327,8 @@ static int by_id(const void *x, const void *y)
 
 static struct known_shape *shape_of(struct case_query *q, int64_t id)
 {
-	return bsearch(&id, q->shapes, q->shape_count, sizeof(*q->shapes), by_id); /* id is the first member */
+	return bsearch(&id, q->shapes, q->shape_count, sizeof(*q->shapes),
+		       by_id); /* id is the first member */
 }
 
 static bool json_matches(struct case_query *q, struct view json, const char *glob)
@@ -363,18 +373,21 @@ static void judge_shape(struct case_query *q, struct known_shape *s)
 		for (size_t i = 0; i < s->member_count && s->grep[g] == LOOK; i++) {
 			struct view json = s->members[i].json;
 
-			if (s->members[i].hole == ROW_NO_HOLE && case_find_folded(json, p->escaped) != SIZE_MAX) {
+			if (s->members[i].hole == ROW_NO_HOLE &&
+			    case_find_folded(json, p->escaped) != SIZE_MAX) {
 				q->scratch.len = 0;
 				if (json.data[0] == '"')
 					row_unescape(&q->scratch, json);
 				else
 					buffer_view(&q->scratch, json);
-				if (case_find_folded(buffer_as_view(&q->scratch), p->text) != SIZE_MAX)
+				if (case_find_folded(buffer_as_view(&q->scratch), p->text) !=
+				    SIZE_MAX)
 					s->grep[g] = ALWAYS;
 			}
 		}
 		for (size_t i = 0; i < s->message_count && s->grep[g] == LOOK; i++)
-			if (s->message[i].hole == ROW_NO_HOLE && case_find_folded(s->message[i].text, p->text) != SIZE_MAX)
+			if (s->message[i].hole == ROW_NO_HOLE &&
+			    case_find_folded(s->message[i].text, p->text) != SIZE_MAX)
 				s->grep[g] = ALWAYS;
 	}
 	for (size_t k = 0; k < f->field_count; k++) {
@@ -396,7 +409,9 @@ static void judge_shape(struct case_query *q, struct known_shape *s)
 
 static int load_shapes(struct case_query *q)
 {
-	sqlite3_stmt *s = prepare(q, "SELECT id, ts_desc, kind, provider, channel, event_id, vals, layout, message FROM shape ORDER BY id");
+	sqlite3_stmt *s = prepare(q,
+				  "SELECT id, ts_desc, kind, provider, channel, event_id, vals, "
+				  "layout, message FROM shape ORDER BY id");
 	size_t cap = 0;
 	int step;
 
@@ -415,7 +430,8 @@ static int load_shapes(struct case_query *q)
 		k->kind = column_text(&q->arena, s, 2);
 		k->provider = column_text(&q->arena, s, 3);
 		k->channel = column_text(&q->arena, s, 4);
-		k->event_id = sqlite3_column_type(s, 5) == SQLITE_NULL ? -1 : sqlite3_column_int64(s, 5);
+		k->event_id =
+			sqlite3_column_type(s, 5) == SQLITE_NULL ? -1 : sqlite3_column_int64(s, 5);
 		k->values = (uint32_t)sqlite3_column_int64(s, 6);
 		k->values = k->values > VALUES ? VALUES : k->values;
 		text = column_text(&q->arena, s, 7);
@@ -424,7 +440,8 @@ static int load_shapes(struct case_query *q)
 		k->message_json = view_text(text);
 		if (!k->kind || !k->ts_desc) {
 			sqlite3_finalize(s);
-			return problem_set(q->problem, ERR_FORMAT, PROBLEM_NO_OFFSET, "the case's shapes are damaged");
+			return problem_set(q->problem, ERR_FORMAT, PROBLEM_NO_OFFSET,
+					   "the case's shapes are damaged");
 		}
 		judge_shape(q, k);
 		q->all_shapes = q->all_shapes && k->wanted;
@@ -445,11 +462,13 @@ static int load_hosts(struct case_query *q)
 	if (!(s = prepare(q, "SELECT id, name FROM host ORDER BY id")))
 		return ERR_DATABASE;
 	while ((step = sqlite3_step(s)) == SQLITE_ROW) {
-		struct view name = view_of(sqlite3_column_text(s, 1), (size_t)sqlite3_column_bytes(s, 1));
+		struct view name =
+			view_of(sqlite3_column_text(s, 1), (size_t)sqlite3_column_bytes(s, 1));
 
 		for (size_t i = 0; i < q->filter->host_count; i++) {
 			if (view_glob(name, q->filter->hosts[i])) {
-				q->hosts = xgrow(q->hosts, &cap, q->host_count + 1, sizeof(*q->hosts));
+				q->hosts =
+					xgrow(q->hosts, &cap, q->host_count + 1, sizeof(*q->hosts));
 				q->hosts[q->host_count++] = sqlite3_column_int64(s, 0);
 				break;
 			}
@@ -485,20 +504,24 @@ static int load_blocks(struct case_query *q)
 {
 	const struct case_filter *f = q->filter;
 	bool timed = f->since != TIME_NONE || f->until != TIME_NONE;
-	sqlite3_stmt *s = prepare(q, "SELECT first, last, ts_first, ts_last FROM block ORDER BY first");
+	sqlite3_stmt *s =
+		prepare(q, "SELECT first, last, ts_first, ts_last FROM block ORDER BY first");
 	size_t cap = 0;
 	int step;
 
 	if (!s)
 		return ERR_DATABASE;
 	while ((step = sqlite3_step(s)) == SQLITE_ROW) {
-		struct block b = { .first = sqlite3_column_int64(s, 0), .last = sqlite3_column_int64(s, 1), .wanted = true };
+		struct block b = {.first = sqlite3_column_int64(s, 0),
+				  .last = sqlite3_column_int64(s, 1),
+				  .wanted = true};
 
 		q->events += (uint64_t)(b.last - b.first) + 1;
 		if (timed)
-			b.wanted = sqlite3_column_type(s, 2) != SQLITE_NULL &&
-				   (f->until == TIME_NONE || sqlite3_column_int64(s, 2) <= f->until) &&
-				   (f->since == TIME_NONE || sqlite3_column_int64(s, 3) >= f->since);
+			b.wanted =
+				sqlite3_column_type(s, 2) != SQLITE_NULL &&
+				(f->until == TIME_NONE || sqlite3_column_int64(s, 2) <= f->until) &&
+				(f->since == TIME_NONE || sqlite3_column_int64(s, 3) >= f->since);
 		q->blocks = xgrow(q->blocks, &cap, q->block_count + 1, sizeof(*q->blocks));
 		q->blocks[q->block_count++] = b;
 	}
@@ -507,13 +530,14 @@ static int load_blocks(struct case_query *q)
 }
 
 /*
- * Leaves of the wanted blocks those with a wanted shape on a wanted host. What is frequent is not worth it: it is in
- * most blocks, and the index by time has shape and host.
+ * Leaves of the wanted blocks those with a wanted shape on a wanted host. What is frequent is not
+ * worth it: it is in most blocks, and the index by time has shape and host.
  */
 static int blocks_by_shape(struct case_query *q)
 {
 	sqlite3_stmt *pairs, *s = NULL;
-	uint64_t few = q->events / SORT_SHARE > SORT_EVENTS ? q->events / SORT_SHARE : SORT_EVENTS, expected = 0;
+	uint64_t few = q->events / SORT_SHARE > SORT_EVENTS ? q->events / SORT_SHARE : SORT_EVENTS,
+		 expected = 0;
 	bool text = q->filter->grep_count + q->filter->field_count > 0;
 	struct {
 		int64_t shape, host;
@@ -524,7 +548,9 @@ static int blocks_by_shape(struct case_query *q)
 
 	if (q->all_shapes && q->all_hosts)
 		return OK;
-	if (!(pairs = prepare(q, "SELECT shape, host, sum(events) FROM artifact_shape GROUP BY shape, host")))
+	if (!(pairs = prepare(
+		      q,
+		      "SELECT shape, host, sum(events) FROM artifact_shape GROUP BY shape, host")))
 		return ERR_DATABASE;
 	while ((step = sqlite3_step(pairs)) == SQLITE_ROW) {
 		struct known_shape *k = shape_of(q, sqlite3_column_int64(pairs, 0));
@@ -582,7 +608,9 @@ static int blocks_by_text(struct case_query *q, const struct pattern *p, bool gr
 	bool look = false;
 
 	for (size_t i = 0; i < q->shape_count; i++)
-		look = look || (q->shapes[i].wanted && (grep ? q->shapes[i].grep[number] : q->shapes[i].field[number]) != ALWAYS);
+		look = look ||
+		       (q->shapes[i].wanted &&
+			(grep ? q->shapes[i].grep[number] : q->shapes[i].field[number]) != ALWAYS);
 	if (p->bit_count == 0 || !look)
 		return OK;
 	always = xcalloc(q->block_count + 1, 1);
@@ -607,8 +635,9 @@ static int blocks_by_text(struct case_query *q, const struct pattern *p, bool gr
 	sqlite3_finalize(s);
 	for (size_t i = 0; i < q->block_count; i++)
 		left += q->blocks[i].wanted && !always[i];
-	s = prepare(q, left < q->block_count / 8 ? "SELECT block, bits FROM signature WHERE block = ?"
-						 : "SELECT block, bits FROM signature ORDER BY block");
+	s = prepare(q, left < q->block_count / 8
+			       ? "SELECT block, bits FROM signature WHERE block = ?"
+			       : "SELECT block, bits FROM signature ORDER BY block");
 	if (!s)
 		goto out;
 	if (left < q->block_count / 8) {
@@ -620,7 +649,9 @@ static int blocks_by_text(struct case_query *q, const struct pattern *p, bool gr
 			if ((step = sqlite3_step(s)) == SQLITE_ROW) {
 				const void *bits = sqlite3_column_blob(s, 1);
 
-				q->blocks[i].wanted = signature_may(view_of(bits, (size_t)sqlite3_column_bytes(s, 1)), p->bits, p->bit_count);
+				q->blocks[i].wanted = signature_may(
+					view_of(bits, (size_t)sqlite3_column_bytes(s, 1)), p->bits,
+					p->bit_count);
 				step = SQLITE_DONE;
 			}
 			sqlite3_reset(s);
@@ -632,11 +663,13 @@ static int blocks_by_text(struct case_query *q, const struct pattern *p, bool gr
 
 		while (at < q->block_count && q->blocks[at].first < id)
 			at++;
-		if (at == q->block_count || q->blocks[at].first != id || !q->blocks[at].wanted || always[at])
+		if (at == q->block_count || q->blocks[at].first != id || !q->blocks[at].wanted ||
+		    always[at])
 			continue;
 		const void *bits = sqlite3_column_blob(s, 1);
 
-		q->blocks[at].wanted = signature_may(view_of(bits, (size_t)sqlite3_column_bytes(s, 1)), p->bits, p->bit_count);
+		q->blocks[at].wanted = signature_may(
+			view_of(bits, (size_t)sqlite3_column_bytes(s, 1)), p->bits, p->bit_count);
 	}
 out:
 	free(always);
@@ -669,8 +702,8 @@ static int choose_blocks(struct case_query *q)
 /* ---- events ---- */
 
 /* id to text, remembered. more: a second column. */
-static const char *lookup(struct case_query *q, struct text_cache **cache, sqlite3_stmt **s, const char *sql, int64_t id,
-			  const char **more)
+static const char *lookup(struct case_query *q, struct text_cache **cache, sqlite3_stmt **s,
+			  const char *sql, int64_t id, const char **more)
 {
 	unsigned slot = (unsigned)id % 4096;
 
@@ -706,12 +739,14 @@ static const char *lookup(struct case_query *q, struct text_cache **cache, sqlit
 
 static const char *host_name(struct case_query *q, int64_t id)
 {
-	return lookup(q, &q->host_texts, &q->host_name, "SELECT name FROM host WHERE id = ?", id, NULL);
+	return lookup(q, &q->host_texts, &q->host_name, "SELECT name FROM host WHERE id = ?", id,
+		      NULL);
 }
 
 static const char *user_name(struct case_query *q, int64_t id)
 {
-	return lookup(q, &q->user_texts, &q->user_name, "SELECT text FROM name WHERE id = ?", id, NULL);
+	return lookup(q, &q->user_texts, &q->user_name, "SELECT text FROM name WHERE id = ?", id,
+		      NULL);
 }
 
 #define EVENT_COLUMNS "id, ts, shape, host, user, artifact, record, offset, process, message, vals"
@@ -731,7 +766,8 @@ static int64_t integer(sqlite3_stmt *s, int at)
 }
 
 /* Text of a hole in the row, as JSON; the result lives in q->text or in the row. */
-static struct view hole_json(struct case_query *q, int32_t hole, int64_t ts, const char *host, struct view values)
+static struct view hole_json(struct case_query *q, int32_t hole, int64_t ts, const char *host,
+			     struct view values)
 {
 	if (hole >= 0) {
 		split(q, values);
@@ -741,8 +777,9 @@ static struct view hole_json(struct case_query *q, int32_t hole, int64_t ts, con
 	if (hole == ROW_TIME) {
 		struct civil c = time_to_civil(ts);
 
-		buffer_printf(&q->text, "\"%04lld-%02u-%02uT%02u:%02u:%02u.%06uZ\"", (long long)c.year, c.month, c.day,
-			      c.hour, c.minute, c.second, c.nanosecond / 1000);
+		buffer_printf(&q->text, "\"%04lld-%02u-%02uT%02u:%02u:%02u.%06uZ\"",
+			      (long long)c.year, c.month, c.day, c.hour, c.minute, c.second,
+			      c.nanosecond / 1000);
 	} else if (host) {
 		text_json_quoted(&q->text, view_text(host));
 	} else {
@@ -773,8 +810,11 @@ static bool row_passes(struct case_query *q, sqlite3_stmt *s)
 		bool hit = k->field[i] == ALWAYS;
 
 		for (size_t m = 0; m < k->member_count && !hit; m++)
-			if (k->members[m].hole != ROW_NO_HOLE && view_is(k->members[m].name, q->fields[i].name))
-				hit = json_matches(q, hole_json(q, k->members[m].hole, ts, host_name(q, host), values),
+			if (k->members[m].hole != ROW_NO_HOLE &&
+			    view_is(k->members[m].name, q->fields[i].name))
+				hit = json_matches(q,
+						   hole_json(q, k->members[m].hole, ts,
+							     host_name(q, host), values),
 						   q->fields[i].glob);
 		if (!hit)
 			return false;
@@ -787,7 +827,8 @@ static bool row_passes(struct case_query *q, sqlite3_stmt *s)
 		message = view_of(sqlite3_column_text(s, 9), (size_t)sqlite3_column_bytes(s, 9));
 		if (message.len && case_find_folded(message, p->text) != SIZE_MAX)
 			continue;
-		if (case_find_folded(view_text(user_name(q, sqlite3_column_int64(s, 4))), p->text) != SIZE_MAX ||
+		if (case_find_folded(view_text(user_name(q, sqlite3_column_int64(s, 4))),
+				     p->text) != SIZE_MAX ||
 		    case_find_folded(view_text(host_name(q, host)), p->text) != SIZE_MAX)
 			continue;
 		return false;
@@ -798,7 +839,7 @@ static bool row_passes(struct case_query *q, sqlite3_stmt *s)
 static int give(struct case_query *q, sqlite3_stmt *s)
 {
 	struct known_shape *k = shape_of(q, sqlite3_column_int64(s, 2));
-	struct case_event e = { .query = q, .shape = k };
+	struct case_event e = {.query = q, .shape = k};
 
 	if (!k)
 		return OK;
@@ -813,7 +854,8 @@ static int give(struct case_query *q, sqlite3_stmt *s)
 	e.host = host_name(q, sqlite3_column_int64(s, 3));
 	e.user = user_name(q, sqlite3_column_int64(s, 4));
 	e.artifact = sqlite3_column_int64(s, 5);
-	e.source = lookup(q, &q->artifact_texts, &q->artifact, "SELECT path, parser FROM artifact WHERE id = ?", e.artifact, &e.parser);
+	e.source = lookup(q, &q->artifact_texts, &q->artifact,
+			  "SELECT path, parser FROM artifact WHERE id = ?", e.artifact, &e.parser);
 	e.record = integer(s, 6);
 	e.offset = integer(s, 7);
 	e.process = integer(s, 8);
@@ -834,7 +876,8 @@ static int give_id(struct case_query *q, int64_t id, bool check)
 {
 	int status = OK, step;
 
-	if (!q->by_id && !(q->by_id = prepare(q, "SELECT " EVENT_COLUMNS " FROM event WHERE id = ?")))
+	if (!q->by_id &&
+	    !(q->by_id = prepare(q, "SELECT " EVENT_COLUMNS " FROM event WHERE id = ?")))
 		return ERR_DATABASE;
 	sqlite3_bind_int64(q->by_id, 1, id);
 	step = sqlite3_step(q->by_id);
@@ -860,8 +903,9 @@ static int by_time(const void *x, const void *y)
 static int read_blocks(struct case_query *q)
 {
 	bool text = q->filter->grep_count + q->filter->field_count > 0;
-	sqlite3_stmt *s = prepare(q, text ? "SELECT " EVENT_COLUMNS " FROM event WHERE id BETWEEN ? AND ?"
-					  : "SELECT id, ts, shape, host FROM event WHERE id BETWEEN ? AND ?");
+	sqlite3_stmt *s =
+		prepare(q, text ? "SELECT " EVENT_COLUMNS " FROM event WHERE id BETWEEN ? AND ?"
+				: "SELECT id, ts, shape, host FROM event WHERE id BETWEEN ? AND ?");
 	struct found *found = NULL;
 	size_t cap = 0, count = 0;
 	int status = OK, step = SQLITE_DONE;
@@ -875,8 +919,10 @@ static int read_blocks(struct case_query *q)
 			if (!row_passes(q, s))
 				continue;
 			found = xgrow(found, &cap, count + 1, sizeof(*found));
-			found[count++] = (struct found){ sqlite3_column_type(s, 1) == SQLITE_NULL ? TIME_NONE : sqlite3_column_int64(s, 1),
-							 sqlite3_column_int64(s, 0) };
+			found[count++] = (struct found){sqlite3_column_type(s, 1) == SQLITE_NULL
+								? TIME_NONE
+								: sqlite3_column_int64(s, 1),
+							sqlite3_column_int64(s, 0)};
 		}
 		sqlite3_reset(s);
 	}
@@ -907,8 +953,10 @@ static int flush_equal(struct case_query *q, struct found *equal, size_t *count)
 static int walk_index(struct case_query *q, bool timed)
 {
 	const struct case_filter *f = q->filter;
-	sqlite3_stmt *s = prepare(q, timed ? "SELECT ts, host, shape, id FROM event WHERE ts >= ? AND ts <= ? ORDER BY ts"
-					   : "SELECT ts, host, shape, id FROM event WHERE ts IS NULL ORDER BY id");
+	sqlite3_stmt *s = prepare(
+		q, timed ? "SELECT ts, host, shape, id FROM event WHERE ts >= ? AND ts <= ? ORDER "
+			   "BY ts"
+			 : "SELECT ts, host, shape, id FROM event WHERE ts IS NULL ORDER BY id");
 	struct found *equal = NULL;
 	size_t cap = 0, count = 0;
 	int status = OK, step = SQLITE_DONE;
@@ -921,14 +969,16 @@ static int walk_index(struct case_query *q, bool timed)
 		sqlite3_bind_int64(s, 2, f->until == TIME_NONE ? INT64_MAX : f->until);
 	}
 	while (status == OK && !full(q) && (step = sqlite3_step(s)) == SQLITE_ROW) {
-		int64_t ts = timed ? sqlite3_column_int64(s, 0) : TIME_NONE, id = sqlite3_column_int64(s, 3);
+		int64_t ts = timed ? sqlite3_column_int64(s, 0) : TIME_NONE,
+			id = sqlite3_column_int64(s, 3);
 		struct known_shape *k;
 
 		if (count && equal[0].ts != ts)
 			status = flush_equal(q, equal, &count);
 		if (!q->all_hosts && !wanted_host(q, sqlite3_column_int64(s, 1)))
 			continue;
-		if (!q->all_shapes && (!(k = shape_of(q, sqlite3_column_int64(s, 2))) || !k->wanted))
+		if (!q->all_shapes &&
+		    (!(k = shape_of(q, sqlite3_column_int64(s, 2))) || !k->wanted))
 			continue;
 		if (!all_blocks) {
 			struct block *b = block_of(q, id);
@@ -942,7 +992,7 @@ static int walk_index(struct case_query *q, bool timed)
 			continue;
 		}
 		equal = xgrow(equal, &cap, count + 1, sizeof(*equal));
-		equal[count++] = (struct found){ ts, id };
+		equal[count++] = (struct found){ts, id};
 	}
 	if (status == OK && !full(q)) {
 		if (step != SQLITE_DONE)
@@ -959,7 +1009,7 @@ static int walk_index(struct case_query *q, bool timed)
 
 static void read_pattern(struct case_query *q, struct pattern *p, struct view text)
 {
-	struct buffer b = { 0 };
+	struct buffer b = {0};
 
 	p->text = folded(&q->arena, text);
 	text_json(&b, text);
@@ -973,10 +1023,12 @@ static int read_filters(struct case_query *q)
 	const struct case_filter *f = q->filter;
 
 	if (f->grep_count > FILTERS || f->field_count > FILTERS)
-		return problem_set(q->problem, ERR_USAGE, PROBLEM_NO_OFFSET, "more than %d filters", FILTERS);
+		return problem_set(q->problem, ERR_USAGE, PROBLEM_NO_OFFSET, "more than %d filters",
+				   FILTERS);
 	for (size_t i = 0; i < f->kind_count; i++)
 		if (event_kind_of(view_text(f->kinds[i])) == KIND_COUNT)
-			return problem_set(q->problem, ERR_USAGE, PROBLEM_NO_OFFSET, "no such kind: %s", f->kinds[i]);
+			return problem_set(q->problem, ERR_USAGE, PROBLEM_NO_OFFSET,
+					   "no such kind: %s", f->kinds[i]);
 	for (size_t i = 0; i < f->grep_count; i++)
 		read_pattern(q, &q->greps[i], view_text(f->greps[i]));
 	for (size_t i = 0; i < f->field_count; i++) {
@@ -984,12 +1036,14 @@ static int read_filters(struct case_query *q)
 		struct pattern *p = &q->fields[i];
 
 		if (!equals || equals == f->fields[i])
-			return problem_set(q->problem, ERR_USAGE, PROBLEM_NO_OFFSET, "not NAME=VALUE: %s", f->fields[i]);
+			return problem_set(q->problem, ERR_USAGE, PROBLEM_NO_OFFSET,
+					   "not NAME=VALUE: %s", f->fields[i]);
 		p->name = arena_strndup(&q->arena, f->fields[i], (size_t)(equals - f->fields[i]));
 		if (!p->name)
 			return ERR_MEMORY;
 		p->glob = equals + 1;
-		/* The time and the host are not among the values: they have no trigrams of theirs. */
+		/* The time and the host are not among the values: they have no trigrams of theirs.
+		 */
 		if (strcmp(p->name, "TimeCreated_SystemTime") == 0)
 			continue;
 		for (run = p->glob; *run;) {
@@ -998,7 +1052,9 @@ static int read_filters(struct case_query *q)
 
 			memset(&part, 0, sizeof(part));
 			read_pattern(q, &part, view_of(run, n));
-			for (size_t k = 0; k < part.bit_count && p->bit_count < sizeof(p->bits) / sizeof(p->bits[0]); k++)
+			for (size_t k = 0; k < part.bit_count &&
+					   p->bit_count < sizeof(p->bits) / sizeof(p->bits[0]);
+			     k++)
 				p->bits[p->bit_count++] = part.bits[k];
 			run += n;
 			run += strspn(run, "*?");
@@ -1016,8 +1072,8 @@ static void free_cache(struct text_cache *c)
 	free(c);
 }
 
-int case_select(struct case_db *c, const struct case_filter *filter, int (*put)(void *data, struct case_event *e),
-		void *data, struct problem *problem)
+int case_select(struct case_db *c, const struct case_filter *filter,
+		int (*put)(void *data, struct case_event *e), void *data, struct problem *problem)
 {
 	struct case_query *q = xcalloc(1, sizeof(*q));
 	uint64_t few;
@@ -1030,7 +1086,8 @@ int case_select(struct case_db *c, const struct case_filter *filter, int (*put)(
 	q->data = data;
 	q->problem = problem;
 	q->arena.limit = SIZE_MAX;
-	if ((status = read_filters(q)) < 0 || (status = load_shapes(q)) < 0 || (status = load_hosts(q)) < 0)
+	if ((status = read_filters(q)) < 0 || (status = load_shapes(q)) < 0 ||
+	    (status = load_hosts(q)) < 0)
 		goto out;
 	if (filter->id) {
 		status = give_id(q, filter->id, true);
@@ -1039,8 +1096,11 @@ int case_select(struct case_db *c, const struct case_filter *filter, int (*put)(
 	if ((status = choose_blocks(q)) < 0)
 		goto out;
 	few = q->events / SORT_SHARE > SORT_EVENTS ? q->events / SORT_SHARE : SORT_EVENTS;
-	/* Looking into texts is much faster in the order of the table, if all that is found is wanted anyway. */
-	if (q->candidates <= few || (!filter->limit && filter->grep_count + filter->field_count > 0 && q->candidates <= TEXT_EVENTS)) {
+	/* Looking into texts is much faster in the order of the table, if all that is found is
+	 * wanted anyway. */
+	if (q->candidates <= few ||
+	    (!filter->limit && filter->grep_count + filter->field_count > 0 &&
+	     q->candidates <= TEXT_EVENTS)) {
 		status = read_blocks(q);
 		goto out;
 	}
@@ -1076,7 +1136,9 @@ void case_event_fields(struct case_event *e, struct buffer *out)
 	for (size_t i = 0; i < k->layout_count; i++) {
 		const struct row_part *part = &k->layout[i];
 
-		buffer_view(out, part->hole == ROW_NO_HOLE ? part->text : hole_json(e->query, part->hole, e->ts, e->host, e->values));
+		buffer_view(out, part->hole == ROW_NO_HOLE ? part->text
+							   : hole_json(e->query, part->hole, e->ts,
+								       e->host, e->values));
 	}
 }
 

@@ -1,9 +1,10 @@
 /*
  * Reading a case: events by filters, in the order of their times, rendered as the parser made them.
  *
- * How an answer is found: `block_shape` and the blocks' times say which blocks can hold events of the wanted
- * kinds, hosts and times; the trigram signatures, which can hold the wanted text. Few blocks: they are read, and
- * what matches is sorted. Many: the index by time is walked in order, and events of other blocks are passed over.
+ * How an answer is found: `block_shape` and the blocks' times say which blocks can hold events of
+ * the wanted kinds, hosts and times; the trigram signatures, which can hold the wanted text. Few
+ * blocks: they are read, and what matches is sorted. Many: the index by time is walked in order,
+ * and events of other blocks are passed over.
  */
 #ifndef KONSEKI_TIMELINE_QUERY_H
 #define KONSEKI_TIMELINE_QUERY_H
@@ -15,13 +16,15 @@ struct case_filter {
 	size_t host_count;
 	const char *const *kinds; /* any of them */
 	size_t kind_count;
-	int64_t since, until;     /* ns, both inclusive; TIME_NONE: open. With either, events without a time are left out */
-	const char *const *greps; /* substrings of a value, user, host or message, ASCII letters without case; all of them */
+	int64_t since, until; /* ns, both inclusive; TIME_NONE: open. With either, events without a
+				 time are left out */
+	const char *const *greps; /* substrings of a value, user, host or message, ASCII letters
+				     without case; all of them */
 	size_t grep_count;
 	const char *const *fields; /* "NAME=VALUE", * and ? in VALUE, no case; all of them */
 	size_t field_count;
-	int64_t id;               /* this event only; 0: any */
-	uint64_t limit;           /* 0: none */
+	int64_t id;	/* this event only; 0: any */
+	uint64_t limit; /* 0: none */
 };
 
 struct case_query;
@@ -36,9 +39,10 @@ struct case_event {
 	struct view own_message, values;
 };
 
-/* Calls put for each event; what it returns other than 0 ends the walk and is returned. ERR_USAGE: a filter that makes no sense. */
-int case_select(struct case_db *c, const struct case_filter *filter, int (*put)(void *data, struct case_event *e),
-		void *data, struct problem *problem);
+/* Calls put for each event; what it returns other than 0 ends the walk and is returned. ERR_USAGE:
+ * a filter that makes no sense. */
+int case_select(struct case_db *c, const struct case_filter *filter,
+		int (*put)(void *data, struct case_event *e), void *data, struct problem *problem);
 
 void case_event_message(struct case_event *e, struct buffer *out);
 /* {"name":value,...}, as event_fields_json made it. */

@@ -12,8 +12,8 @@
 #endif
 
 #define HEAD_SIZE 28u /* of a block */
-#define ROW_HEAD 52u
-#define NONE UINT32_MAX
+#define ROW_HEAD  52u
+#define NONE	  UINT32_MAX
 
 /* ---- encoder ---- */
 
@@ -50,7 +50,9 @@ struct plan {
 };
 
 #define SLOTS 1024u
-#define STRINGS 1024u /* slots; a block has at most 2 * ROW_BLOCK_ROWS strings, half of them in use at most */
+#define STRINGS                                                                                    \
+	1024u /* slots; a block has at most 2 * ROW_BLOCK_ROWS strings, half of them in use at     \
+		 most */
 
 struct row_encoder {
 	struct arena arena; /* plans and variants of this stream */
@@ -135,7 +137,8 @@ static void put_text(struct buffer *b, struct view v)
 static void block_close(struct row_encoder *e, struct buffer *out)
 {
 	size_t start = out->len, signature;
-	uint32_t head[7] = { 0, ROW_MAGIC, e->used_count, e->string_count, e->row_count, e->hit_count, 0 };
+	uint32_t head[7] = {
+		0, ROW_MAGIC, e->used_count, e->string_count, e->row_count, e->hit_count, 0};
 
 	if (e->row_count == 0)
 		return;
@@ -161,9 +164,18 @@ static void block_close(struct row_encoder *e, struct buffer *out)
 
 static bool fixed_name(struct view name)
 {
-	static const char *const names[] = { "Provider_Name", "Provider_Guid", "Provider_EventSourceName",
-					     "EventID", "EventID_Qualifiers", "Version", "Level", "Task",
-					     "Opcode", "Keywords", "Channel", "Security_UserID" };
+	static const char *const names[] = {"Provider_Name",
+					    "Provider_Guid",
+					    "Provider_EventSourceName",
+					    "EventID",
+					    "EventID_Qualifiers",
+					    "Version",
+					    "Level",
+					    "Task",
+					    "Opcode",
+					    "Keywords",
+					    "Channel",
+					    "Security_UserID"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (view_is(name, names[i]))
@@ -174,8 +186,8 @@ static bool fixed_name(struct view name)
 static struct plan *plan_of(struct row_encoder *e, const struct shape *s)
 {
 	/* The process that the event is about, before the one that logged it. */
-	static const char *const process[] = { "NewProcessId", "ProcessId", "ProcessID", "pid", "_PID",
-					       "Execution_ProcessID" };
+	static const char *const process[] = {"NewProcessId", "ProcessId", "ProcessID",
+					      "pid",	      "_PID",	   "Execution_ProcessID"};
 	struct plan *p = s->id < e->plan_cap ? e->plans[s->id] : NULL;
 
 	if (p && p->shape == s)
@@ -205,7 +217,8 @@ static struct plan *plan_of(struct row_encoder *e, const struct shape *s)
 	return e->plans[s->id] = p;
 }
 
-/* Values that seldom change are part of the variant; long ones (a user's SID) change with the host. */
+/* Values that seldom change are part of the variant; long ones (a user's SID) change with the host.
+ */
 static bool fixed_value(const struct value *v)
 {
 	switch ((enum value_type)v->type) {
@@ -235,8 +248,8 @@ static bool fixed_value(const struct value *v)
 
 static bool spans(const struct value *v)
 {
-	return v->type == VALUE_UTF8 || v->type == VALUE_UTF16 || v->type == VALUE_GUID || v->type == VALUE_SID ||
-	       v->type == VALUE_BINARY || v->type == VALUE_JSON;
+	return v->type == VALUE_UTF8 || v->type == VALUE_UTF16 || v->type == VALUE_GUID ||
+	       v->type == VALUE_SID || v->type == VALUE_BINARY || v->type == VALUE_JSON;
 }
 
 static bool same_value(const struct value *a, const struct value *b)
@@ -246,24 +259,26 @@ static bool same_value(const struct value *a, const struct value *b)
 	return spans(a) ? a->len == 0 || memcmp(a->data, b->data, a->len) == 0 : a->u == b->u;
 }
 
-#define KEY_TIME 1u
-#define KEY_HOST 2u
+#define KEY_TIME	1u
+#define KEY_HOST	2u
 #define KEY_OWN_MESSAGE 4u
 
 /* All that makes two events of one variant. */
-static void make_key(struct row_encoder *e, const struct plan *p, const struct event *ev, bool own_message)
+static void make_key(struct row_encoder *e, const struct plan *p, const struct event *ev,
+		     bool own_message)
 {
 	const struct shape *s = p->shape;
 	struct buffer *k = &e->key;
 	const char *desc = ev->ts_desc ? ev->ts_desc : "";
-	uint32_t head[4] = { s->id, (uint32_t)ev->kind, ev->flags, 0 };
+	uint32_t head[4] = {s->id, (uint32_t)ev->kind, ev->flags, 0};
 	uint64_t word = 0;
 
 	if (p->time >= 0 && ev->values[p->time].type == VALUE_FILETIME && ev->ts != TIME_NONE &&
 	    time_from_filetime(ev->values[p->time].u) == ev->ts)
 		head[3] |= KEY_TIME;
-	if (p->computer >= 0 && ev->host.type != VALUE_ABSENT && ev->values[p->computer].type == ev->host.type &&
-	    spans(&ev->host) && same_value(&ev->values[p->computer], &ev->host))
+	if (p->computer >= 0 && ev->host.type != VALUE_ABSENT &&
+	    ev->values[p->computer].type == ev->host.type && spans(&ev->host) &&
+	    same_value(&ev->values[p->computer], &ev->host))
 		head[3] |= KEY_HOST;
 	if (own_message)
 		head[3] |= KEY_OWN_MESSAGE;
@@ -293,7 +308,8 @@ static void make_key(struct row_encoder *e, const struct plan *p, const struct e
 			buffer_append(k, &v->u, 8);
 	}
 	buffer_append(k, desc, strlen(desc) + 1);
-	if (!s->unique) /* which of the names that stand twice hold a list: such a group is one value */
+	if (!s->unique) /* which of the names that stand twice hold a list: such a group is one
+			   value */
 		for (uint32_t i = 0; i < s->count; i++)
 			if (s->repeats[i] || s->next_same[i])
 				buffer_char(k, ev->values[i].type == VALUE_LIST ? '1' : '0');
@@ -345,23 +361,25 @@ static struct view layout_done(struct layout *l)
 }
 
 /* Where the value of a field went. */
-#define AT_TEXT  (-1000)
+#define AT_TEXT	 (-1000)
 #define AT_GROUP (-1001)
-#define AT_NONE  (-1002)
+#define AT_NONE	 (-1002)
 
-static struct variant *make_variant(struct row_encoder *e, struct plan *p, const struct event *ev, uint32_t mode)
+static struct variant *make_variant(struct row_encoder *e, struct plan *p, const struct event *ev,
+				    uint32_t mode)
 {
 	const struct shape *s = p->shape;
-	struct layout fields = { 0 }, message = { 0 };
-	struct buffer names = { 0 }, def = { 0 }, text = { 0 };
+	struct layout fields = {0}, message = {0};
+	struct buffer names = {0}, def = {0}, text = {0};
 	struct variant *v = arena_zalloc(&e->arena, sizeof(*v));
 	int32_t *at = xmalloc((s->count + 1) * sizeof(*at));
 	uint8_t digest[SHA256_SIZE];
-	uint32_t head[3] = { (uint32_t)ev->kind, ev->flags, 0 };
+	uint32_t head[3] = {(uint32_t)ev->kind, ev->flags, 0};
 	int64_t event_id = -1;
 	bool any = false;
 
-	if (!v || !(v->steps = arena_alloc(&e->arena, (s->count + ev->part_count + 8) * sizeof(*v->steps)))) {
+	if (!v || !(v->steps = arena_alloc(&e->arena,
+					   (s->count + ev->part_count + 8) * sizeof(*v->steps)))) {
 		v = NULL;
 		goto out;
 	}
@@ -398,7 +416,8 @@ static struct variant *make_variant(struct row_encoder *e, struct plan *p, const
 				at[k] = AT_GROUP;
 			while ((k = s->next_same[k]) != 0);
 			layout_hole(&fields, v->count);
-			v->steps[v->count++] = (struct step){ .field = (uint16_t)i, .how = HOW_GROUP };
+			v->steps[v->count++] =
+				(struct step){.field = (uint16_t)i, .how = HOW_GROUP};
 			continue;
 		}
 		if (present > 1)
@@ -417,7 +436,8 @@ static struct variant *make_variant(struct row_encoder *e, struct plan *p, const
 				layout_hole(&fields, at[k] = ROW_HOST);
 			} else {
 				layout_hole(&fields, at[k] = (int32_t)v->count);
-				v->steps[v->count++] = (struct step){ .field = (uint16_t)k, .how = HOW_VALUE };
+				v->steps[v->count++] =
+					(struct step){.field = (uint16_t)k, .how = HOW_VALUE};
 			}
 		} while ((k = s->next_same[k]) != 0);
 		if (present > 1)
@@ -454,12 +474,16 @@ static struct variant *make_variant(struct row_encoder *e, struct plan *p, const
 					part->format(&text, &ev->values[field]);
 				} else {
 					layout_hole(&message, v->count);
-					v->steps[v->count++] = (struct step){ .field = (uint16_t)i, .how = HOW_FORMAT, .said = true };
+					v->steps[v->count++] = (struct step){.field = (uint16_t)i,
+									     .how = HOW_FORMAT,
+									     .said = true};
 				}
 			} else if (at[field] == AT_TEXT) {
 				value_append(&text, &ev->values[field]);
 			} else if (at[field] < 0) {
-				layout_hole(&message, at[field]); /* the time, the host; AT_GROUP is told below */
+				layout_hole(
+					&message,
+					at[field]); /* the time, the host; AT_GROUP is told below */
 				v->said += 64;
 			} else {
 				v->steps[at[field]].said = true;
@@ -519,10 +543,12 @@ out:
 	return v;
 }
 
-/* Hostile input makes a variant of every event: after so many the encoder starts afresh, and so stays small. */
+/* Hostile input makes a variant of every event: after so many the encoder starts afresh, and so
+ * stays small. */
 #define VARIANTS_MAX 20000
 
-static struct variant *variant_of(struct row_encoder *e, struct plan *p, const struct event *ev, bool own_message)
+static struct variant *variant_of(struct row_encoder *e, struct plan *p, const struct event *ev,
+				  bool own_message)
 {
 	struct variant *v = p->last;
 	uint32_t mode;
@@ -563,8 +589,8 @@ static uint32_t string_index(struct row_encoder *e, struct view text)
 }
 
 /* The same for a value; the last one is remembered as it came, because events repeat it. */
-static uint32_t value_index(struct row_encoder *e, const struct value *v, uint32_t *at, struct buffer *last,
-			    uint32_t *last_type)
+static uint32_t value_index(struct row_encoder *e, const struct value *v, uint32_t *at,
+			    struct buffer *last, uint32_t *last_type)
 {
 	if (v->type == VALUE_ABSENT)
 		return 0;
@@ -599,13 +625,15 @@ static int64_t number_of(const struct value *v)
 		return v->u <= INT64_MAX ? (int64_t)v->u : -1;
 	case VALUE_UTF8:
 	case VALUE_JSON:
-		return view_decimal(view_of(v->data, v->len), &n) && n <= INT64_MAX ? (int64_t)n : -1;
+		return view_decimal(view_of(v->data, v->len), &n) && n <= INT64_MAX ? (int64_t)n
+										    : -1;
 	default:
 		return -1;
 	}
 }
 
-/* True when the layout's way of showing this value in a message is value_append's: one line, no brackets. */
+/* True when the layout's way of showing this value in a message is value_append's: one line, no
+ * brackets. */
 static bool plain(struct view json)
 {
 	const uint8_t *p = json.data, *end = p + json.len;
@@ -663,14 +691,18 @@ static bool render(struct row_encoder *e, const struct variant *v, const struct 
 			break;
 		case HOW_FORMAT:
 			e->text.len = 0;
-			ev->parts[step->field].format(&e->text, &ev->values[ev->parts[step->field].field]);
+			ev->parts[step->field].format(&e->text,
+						      &ev->values[ev->parts[step->field].field]);
 			text_json_quoted(b, buffer_as_view(&e->text));
 			break;
 		}
 		if (step->said) {
 			said += b->len - start;
-			good = good && ev->values[step->how == HOW_FORMAT ? (uint32_t)ev->parts[step->field].field : step->field].type !=
-					       VALUE_JSON &&
+			good = good &&
+			       ev->values[step->how == HOW_FORMAT
+						  ? (uint32_t)ev->parts[step->field].field
+						  : step->field]
+					       .type != VALUE_JSON &&
 			       plain(view_of(b->data + start, b->len - start));
 		}
 	}
@@ -693,8 +725,14 @@ static bool says_group(const struct event *ev)
 
 int row_encode(struct row_encoder *e, struct buffer *out, const struct event *event)
 {
-	static const struct shape nothing = { .unique = true, .provider = -1, .channel = -1, .event_id = -1,
-					      .computer = -1, .record_id = -1, .process_id = -1, .id = 0 };
+	static const struct shape nothing = {.unique = true,
+					     .provider = -1,
+					     .channel = -1,
+					     .event_id = -1,
+					     .computer = -1,
+					     .record_id = -1,
+					     .process_id = -1,
+					     .id = 0};
 	struct event ev = *event;
 	bool own = ev.message.type != VALUE_ABSENT;
 	struct variant *v;
@@ -704,7 +742,8 @@ int row_encode(struct row_encoder *e, struct buffer *out, const struct event *ev
 	int64_t times[4];
 	size_t start, values;
 
-	if (e->row_count >= ROW_BLOCK_ROWS || e->rows.len >= ROW_BLOCK_BYTES || e->hits.len >= ROW_BLOCK_BYTES)
+	if (e->row_count >= ROW_BLOCK_ROWS || e->rows.len >= ROW_BLOCK_BYTES ||
+	    e->hits.len >= ROW_BLOCK_BYTES)
 		block_close(e, out);
 	if (e->variants >= VARIANTS_MAX || e->arena.used > LIMIT_ARENA / 4) {
 		block_close(e, out);
@@ -757,7 +796,8 @@ int row_encode(struct row_encoder *e, struct buffer *out, const struct event *ev
 	memcpy(e->rows.data + start, head, 20);
 	memcpy(e->rows.data + start + 20, times, 32);
 	e->row_count++;
-	signature_add(e->bits, view_of(e->rows.data + start + ROW_HEAD, e->rows.len - start - ROW_HEAD));
+	signature_add(e->bits,
+		      view_of(e->rows.data + start + ROW_HEAD, e->rows.len - start - ROW_HEAD));
 	return OK;
 }
 
@@ -809,14 +849,15 @@ static bool take_text(struct view *v, struct view *out)
 /* Layouts of one shape, checked: whatever the values, `fields` is one JSON object. */
 static bool shape_valid(const struct row_shape *s)
 {
-	struct arena arena = { 0 };
+	struct arena arena = {0};
 	struct row_part *parts;
-	struct buffer text = { 0 };
+	struct buffer text = {0};
 	struct view spans_of[2];
 	size_t count;
 	bool good = false;
 
-	if (s->kind >= KIND_COUNT || s->values > 2 * LIMIT_EVENT_FIELDS || row_values(s->names, NULL, 0) < 0 ||
+	if (s->kind >= KIND_COUNT || s->values > 2 * LIMIT_EVENT_FIELDS ||
+	    row_values(s->names, NULL, 0) < 0 ||
 	    !row_layout(&arena, s->layout, s->values, &parts, &count))
 		goto out;
 	buffer_char(&text, '[');
@@ -860,9 +901,10 @@ static bool open_shape(struct view *v, struct row_shape *s)
 	s->values = view_get32(def, 8);
 	s->event_id = (int64_t)view_get64(def, 12);
 	def = view_from(def, 20);
-	return take_text(&def, &s->ts_desc) && take_text(&def, &s->provider) && take_text(&def, &s->channel) &&
-	       take_text(&def, &s->names) && take_text(&def, &s->layout) && take_text(&def, &s->message) &&
-	       def.len == 0 && shape_valid(s);
+	return take_text(&def, &s->ts_desc) && take_text(&def, &s->provider) &&
+	       take_text(&def, &s->channel) && take_text(&def, &s->names) &&
+	       take_text(&def, &s->layout) && take_text(&def, &s->message) && def.len == 0 &&
+	       shape_valid(s);
 }
 
 int row_block_open(struct row_block *b, struct view *bytes)
@@ -890,7 +932,8 @@ int row_block_open(struct row_block *b, struct view *bytes)
 	b->signature = view_sub(v, v.len - signature, signature);
 	v.len -= signature;
 	b->shapes = xgrow(b->shapes, &b->shape_cap, (size_t)b->shape_count + 1, sizeof(*b->shapes));
-	b->strings = xgrow(b->strings, &b->string_cap, (size_t)b->string_count + 1, sizeof(*b->strings));
+	b->strings =
+		xgrow(b->strings, &b->string_cap, (size_t)b->string_count + 1, sizeof(*b->strings));
 	for (uint32_t i = 0; i < b->shape_count; i++)
 		if (!open_shape(&v, &b->shapes[i]))
 			return ERR_FORMAT;
@@ -939,10 +982,11 @@ int row_block_hit(struct row_block *b, uint32_t *index, struct row_hit *hit)
 {
 	if (b->read_hits == b->hit_count)
 		return b->hits.len == 0 ? 0 : ERR_FORMAT;
-	if (!take32(&b->hits, index) || *index >= b->row_count || !take_text(&b->hits, &hit->rule_id) ||
-	    !take_text(&b->hits, &hit->title) || !take_text(&b->hits, &hit->level) || !take_text(&b->hits, &hit->tags) ||
-	    !take_text(&b->hits, &hit->path) || !take_text(&b->hits, &hit->matched) || row_values(hit->tags, NULL, 0) < 0 ||
-	    row_values(hit->matched, NULL, 0) < 0)
+	if (!take32(&b->hits, index) || *index >= b->row_count ||
+	    !take_text(&b->hits, &hit->rule_id) || !take_text(&b->hits, &hit->title) ||
+	    !take_text(&b->hits, &hit->level) || !take_text(&b->hits, &hit->tags) ||
+	    !take_text(&b->hits, &hit->path) || !take_text(&b->hits, &hit->matched) ||
+	    row_values(hit->tags, NULL, 0) < 0 || row_values(hit->matched, NULL, 0) < 0)
 		return ERR_FORMAT;
 	b->read_hits++;
 	return 1;
@@ -965,9 +1009,10 @@ static const uint8_t *skip_string(const uint8_t *p, const uint8_t *end)
 		while (end - p >= 16) {
 			__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
 			/* Signed: below 0x20 takes in 0x80 and above, which need a look anyway. */
-			__m128i odd = _mm_or_si128(_mm_cmplt_epi8(v, _mm_set1_epi8(0x20)),
-						   _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')),
-								_mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))));
+			__m128i odd =
+				_mm_or_si128(_mm_cmplt_epi8(v, _mm_set1_epi8(0x20)),
+					     _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')),
+							  _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))));
 			unsigned mask = (unsigned)_mm_movemask_epi8(odd);
 
 			if (mask) {
@@ -987,14 +1032,22 @@ static const uint8_t *skip_string(const uint8_t *p, const uint8_t *end)
 			if (end - p < 2)
 				return NULL;
 			switch (p[1]) {
-			case '"': case '\\': case '/': case 'b': case 'f': case 'n': case 'r': case 't':
+			case '"':
+			case '\\':
+			case '/':
+			case 'b':
+			case 'f':
+			case 'n':
+			case 'r':
+			case 't':
 				p += 2;
 				continue;
 			case 'u':
 				if (end - p < 6)
 					return NULL;
 				for (unsigned i = 2; i < 6; i++)
-					if (!((p[i] >= '0' && p[i] <= '9') || ((p[i] | 0x20) >= 'a' && (p[i] | 0x20) <= 'f')))
+					if (!((p[i] >= '0' && p[i] <= '9') ||
+					      ((p[i] | 0x20) >= 'a' && (p[i] | 0x20) <= 'f')))
 						return NULL;
 				p += 6;
 				continue;
@@ -1009,11 +1062,13 @@ static const uint8_t *skip_string(const uint8_t *p, const uint8_t *end)
 		/* UTF-8, RFC 3629 section 4 */
 		if (*p >= 0xc2 && *p <= 0xdf && end - p >= 2 && (p[1] & 0xc0) == 0x80) {
 			p += 2;
-		} else if ((*p & 0xf0) == 0xe0 && end - p >= 3 && (p[1] & 0xc0) == 0x80 && (p[2] & 0xc0) == 0x80 &&
-			   !(*p == 0xe0 && p[1] < 0xa0) && !(*p == 0xed && p[1] > 0x9f)) {
+		} else if ((*p & 0xf0) == 0xe0 && end - p >= 3 && (p[1] & 0xc0) == 0x80 &&
+			   (p[2] & 0xc0) == 0x80 && !(*p == 0xe0 && p[1] < 0xa0) &&
+			   !(*p == 0xed && p[1] > 0x9f)) {
 			p += 3;
-		} else if (*p >= 0xf0 && *p <= 0xf4 && end - p >= 4 && (p[1] & 0xc0) == 0x80 && (p[2] & 0xc0) == 0x80 &&
-			   (p[3] & 0xc0) == 0x80 && !(*p == 0xf0 && p[1] < 0x90) && !(*p == 0xf4 && p[1] > 0x8f)) {
+		} else if (*p >= 0xf0 && *p <= 0xf4 && end - p >= 4 && (p[1] & 0xc0) == 0x80 &&
+			   (p[2] & 0xc0) == 0x80 && (p[3] & 0xc0) == 0x80 &&
+			   !(*p == 0xf0 && p[1] < 0x90) && !(*p == 0xf4 && p[1] > 0x8f)) {
 			p += 4;
 		} else {
 			return NULL;
@@ -1064,7 +1119,9 @@ int64_t row_values(struct view json, struct view *spans_out, size_t max)
 	int64_t count = 0;
 	enum { VALUE, VALUE_OR_CLOSE, KEY, KEY_OR_CLOSE, AFTER } want = VALUE_OR_CLOSE;
 
-#define BLANKS while (p < end && (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r')) p++
+#define BLANKS                                                                                     \
+	while (p < end && (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r'))                   \
+	p++
 	BLANKS;
 	if (p >= end || *p != '[')
 		return -1;
@@ -1132,7 +1189,7 @@ int64_t row_values(struct view json, struct view *spans_out, size_t max)
 			count++;
 		}
 		continue;
-close:
+	close:
 		p++;
 		want = AFTER;
 		if (--depth == 0)
@@ -1175,17 +1232,28 @@ void row_unescape(struct buffer *out, struct view json)
 		if (end - p < 2)
 			break;
 		switch (p[1]) {
-		case 'b': buffer_char(out, '\b'); break;
-		case 'f': buffer_char(out, '\f'); break;
-		case 'n': buffer_char(out, '\n'); break;
-		case 'r': buffer_char(out, '\r'); break;
-		case 't': buffer_char(out, '\t'); break;
+		case 'b':
+			buffer_char(out, '\b');
+			break;
+		case 'f':
+			buffer_char(out, '\f');
+			break;
+		case 'n':
+			buffer_char(out, '\n');
+			break;
+		case 'r':
+			buffer_char(out, '\r');
+			break;
+		case 't':
+			buffer_char(out, '\t');
+			break;
 		case 'u':
 			if (end - p < 6)
 				return;
 			code = hex4(p + 2);
 			p += 4;
-			if (code >= 0xd800 && code < 0xdc00 && end - p >= 8 && p[2] == '\\' && p[3] == 'u') {
+			if (code >= 0xd800 && code < 0xdc00 && end - p >= 8 && p[2] == '\\' &&
+			    p[3] == 'u') {
 				uint32_t low = hex4(p + 4);
 
 				if (low >= 0xdc00 && low < 0xe000) {
@@ -1202,11 +1270,12 @@ void row_unescape(struct buffer *out, struct view json)
 	}
 }
 
-bool row_layout(struct arena *a, struct view json, uint32_t values, struct row_part **parts, size_t *count)
+bool row_layout(struct arena *a, struct view json, uint32_t values, struct row_part **parts,
+		size_t *count)
 {
 	size_t max = 4 * LIMIT_EVENT_FIELDS + 16;
 	struct view *items = xmalloc(max * sizeof(*items));
-	struct buffer text = { 0 };
+	struct buffer text = {0};
 	int64_t n = row_values(json, items, max);
 	bool good = false;
 
@@ -1216,7 +1285,7 @@ bool row_layout(struct arena *a, struct view json, uint32_t values, struct row_p
 		struct row_part *part = &(*parts)[i];
 		struct view v = items[i];
 
-		*part = (struct row_part){ .hole = ROW_NO_HOLE };
+		*part = (struct row_part){.hole = ROW_NO_HOLE};
 		if (v.data[0] == '"') {
 			char *copy;
 
@@ -1229,7 +1298,8 @@ bool row_layout(struct arena *a, struct view json, uint32_t values, struct row_p
 			bool minus = v.data[0] == '-';
 			uint64_t number;
 
-			if (!view_decimal(view_from(v, minus), &number) || (minus ? number - 1 > 1 : number >= values))
+			if (!view_decimal(view_from(v, minus), &number) ||
+			    (minus ? number - 1 > 1 : number >= values))
 				goto out;
 			part->hole = minus ? -(int32_t)number : (int32_t)number;
 		}

@@ -1,24 +1,25 @@
 /*
  * The tables of a case. What a user reads are the views `timeline`, `detections`, `summary` and
- * `sources`; below them `event` holds integers, and `shape` (timeline/row.h) what many events share.
+ * `sources`; below them `event` holds integers, and `shape` (timeline/row.h) what many events
+ * share.
  *
- * event     id; ts in ns since 1970 or NULL; shape; host; artifact (the representative source: of all
- *           artefacts that have the record, the one whose path sorts first); user (in `name`); record
- *           number; byte offset; id of the process that it is about; message, only where the shape has
- *           no layout for it; vals, a JSON array that the shape's layout puts names to
- * block     some hundred events that were loaded together: first and last id, their artefact and range of
- *           times; its trigram filter in `signature`; how many events of which shape and host in `block_shape`
- *           (host 0: none): which blocks a query has to look at, and every count, come from these
- * artifact_shape  the same count for each artefact, with times; not lowered when records are merged
- * event_source    all sources of each event that has more than one
- * Times are ns since 1970 UTC everywhere.
+ * event     id; ts in ns since 1970 or NULL; shape; host; artifact (the representative source: of
+ * all artefacts that have the record, the one whose path sorts first); user (in `name`); record
+ *           number; byte offset; id of the process that it is about; message, only where the shape
+ * has no layout for it; vals, a JSON array that the shape's layout puts names to block     some
+ * hundred events that were loaded together: first and last id, their artefact and range of times;
+ * its trigram filter in `signature`; how many events of which shape and host in `block_shape` (host
+ * 0: none): which blocks a query has to look at, and every count, come from these artifact_shape
+ * the same count for each artefact, with times; not lowered when records are merged event_source
+ * all sources of each event that has more than one Times are ns since 1970 UTC everywhere.
  */
 #ifndef KONSEKI_TIMELINE_SCHEMA_H
 #define KONSEKI_TIMELINE_SCHEMA_H
 
 #define SCHEMA_FRACTION(ts) "((" ts " % 1000000000 + 1000000000) % 1000000000)"
 #define SCHEMA_SECONDS(ts)                                                                         \
-	"strftime('%Y-%m-%dT%H:%M:%S', (" ts " - " SCHEMA_FRACTION(ts) ") / 1000000000, 'unixepoch')"
+	"strftime('%Y-%m-%dT%H:%M:%S', (" ts                                                       \
+	" - " SCHEMA_FRACTION(ts) ") / 1000000000, 'unixepoch')"
 /* RFC 3339 with 0, 3, 6, 7 or 9 digits, as time_format of base/timestamp.h */
 #define SCHEMA_TIME(ts)                                                                            \
 	SCHEMA_SECONDS(ts) " || CASE WHEN " SCHEMA_FRACTION(ts) " = 0 THEN ''"                     \
@@ -29,13 +30,17 @@
 #define SCHEMA_TIME6(ts) SCHEMA_SECONDS(ts) " || printf('.%06dZ', " SCHEMA_FRACTION(ts) " / 1000)"
 
 #define SCHEMA_FIELDS                                                                              \
-	"(SELECT group_concat(CASE WHEN l.type = 'text' THEN l.atom WHEN l.atom >= 0 THEN e.vals -> l.atom" \
+	"(SELECT group_concat(CASE WHEN l.type = 'text' THEN l.atom WHEN l.atom >= 0 THEN e.vals " \
+	"-> l.atom" \
 	" WHEN l.atom = -1 THEN '\"' || " SCHEMA_TIME6("e.ts") " || '\"' ELSE json_quote(h.name) END, '')" \
 	" FROM json_each(s.layout) l)"
 #define SCHEMA_MESSAGE                                                                             \
-	"coalesce(e.message, (SELECT group_concat(CASE WHEN l.type = 'text' THEN l.atom WHEN l.atom >= 0 THEN" \
-	" CASE WHEN substr(e.vals -> l.atom, 1, 1) = '\"' THEN e.vals ->> l.atom ELSE e.vals -> l.atom END" \
-	" WHEN l.atom = -1 THEN " SCHEMA_TIME6("e.ts") " ELSE h.name END, '') FROM json_each(s.message) l), '')"
+	"coalesce(e.message, (SELECT group_concat(CASE WHEN l.type = 'text' THEN l.atom WHEN "     \
+	"l.atom >= 0 THEN"                                                                         \
+	" CASE WHEN substr(e.vals -> l.atom, 1, 1) = '\"' THEN e.vals ->> l.atom ELSE e.vals -> "  \
+	"l.atom END"                                                                               \
+	" WHEN l.atom = -1 THEN " SCHEMA_TIME6(                                                    \
+		"e.ts") " ELSE h.name END, '') FROM json_each(s.message) l), '')"
 
 static const char schema_sql[] =
 	"CREATE TABLE host(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
@@ -111,8 +116,9 @@ static const char schema_sql[] =
 
 /* Built by case_finish, after the load. */
 static const char *const schema_indexes[][2] = {
-	{ "event_ts", "CREATE INDEX event_ts ON event(ts, host, shape)" },
-	{ "block_shape_shape", "CREATE INDEX block_shape_shape ON block_shape(shape, host, block, events)" },
+	{"event_ts", "CREATE INDEX event_ts ON event(ts, host, shape)"},
+	{"block_shape_shape",
+	 "CREATE INDEX block_shape_shape ON block_shape(shape, host, block, events)"},
 };
 
 #endif

@@ -1,13 +1,12 @@
 #include "timeline/signature.h"
 
-#define R4(n) n, n + 1, n + 2, n + 3
+#define R4(n)  n, n + 1, n + 2, n + 3
 #define R16(n) R4(n), R4(n + 4), R4(n + 8), R4(n + 12)
 #define R64(n) R16(n), R16(n + 16), R16(n + 32), R16(n + 48)
 const uint8_t signature_fold[256] = {
-	R64(0),	 '@', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n',	 'o',
-	'p',	 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z', '[', '\\', ']', '^', '_',	 R16(0x60),
-	R16(0x70), R64(0x80), R64(0xc0)
-};
+	R64(0), '@', 'a', 'b',	'c', 'd', 'e', 'f',	  'g',	     'h',	'i',	  'j', 'k',
+	'l',	'm', 'n', 'o',	'p', 'q', 'r', 's',	  't',	     'u',	'v',	  'w', 'x',
+	'y',	'z', '[', '\\', ']', '^', '_', R16(0x60), R16(0x70), R64(0x80), R64(0xc0)};
 
 void signature_add(uint8_t bits[SIGNATURE_BYTES], struct view text)
 {
@@ -41,7 +40,8 @@ void signature_write(struct buffer *out, const uint8_t bits[SIGNATURE_BYTES])
 			memcpy(&word, folded + i, 8);
 			set += (size_t)__builtin_popcountll(word);
 		}
-		if (set * 8 > bytes * 8) /* over an eighth: the halves together would be over a quarter */
+		if (set * 8 >
+		    bytes * 8) /* over an eighth: the halves together would be over a quarter */
 			break;
 		bytes /= 2;
 		for (size_t i = 0; i < bytes; i++)
@@ -74,7 +74,8 @@ bool signature_may(struct view signature, const uint16_t *bits, size_t count)
 	uint32_t mask = (uint32_t)(signature.len * 8) - 1;
 
 	/* What is not a filter that we write excludes nothing. */
-	if (signature.len < 32 || signature.len > SIGNATURE_BYTES || (signature.len & (signature.len - 1)))
+	if (signature.len < 32 || signature.len > SIGNATURE_BYTES ||
+	    (signature.len & (signature.len - 1)))
 		return true;
 	for (size_t i = 0; i < count; i++) {
 		uint32_t bit = bits[i] & mask;
