@@ -20,8 +20,13 @@ int cookie_times(struct parse *p, struct view name, struct view value)
 		while (n <= known[i].part && view_token(&rest, '.', &part))
 			n++;
 		/* Some writers leave milliseconds or other numbers there: only what is a time of the web's age counts. */
-		if (n == known[i].part + 1 && view_decimal(part, &seconds) && seconds > 946684800 && seconds < 4102444800)
+		if (n != known[i].part + 1 || !view_decimal(part, &seconds))
+			continue;
+		/* Some writers leave milliseconds there; what is no time of the web's age is another number. */
+		if (seconds > 946684800 && seconds < 4102444800)
 			status = event_emit_at(p, time_from_unix((int64_t)seconds), known[i].desc);
+		else if (seconds > 946684800000 && seconds < 4102444800000)
+			status = event_emit_at(p, time_from_unix_scaled((int64_t)seconds, 1000), known[i].desc);
 	}
 	return status;
 }
