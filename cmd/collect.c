@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "cmd/command.h"
 
+#include "base/age.h"
 #include "base/bundle_format.h"
 #include "base/text.h"
 #include "collectors/collect.h"
@@ -20,6 +21,7 @@
 
 static const char *output, *profile_name, *root, *case_id, *operator_name, *reference_time, *since;
 static bool list, secrets, no_walk, nice_run, json_progress, quiet;
+static struct option_list encrypt;
 static unsigned long limit_rate, cpu_percent, max_size, item_timeout = 20;
 
 static const struct option options[] = {
@@ -32,6 +34,7 @@ static const struct option options[] = {
 	{ OPTION_TEXT, 0, "since", "BUNDLE", "leave out files that are unchanged since an earlier bundle", &since },
 	{ OPTION_NUMBER, 0, "max-size", "BYTES", "leave out larger files, whatever the profile says", &max_size },
 	{ OPTION_NUMBER, 0, "item-timeout", "SECONDS", "give up on a read after this (20)", &item_timeout },
+	{ OPTION_LIST, 0, "encrypt", "RECIPIENT", "encrypt to age1... (konseki keygen); may be given several times", &encrypt },
 	{ OPTION_TEXT, 0, "case-id", "ID", "written into the manifest", &case_id },
 	{ OPTION_TEXT, 0, "operator", "NAME", "written into the manifest", &operator_name },
 	{ OPTION_TEXT, 0, "reference-time", "TIME", "the time now by a clock you trust; the manifest tells the host's error", &reference_time },
@@ -55,6 +58,8 @@ struct file_output {
 	int fd;
 	uint64_t written;
 	int64_t start; /* ns, monotonic */
+	struct sha256 digest; /* of the file as written */
+	struct age_encrypt *age; /* NULL: not encrypted */
 };
 
 static int64_t monotonic(void)
@@ -73,11 +78,12 @@ static void sleep_ns(int64_t ns)
 		;
 }
 
-static bool write_file(struct bundle_output *out, const void *data, size_t n)
+static bool to_file(void *file, const void *data, size_t n)
 {
-	struct file_output *f = (struct file_output *)out;
+	struct file_output *f = file;
 	const char *at = data;
 
+	sha256_update(&f->digest, data, n);
 	while (n) {
 		/* A slow line is fed in small pieces, so that the rate is even. */
 		size_t piece = limit_rate && n > 65536 ? 65536 : n;
@@ -96,6 +102,22 @@ static bool write_file(struct bundle_output *out, const void *data, size_t n)
 	return true;
 }
 
+static bool write_file(struct bundle_output *out, const void *data, size_t n)
+{
+	struct file_output *f = (struct file_output *)out;
+
+	return f->age ? age_encrypt_data(f->age, data, n) : to_file(f, data, n);
+}
+
+/* After the output is open: the header of the age file. */
+static bool start_encryption(struct file_output *f, const char *path, const struct age_key *recipients)
+{
+	f->age = age_encrypt_new(recipients, encrypt.count, to_file, f);
+	if (!f->age)
+		complainf(path, "cannot encrypt: %s", strerror(errno));
+	return f->age;
+}
+
 /* Opens what -o says; *path gets the name. Never writes over a file that is there. */
 static bool open_output(struct file_output *f, char **path)
 {
@@ -104,6 +126,7 @@ static bool open_output(struct file_output *f, char **path)
 
 	f->out.write = write_file;
 	f->start = monotonic();
+	sha256_init(&f->digest);
 	if (output && strcmp(output, "-") == 0) {
 		*path = xstrdup("-");
 		f->fd = STDOUT_FILENO;
@@ -119,8 +142,8 @@ static bool open_output(struct file_output *f, char **path)
 
 		if (output)
 			buffer_printf(&name, "%s/", output);
-		buffer_printf(&name, "%s-%04d%02u%02uT%02u%02u%02uZ.tar.zst", host, (int)t.year, t.month, t.day, t.hour, t.minute,
-			      t.second);
+		buffer_printf(&name, "%s-%04d%02u%02uT%02u%02u%02uZ.tar.zst%s", host, (int)t.year, t.month, t.day, t.hour, t.minute,
+			      t.second, encrypt.count ? ".age" : "");
 		free(host);
 	} else {
 		buffer_string(&name, output);
@@ -300,7 +323,7 @@ static void list_file(void *data, const char *collector, const char *path, uint6
 
 #define FAILURES_SHOWN 10
 
-static void summary(FILE *to, const char *path, const struct collect_result *r, uint64_t written)
+static void summary(FILE *to, const char *path, const struct collect_result *r, uint64_t written, const char *digest)
 {
 	struct buffer text = { 0 };
 	struct view rest = buffer_as_view(&r->failures), one;
@@ -318,8 +341,10 @@ static void summary(FILE *to, const char *path, const struct collect_result *r, 
 			      r->counts.failures - FAILURES_SHOWN);
 	text.len = 0;
 	text_terminal(&text, view_text(path));
-	(void)fprintf(to, "bundle     %s\nsize       %" PRIu64 " bytes\nsha256     %s\nhost       %s\n", buffer_text(&text), written, r->sha256,
+	(void)fprintf(to, "bundle     %s\nsize       %" PRIu64 " bytes\nsha256     %s\nhost       %s\n", buffer_text(&text), written, digest,
 		      r->host);
+	if (encrypt.count)
+		(void)fprintf(to, "encrypted  to %zu; sha256 of the bundle in it %s\n", encrypt.count, r->sha256);
 	if (case_id) {
 		text.len = 0;
 		text_terminal(&text, view_text(case_id));
@@ -357,7 +382,8 @@ static int run(int argc, char **argv)
 	struct collect_result r = { 0 };
 	struct file_output f = { .fd = -1 };
 	struct watch w = { 0 };
-	char *path = NULL;
+	char *path = NULL, digest[2 * SHA256_SIZE + 1];
+	struct age_key *recipients = NULL;
 	int n, status, result = EXIT_MISUSE;
 
 	switch (option_parse(&help, options, argc, argv, &n)) {
@@ -383,6 +409,14 @@ static int run(int argc, char **argv)
 		complainf(reference_time, "not a time");
 		return EXIT_MISUSE;
 	}
+	recipients = xcalloc(encrypt.count, sizeof(*recipients));
+	for (size_t i = 0; i < encrypt.count; i++) {
+		if (age_recipient_parse(view_text(encrypt.items[i]), &recipients[i]))
+			continue;
+		complainf(encrypt.items[i], "not a recipient (age1...)");
+		free(recipients);
+		return EXIT_MISUSE;
+	}
 	o.root = root;
 	o.secrets = secrets;
 	o.no_walk = no_walk;
@@ -400,8 +434,10 @@ static int run(int argc, char **argv)
 	if (w.terminal || json_progress || cpu_percent)
 		o.progress = progress;
 	if (since) {
-		if (!load_earlier(since, &w.earlier))
+		if (!load_earlier(since, &w.earlier)) {
+			free(recipients);
 			return EXIT_MISUSE;
+		}
 		o.unchanged = unchanged;
 	}
 	if (nice_run) {
@@ -430,7 +466,13 @@ static int run(int argc, char **argv)
 			o.output_inode = st.st_ino;
 		}
 	}
+	if (encrypt.count && !start_encryption(&f, path, recipients))
+		goto out;
 	status = collect_run(&o, &f.out, &r);
+	if (status == OK && f.age && !age_encrypt_end(f.age)) {
+		r.error = errno;
+		status = ERR_IO;
+	}
 	if (w.terminal)
 		(void)fputs("\r\033[K", stderr);
 	if (status == OK && f.fd != STDOUT_FILENO && fsync(f.fd) < 0 && errno != EINVAL && errno != EROFS) {
@@ -448,7 +490,13 @@ static int run(int argc, char **argv)
 		}
 		goto out;
 	}
-	summary(strcmp(path, "-") == 0 ? stderr : stdout, path, &r, f.written);
+	{
+		uint8_t raw[SHA256_SIZE];
+
+		sha256_final(&f.digest, raw);
+		sha256_hex(raw, digest);
+	}
+	summary(strcmp(path, "-") == 0 ? stderr : stdout, path, &r, f.written, digest);
 	if (json_progress) {
 		struct buffer line = { 0 };
 
@@ -456,7 +504,7 @@ static int run(int argc, char **argv)
 		text_json_quoted(&line, view_text(path));
 		buffer_printf(&line, ",\"size\":%" PRIu64 ",\"sha256\":\"%s\",\"files\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"failures\":%" PRIu64
 				     ",\"near_empty\":%s}\n",
-			      f.written, r.sha256, r.counts.members, r.counts.bytes, r.counts.failures, r.near_empty ? "true" : "false");
+			      f.written, digest, r.counts.members, r.counts.bytes, r.counts.failures, r.near_empty ? "true" : "false");
 		(void)fwrite(line.data, 1, line.len, stderr);
 		buffer_release(&line);
 	}
@@ -467,6 +515,9 @@ out:
 	for (size_t i = 0; i < w.earlier.count; i++)
 		free(w.earlier.files[i].path);
 	free(w.earlier.files);
+	age_encrypt_free(f.age);
+	free(recipients);
+	free(encrypt.items);
 	free(path);
 	collect_result_release(&r);
 	return result;

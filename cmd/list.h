@@ -1,6 +1,8 @@
 COMMAND(collect)
 COMMAND(parse)
 COMMAND(verify)
+COMMAND(keygen)
+COMMAND(decrypt)
 COMMAND(detect)
 COMMAND(dive)
 COMMAND(stack)

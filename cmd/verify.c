@@ -1,6 +1,7 @@
 /* konseki verify: proves bundles against their own receipts, index and manifest. */
 #include "cmd/command.h"
 
+#include "base/age.h"
 #include "base/bundle_verify.h"
 #include "base/text.h"
 
@@ -62,6 +63,11 @@ static int verify(const char *path)
 		return EXIT_DAMAGED;
 	}
 	(void)madvise(at, (size_t)st.st_size, MADV_SEQUENTIAL);
+	if (age_probe(view_of(at, (size_t)st.st_size))) {
+		(void)munmap(at, (size_t)st.st_size);
+		complainf(path, "is encrypted: konseki decrypt opens it");
+		return EXIT_DAMAGED;
+	}
 	status = bundle_verify(view_of(at, (size_t)st.st_size), &c.v);
 	(void)munmap(at, (size_t)st.st_size);
 	text_terminal(&name, view_text(path));
