@@ -26,7 +26,7 @@ static unsigned long limit_rate, cpu_percent, max_size, item_timeout = 20;
 
 static const struct option options[] = {
 	{ OPTION_TEXT, 'o', "output", "FILE", "write the bundle there; - is standard output; a folder gets HOST-TIME.tar.zst", &output },
-	{ OPTION_TEXT, 0, "profile", "NAME", "what to take: triage (the default), logs, live", &profile_name },
+	{ OPTION_TEXT, 0, "profile", "NAME|FILE", "what to take: triage (the default), logs, live, or a file", &profile_name },
 	{ OPTION_TEXT, 0, "root", "DIR", "collect from a mounted tree instead of the running system", &root },
 	{ OPTION_FLAG, 0, "list", NULL, "only list what would be taken, with sizes", &list },
 	{ OPTION_FLAG, 0, "secrets", NULL, "take password hashes, private keys and saved logins too", &secrets },
@@ -230,6 +230,38 @@ out:
 	return ok;
 }
 
+/* A name, or a file. NULL after a complaint. */
+static const struct profile *load_profile(const char *name, struct profile **own)
+{
+	const struct profile *p = profile_find(name);
+	struct problem problem = { PROBLEM_NO_OFFSET, "" };
+	struct buffer text = { 0 };
+	unsigned skipped = 0;
+	ssize_t n = 0;
+	int fd;
+
+	if (p)
+		return p;
+	fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	while (fd >= 0 && text.len < 16 << 20 && (n = read(fd, buffer_reserve(&text, 65536), 65536)) > 0)
+		text.len += (size_t)n;
+	if (fd < 0 || n < 0) {
+		complainf(name, "no such profile, and as a file: %s", strerror(errno));
+		for (size_t i = 0; profiles[i]; i++)
+			(void)fprintf(stderr, "  %-8s %s\n", profiles[i]->name, profiles[i]->summary);
+	} else {
+		p = *own = profile_read(buffer_as_view(&text), &problem, &skipped);
+		if (!p)
+			complain(name, &problem);
+		else if (skipped)
+			complainf(name, "%u paths are of a form that cannot be collected here", skipped);
+	}
+	if (fd >= 0)
+		(void)close(fd);
+	buffer_release(&text);
+	return p;
+}
+
 /* ---- progress ---- */
 
 struct watch {
@@ -384,6 +416,7 @@ static int run(int argc, char **argv)
 	struct watch w = { 0 };
 	char *path = NULL, digest[2 * SHA256_SIZE + 1];
 	struct age_key *recipients = NULL;
+	struct profile *own_profile = NULL;
 	int n, status, result = EXIT_MISUSE;
 
 	switch (option_parse(&help, options, argc, argv, &n)) {
@@ -398,13 +431,9 @@ static int run(int argc, char **argv)
 		option_usage(stderr, &help, options);
 		return EXIT_MISUSE;
 	}
-	o.profile = profile_name ? profile_find(profile_name) : profiles[0];
-	if (!o.profile) {
-		complainf(profile_name, "no such profile");
-		for (size_t i = 0; profiles[i]; i++)
-			(void)fprintf(stderr, "  %-8s %s\n", profiles[i]->name, profiles[i]->summary);
+	o.profile = profile_name ? load_profile(profile_name, &own_profile) : profiles[0];
+	if (!o.profile)
 		return EXIT_MISUSE;
-	}
 	if (reference_time && !time_parse_user(view_text(reference_time), time_now(), &o.reference)) {
 		complainf(reference_time, "not a time");
 		return EXIT_MISUSE;
@@ -516,6 +545,7 @@ out:
 		free(w.earlier.files[i].path);
 	free(w.earlier.files);
 	age_encrypt_free(f.age);
+	profile_free(own_profile);
 	free(recipients);
 	free(encrypt.items);
 	free(path);

@@ -827,7 +827,7 @@ int collect_run(const struct collect_options *o, struct bundle_output *out, stru
 		struct view failures;
 
 		/* A system has more than this, whatever it is: something went wrong and must not look like success. */
-		r->near_empty = (o->profile->rules[0].pattern && n.members < 30 && !r->unchanged) ||
+		r->near_empty = (o->profile == profiles[0] && n.members < 30 && !r->unchanged) ||
 				(c.tree.live && o->profile->processes && r->processes < 2);
 		if (c.status == OK) {
 			build_head(&c, &head);

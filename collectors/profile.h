@@ -5,8 +5,8 @@
 #ifndef KONSEKI_COLLECTORS_PROFILE_H
 #define KONSEKI_COLLECTORS_PROFILE_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "base/status.h"
+#include "base/view.h"
 
 struct profile_rule {
 	const char *collector; /* group of the manifest: "log", "etc", "home", ... */
@@ -30,5 +30,24 @@ struct profile {
 
 extern const struct profile *const profiles[]; /* NULL-terminated; the first is the default */
 const struct profile *profile_find(const char *name);
+
+/*
+ * A profile from a file: ours,
+ *	name: mine
+ *	live: true                 live lines and autoruns (the default)
+ *	walk: false                no walk of the whole tree (default: true)
+ *	rules:
+ *	  - group: log
+ *	    path: /var/log/nginx
+ *	    limit: 10M             of a file
+ *	    total: 1G              of the rule
+ *	    secret: true           only with --secrets
+ *	exclude: ['*.old']
+ *	secret: [/etc/shadow]      (default: as the built-in ones)
+ * or a file of ForensicArtifacts' definitions, of which the FILE sources for Linux are taken; *skipped gets
+ * the count of paths there that have no equal here ("**" in the middle, other variables). NULL with the reason.
+ */
+struct profile *profile_read(struct view yaml, struct problem *problem, unsigned *skipped);
+void profile_free(struct profile *p);
 
 #endif

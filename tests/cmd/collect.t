@@ -170,6 +170,16 @@ if shutil.which('mactime'):
     open(m, 'wb').write(w.files['live/bodyfile.txt'])
     ok(b'/usr/bin/evil' in run('mactime', '-b', m).stdout, 'mactime reads it')
 
+own = os.path.join(work, 'own.yml')
+open(own, 'w').write('name: own\nlive: false\nwalk: false\nrules:\n  - group: mine\n    path: /var/log/**\n    limit: 1M\n  - ~/.bash_history\nexclude: [/var/log/app/*]\n')
+r = collect(os.path.join(work, 'own.tar.zst'), '--profile', own)
+p = Bundle(os.path.join(work, 'own.tar.zst'))
+ok({n for n in p.files if n.startswith('files/')} == {odd, 'files/var/log/empty', 'files/home/alice/.bash_history'} and p.head['profile'] == 'own'
+   and 'left out' in p.by_path['/var/log/syslog']['error'] and p.by_path['/var/log/empty']['collector'] == 'mine', 'a profile of one\'s own')
+open(own, 'w').write('rules:\n  - path: relative\n')
+r = collect(os.path.join(work, 'never2'), '--profile', own)
+ok(r.returncode == 2 and b'line 2' in r.stderr and not os.path.exists(os.path.join(work, 'never2')), 'a wrong profile is told with its line')
+
 # ---- outputs ----
 r = collect(first)
 ok(r.returncode == 2 and b'exists' in r.stderr, 'a file that is there is never written over')
