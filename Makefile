@@ -118,6 +118,9 @@ check: deps-check
 	$(MAKE) --no-print-directory -j2 fuzz
 	tests/run-all
 
+# What the mapping has built in.
+$(BUILD)/detect/mapping.o: detect/mapping.yml
+
 -include $(shell find $(BUILD) -name "*.d" 2>/dev/null)
 .SECONDARY:
 
@@ -149,6 +152,7 @@ install: all static
 	$(if $(wildcard man/*.5),install -m 644 man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5)
 	install -m 644 completion/konseki.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/konseki
 	cp -r rules $(DESTDIR)$(PREFIX)/share/konseki/
+	install -m 644 detect/mapping.yml $(DESTDIR)$(PREFIX)/share/konseki/
 
 demo: deps-build
 	@$(MAKE) --no-print-directory -j2 all >build-demo.log 2>&1 || { cat build-demo.log; exit 1; }
