@@ -177,13 +177,22 @@ static int derived(struct writer *w, const struct derive *d)
 	return status;
 }
 
+/* The path of a field whose name is the same without case, and without the blanks of "Threat Name". */
+static void loosely(struct buffer *out, const char *name)
+{
+	buffer_string(out, "(SELECT '$.\"'||key||'\"' FROM json_each(fields) WHERE lower(replace(key,' ',''))=lower(");
+	quoted(out, view_text(name));
+	buffer_string(out, ") OR (key LIKE '% %' AND lower(replace(key,' ','_'))=lower(");
+	quoted(out, view_text(name));
+	buffer_string(out, ")) LIMIT 1)");
+}
+
 /* The values of a field as a table with the column `value`, as the engine resolves the name. */
 static int rows(struct writer *w, uint32_t field, const char *alias)
 {
 	const char *name = w->engine->set->fields[field];
 	const struct source *s = w->source;
 	const struct derive *own = NULL, *other = NULL;
-	struct buffer b = { 0 };
 	int status;
 
 	if (strchr(name, '"'))
@@ -225,23 +234,22 @@ static int rows(struct writer *w, uint32_t field, const char *alias)
 			      name[0] == 'U' ? "user" : name[0] == 'M' ? "message" : "host", alias);
 		return OK;
 	}
-	buffer_string(w->out, "json_each(fields,CASE WHEN ");
+	buffer_string(w->out, "json_each(fields,coalesce(CASE WHEN ");
 	is_there(w->out, name);
 	buffer_string(w->out, " THEN ");
 	path(w->out, name);
+	buffer_string(w->out, " END");
 	for (uint32_t i = 0; other && i < other->from.count; i++) {
-		buffer_string(w->out, " WHEN ");
+		buffer_string(w->out, ",CASE WHEN ");
 		is_there(w->out, other->from.items[i]);
 		buffer_string(w->out, " THEN ");
 		path(w->out, other->from.items[i]);
+		buffer_string(w->out, " END,");
+		loosely(w->out, other->from.items[i]);
 	}
-	/* Without case, and without the blanks of "Threat Name". */
-	buffer_string(w->out, " ELSE (SELECT '$.\"'||key||'\"' FROM json_each(fields) WHERE lower(replace(key,' ',''))=lower(");
-	quoted(w->out, view_text(name));
-	buffer_string(w->out, ") OR (key LIKE '% %' AND lower(replace(key,' ','_'))=lower(");
-	quoted(w->out, view_text(name));
-	buffer_printf(w->out, ")) LIMIT 1) END) %s", alias);
-	buffer_release(&b);
+	buffer_char(w->out, ',');
+	loosely(w->out, name);
+	buffer_printf(w->out, ")) %s", alias);
 	return OK;
 }
 
