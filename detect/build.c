@@ -421,6 +421,64 @@ static void fields_of(const struct engine *e, const struct node *n, uint32_t sta
 		fields_of(e, n->kids[i], stamp, seen, out, count, cap);
 }
 
+/* Long lists of values are asked for by every rule that names them: whether one was found is noted once. */
+#define LIST_MIN 3
+
+struct lists {
+	struct pair *pairs; /* predicate, list */
+	size_t count, cap;
+};
+
+static void lists_of(struct engine *e, struct node *n, struct lists *all)
+{
+	bool scanned = n->type == NODE_OR && n->count >= LIST_MIN, exact = true;
+
+	if (n->list || n->type == NODE_PREDICATE)
+		return;
+	for (uint32_t i = 0; i < n->count; i++) {
+		const struct node *kid = n->kids[i];
+
+		if (kid->type != NODE_PREDICATE) {
+			lists_of(e, n->kids[i], all);
+			scanned = false;
+		} else {
+			/* A constant field is not scanned where it decides whether a rule is looked at at all. */
+			scanned &= e->how[kid->predicate] != HOW_LAZY;
+			exact &= e->how[kid->predicate] == HOW_EXACT;
+		}
+	}
+	if (!scanned)
+		return;
+	n->list = ++e->list_count;
+	n->exact = exact;
+	for (uint32_t i = 0; i < n->count; i++) {
+		all->pairs = xgrow(all->pairs, &all->cap, all->count + 1, sizeof(*all->pairs));
+		all->pairs[all->count++] = (struct pair){ n->kids[i]->predicate, n->list - 1 };
+	}
+}
+
+static void index_lists(struct engine *e)
+{
+	struct lists all = { 0 };
+
+	for (size_t i = 0; i < e->set->rule_count; i++)
+		if (e->set->rules[i]->condition)
+			lists_of(e, e->set->rules[i]->condition, &all);
+	if (all.count)
+		qsort(all.pairs, all.count, sizeof(*all.pairs), by_predicate);
+	e->lists_of = xcalloc(e->set->predicate_count + 1, sizeof(*e->lists_of));
+	e->in_list = xcalloc(all.count + 1, sizeof(*e->in_list));
+	for (size_t i = 0; i < all.count; i++) {
+		struct list *l = &e->lists_of[all.pairs[i].predicate];
+
+		if (!l->count)
+			l->first = (uint32_t)i;
+		l->count++;
+		e->in_list[i] = all.pairs[i].rule;
+	}
+	free(all.pairs);
+}
+
 static void index_rules(struct engine *e, enum level level)
 {
 	struct ruleset *set = e->set;
@@ -759,6 +817,7 @@ int engine_build(struct engine *e, const struct engine_options *options, struct 
 	compile_regexes(e);
 	make_databases(e, !options->no_cache);
 	index_rules(e, options->level);
+	index_lists(e);
 	index_sources(e, options->level);
 	e->cost.compile_seconds = seconds() - from;
 	return OK;
@@ -817,6 +876,8 @@ void engine_free(struct engine *e)
 	free(e->regex);
 	free(e->how);
 	free(e->feeds);
+	free(e->lists_of);
+	free(e->in_list);
 	free(e->fed);
 	free(e->fields);
 	free(e->literals);

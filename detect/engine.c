@@ -219,6 +219,10 @@ static void event_begin(struct engine_state *s, const struct event *e, const str
 {
 	s->event = e;
 	s->origin = origin;
+	if (++s->serial == 0) {
+		memset(s->lists, 0, (s->engine->list_count + 1) * sizeof(*s->lists));
+		s->serial = 1;
+	}
 	s->raw.len = s->folded.len = 0;
 	s->text_count = 0;
 	s->matched_count = 0;
@@ -445,6 +449,8 @@ static void apply(struct engine_state *s, const uint32_t *found, size_t count)
 			continue;
 		s->mark[p] = e->how[p] == HOW_EXACT ? MARK_TRUE : MARK_MAYBE;
 		s->touched[s->touched_count++] = p;
+		for (uint32_t k = 0; k < e->lists_of[p].count; k++)
+			s->lists[e->in_list[e->lists_of[p].first + k]] = s->serial;
 		for (uint32_t k = 0; k < rules.count; k++) {
 			uint32_t r = e->fed[rules.first + k];
 
@@ -622,6 +628,12 @@ static bool holds(struct engine_state *s, const struct node *n)
 				return false;
 		return true;
 	case NODE_OR:
+		if (n->list) {
+			if (s->lists[n->list - 1] != s->serial)
+				return false;
+			if (n->exact)
+				return true;
+		}
 		for (uint32_t i = 0; i < n->count; i++)
 			if (holds(s, n->kids[i]))
 				return true;
@@ -847,6 +859,7 @@ struct engine_state *engine_state_new(const struct engine *e)
 	s->epochs = xcalloc(n, sizeof(*s->epochs));
 	s->found = xcalloc(n, sizeof(*s->found));
 	s->candidates = xcalloc(e->words + 1, sizeof(*s->candidates));
+	s->lists = xcalloc(e->list_count + 1, sizeof(*s->lists));
 	s->memo = xcalloc(MEMO_SLOTS, sizeof(*s->memo));
 	for (size_t f = 0; f < e->set->field_count; f++)
 		if (e->fields[f].database && hs_alloc_scratch(e->fields[f].database, &s->scratch) != HS_SUCCESS)
@@ -873,6 +886,7 @@ void engine_state_free(struct engine_state *s)
 	free(s->epochs);
 	free(s->found);
 	free(s->candidates);
+	free(s->lists);
 	free(s->texts);
 	free(s->raw_list);
 	free(s->folded_list);

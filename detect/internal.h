@@ -54,6 +54,9 @@ struct engine {
 	pcre2_code **regex;       /* by predicate, or NULL */
 	struct list *feeds;       /* by predicate: rules that cannot hold without one of their list */
 	uint32_t *fed;
+	struct list *lists_of;    /* by predicate: long lists (OR nodes) that it stands in */
+	uint32_t *in_list;
+	uint32_t list_count;
 	struct field_index *fields;
 	struct literal *literals; /* sorted by field */
 	size_t literal_count;
@@ -137,6 +140,7 @@ struct engine_state {
 	uint32_t *found;
 	size_t found_count;
 	uint64_t *candidates;
+	uint32_t *lists, serial; /* by list: the event in which one of it was found */
 	struct memo *memo;
 
 	struct context *contexts[CONTEXT_SLOTS], *last;

@@ -61,6 +61,8 @@ struct node {
 	uint32_t need;      /* COUNT: how many kids must hold */
 	uint32_t count;     /* of kids */
 	uint32_t predicate; /* PREDICATE: index into ruleset.predicates */
+	uint32_t list;      /* OR of scanned predicates: the engine's number of it, from 1; else 0 */
+	bool exact;         /* ...all of which the scan decides */
 	const char *name;   /* SELECTION: its name */
 	struct node **kids;
 };
