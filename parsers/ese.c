@@ -28,7 +28,10 @@ static bool page_load(const struct ese *e, uint32_t number, struct page *p)
 	if (number == 0 || at > e->file.len || !view_has(e->file, (size_t)at, e->page_size))
 		return false;
 	v = view_sub(e->file, (size_t)at, e->page_size);
-	*p = (struct page){ .whole = v, .next = view_get32(v, 20), .tags = view_get16(v, 34), .flags = view_get32(v, 36) };
+	*p = (struct page){.whole = v,
+			   .next = view_get32(v, 20),
+			   .tags = view_get16(v, 34),
+			   .flags = view_get32(v, 36)};
 	p->large = e->revision >= 17 && e->page_size >= 16384;
 	head = p->large ? 80 : 40;
 	p->body = view_from(v, head);
@@ -132,12 +135,13 @@ static int walk_tree(struct ese *e, uint32_t root, uint32_t object, leaf_fn *lea
 
 	memset(e->visited, 0, (e->file.len / e->page_size / 64 + 1) * sizeof(uint64_t));
 	status = walk(e, root, 0, leaf, data);
-	/* Where a branch is lost its leaves still say whose they are: no space tree, index or long values. */
+	/* Where a branch is lost its leaves still say whose they are: no space tree, index or long
+	 * values. */
 	for (uint32_t n = 1; e->bad > bad && status >= 0 && n < e->file.len / e->page_size; n++) {
 		struct page p;
 
-		if (page_load(e, n, &p) && view_get32(p.whole, 24) == object && (p.flags & 0xee) == PAGE_LEAF &&
-		    !(e->visited[n / 64] >> (n % 64) & 1))
+		if (page_load(e, n, &p) && view_get32(p.whole, 24) == object &&
+		    (p.flags & 0xee) == PAGE_LEAF && !(e->visited[n / 64] >> (n % 64) & 1))
 			status = walk(e, n, DEPTH_MAX, leaf, data);
 	}
 	return status;
@@ -153,11 +157,12 @@ static struct ese_table *table_of(struct ese *e, uint32_t object, bool make)
 	if (!make || e->count >= 4096)
 		return NULL;
 	e->tables = xgrow(e->tables, &e->cap, e->count + 1, sizeof(*e->tables));
-	e->tables[e->count] = (struct ese_table){ .object = object, .name = "" };
+	e->tables[e->count] = (struct ese_table){.object = object, .name = ""};
 	return &e->tables[e->count++];
 }
 
-/* A row of MSysObjects: its fixed columns stand at known places, its name is variable column 128. */
+/* A row of MSysObjects: its fixed columns stand at known places, its name is variable column 128.
+ */
 static int catalogue_row(void *data, const struct page *p, const struct entry *x)
 {
 	struct ese *e = data;
@@ -176,7 +181,7 @@ static int catalogue_row(void *data, const struct page *p, const struct entry *x
 		end = view_get16(r, variable);
 		if (!(end & 0x8000)) {
 			struct view raw = view_sub(r, variable + 2 * (size_t)n, end);
-			struct buffer b = { 0 };
+			struct buffer b = {0};
 
 			text_cp1252(&b, raw);
 			name = arena_strndup(e->arena, b.data, b.len);
@@ -195,8 +200,11 @@ static int catalogue_row(void *data, const struct page *p, const struct entry *x
 		t->long_page = view_get32(r, 14);
 	} else if (type == 2 && t->count < ESE_COLUMNS_MAX) {
 		t->columns = xgrow(t->columns, &t->cap, t->count + 1, sizeof(*t->columns));
-		t->columns[t->count++] = (struct ese_column){ .id = view_get32(r, 10), .type = view_get32(r, 14), .size = view_get32(r, 18),
-							      .codepage = view_get32(r, 26), .name = name };
+		t->columns[t->count++] = (struct ese_column){.id = view_get32(r, 10),
+							     .type = view_get32(r, 14),
+							     .size = view_get32(r, 18),
+							     .codepage = view_get32(r, 26),
+							     .name = name};
 	}
 	return OK;
 }
@@ -212,7 +220,7 @@ int ese_open(struct ese *e, struct view file, struct arena *arena)
 {
 	int status;
 
-	*e = (struct ese){ .file = file, .arena = arena };
+	*e = (struct ese){.file = file, .arena = arena};
 	if (view_get32(file, 4) != 0x89abcdef)
 		return ERR_FORMAT;
 	e->page_size = view_get32(file, 236);
@@ -220,13 +228,15 @@ int ese_open(struct ese *e, struct view file, struct arena *arena)
 	e->dirty = view_get32(file, 52) != 3; /* 3: clean shutdown */
 	if (e->page_size == 0)
 		e->page_size = 4096;
-	if (e->page_size != 2048 && e->page_size != 4096 && e->page_size != 8192 && e->page_size != 16384 && e->page_size != 32768)
+	if (e->page_size != 2048 && e->page_size != 4096 && e->page_size != 8192 &&
+	    e->page_size != 16384 && e->page_size != 32768)
 		return ERR_UNSUPPORTED;
 	e->visited = xcalloc(file.len / e->page_size / 64 + 1, sizeof(uint64_t));
 	status = walk_tree(e, 4, 2, catalogue_row, e);
 	for (size_t i = 0; i < e->count; i++)
 		if (e->tables[i].count)
-			qsort(e->tables[i].columns, e->tables[i].count, sizeof(struct ese_column), by_id);
+			qsort(e->tables[i].columns, e->tables[i].count, sizeof(struct ese_column),
+			      by_id);
 	return status;
 }
 
@@ -236,7 +246,7 @@ void ese_close(struct ese *e)
 		free(e->tables[i].columns);
 	free(e->tables);
 	free(e->visited);
-	*e = (struct ese){ 0 };
+	*e = (struct ese){0};
 }
 
 const struct ese_table *ese_table_find(const struct ese *e, const char *name)
@@ -261,7 +271,8 @@ static struct view seven_bits(struct arena *a, struct view v, bool wide)
 		return VIEW_EMPTY;
 	for (size_t i = 0; i < n; i++) {
 		size_t bit = i * 7;
-		unsigned pair = view_get8(v, 1 + bit / 8) | (unsigned)view_get8(v, 2 + bit / 8) << 8;
+		unsigned pair = view_get8(v, 1 + bit / 8) | (unsigned)view_get8(v, 2 + bit / 8)
+								    << 8;
 		uint8_t c = (uint8_t)(pair >> (bit % 8) & 0x7f);
 
 		if (wide) {
@@ -360,7 +371,8 @@ struct long_value {
 
 static void long_collect(struct ese *e, uint32_t root, uint32_t id, struct long_value *l)
 {
-	uint8_t want[4] = { (uint8_t)(id >> 24), (uint8_t)(id >> 16), (uint8_t)(id >> 8), (uint8_t)id };
+	uint8_t want[4] = {(uint8_t)(id >> 24), (uint8_t)(id >> 16), (uint8_t)(id >> 8),
+			   (uint8_t)id};
 	uint32_t number = root;
 	struct page p;
 	struct entry x;
@@ -372,14 +384,19 @@ static void long_collect(struct ese *e, uint32_t root, uint32_t id, struct long_
 		if (depth > DEPTH_MAX)
 			return;
 		for (unsigned i = 1; i < p.tags && !next; i++)
-			/* The first child whose separator does not come before; the last one has none. */
-			if (entry_read(&p, i, &x) && x.data.len >= 4 && (x.key_len < 1 || memcmp(x.key, want, x.key_len < 4 ? x.key_len : 4) >= 0 || i + 1 == p.tags))
+			/* The first child whose separator does not come before; the last one has
+			 * none. */
+			if (entry_read(&p, i, &x) && x.data.len >= 4 &&
+			    (x.key_len < 1 ||
+			     memcmp(x.key, want, x.key_len < 4 ? x.key_len : 4) >= 0 ||
+			     i + 1 == p.tags))
 				next = view_get32(x.data, 0);
 		if (!next)
 			return;
 		number = next;
 	}
-	for (unsigned pages = 0; !past && pages < 4096 && page_load(e, number, &p) && p.flags & PAGE_LEAF; pages++) {
+	for (unsigned pages = 0;
+	     !past && pages < 4096 && page_load(e, number, &p) && p.flags & PAGE_LEAF; pages++) {
 		for (unsigned i = 1; i < p.tags && !past; i++) {
 			int order;
 
@@ -387,7 +404,8 @@ static void long_collect(struct ese *e, uint32_t root, uint32_t id, struct long_
 				continue;
 			order = memcmp(x.key, want, 4);
 			past = order > 0;
-			if (order == 0 && x.key_len >= 8 && l->count < 256 && l->bytes < VALUE_MAX) {
+			if (order == 0 && x.key_len >= 8 && l->count < 256 &&
+			    l->bytes < VALUE_MAX) {
 				l->list[l->count++] = x.data;
 				l->bytes += x.data.len;
 			}
@@ -396,10 +414,11 @@ static void long_collect(struct ese *e, uint32_t root, uint32_t id, struct long_
 	}
 }
 
-static struct view long_value(struct ese *e, const struct ese_table *t, uint32_t id, bool compressed, struct arena *a)
+static struct view long_value(struct ese *e, const struct ese_table *t, uint32_t id,
+			      bool compressed, struct arena *a)
 {
-	struct long_value l = { .count = 0 };
-	struct buffer b = { 0 };
+	struct long_value l = {.count = 0};
+	struct buffer b = {0};
 	struct view v;
 	uint8_t *copy;
 
@@ -418,7 +437,7 @@ static struct view long_value(struct ese *e, const struct ese_table *t, uint32_t
 
 static size_t fixed_size(const struct ese_column *c)
 {
-	static const uint8_t sizes[] = { 0, 1, 1, 2, 4, 8, 4, 8, 8, 0, 0, 0, 0, 0, 4, 8, 16, 2 };
+	static const uint8_t sizes[] = {0, 1, 1, 2, 4, 8, 4, 8, 8, 0, 0, 0, 0, 0, 4, 8, 16, 2};
 
 	if (c->type < sizeof(sizes) && sizes[c->type])
 		return sizes[c->type];
@@ -465,14 +484,16 @@ static int row(void *data, const struct page *p, const struct entry *x)
 	arena_reset(w->scratch);
 	/* Fixed columns, then a bit for each that is null just before the variable ones. */
 	nulls = (last_fixed + 7) / 8 <= variable - 4 ? variable - (last_fixed + 7) / 8 : variable;
-	for (size_t i = 0; i < w->t->count && w->t->columns[i].id <= last_fixed && w->t->columns[i].id < 128; i++) {
+	for (size_t i = 0;
+	     i < w->t->count && w->t->columns[i].id <= last_fixed && w->t->columns[i].id < 128;
+	     i++) {
 		const struct ese_column *c = &w->t->columns[i];
 		size_t size = fixed_size(c);
 
 		if (size > nulls || at > nulls - size)
 			break;
 		if (!(view_get8(r, nulls + (c->id - 1) / 8) >> ((c->id - 1) % 8) & 1))
-			w->values[count++] = (struct ese_value){ c, view_sub(r, at, size) };
+			w->values[count++] = (struct ese_value){c, view_sub(r, at, size)};
 		at += size;
 	}
 	/* Variable columns: the end of each, then their data. */
@@ -481,7 +502,9 @@ static int row(void *data, const struct page *p, const struct entry *x)
 		const struct ese_column *c = column_of(w->t, 128 + i);
 
 		if (!(to & 0x8000) && c && (to & 0x7fff) > end && count < ESE_COLUMNS_MAX)
-			w->values[count++] = (struct ese_value){ c, view_sub(r, variable + 2 * (size_t)n_variable + end, (to & 0x7fff) - end) };
+			w->values[count++] = (struct ese_value){
+				c, view_sub(r, variable + 2 * (size_t)n_variable + end,
+					    (to & 0x7fff) - end)};
 		if ((to & 0x7fff) > end)
 			end = to & 0x7fff;
 	}
@@ -491,10 +514,12 @@ static int row(void *data, const struct page *p, const struct entry *x)
 		struct view t = view_from(r, tagged);
 		size_t pairs = (view_get16(t, 2) & mask) / 4;
 
-		for (size_t i = 0; i < pairs && view_has(t, 4 * i, 4) && count < ESE_COLUMNS_MAX; i++) {
+		for (size_t i = 0; i < pairs && view_has(t, 4 * i, 4) && count < ESE_COLUMNS_MAX;
+		     i++) {
 			const struct ese_column *c = column_of(w->t, view_get16(t, 4 * i));
 			uint16_t raw = view_get16(t, 4 * i + 2);
-			size_t from = raw & mask, to = i + 1 < pairs ? view_get16(t, 4 * i + 6) & mask : t.len;
+			size_t from = raw & mask,
+			       to = i + 1 < pairs ? view_get16(t, 4 * i + 6) & mask : t.len;
 			struct view v = from < to ? view_sub(t, from, to - from) : VIEW_EMPTY;
 			unsigned flags = 0;
 
@@ -510,18 +535,25 @@ static int row(void *data, const struct page *p, const struct entry *x)
 				/* Several values: the first; offsets of 16 bits stand in front. */
 				v = flags & 0x10 ? view_sub(v, 1, view_get8(v, 0))
 						 : view_clip(v, view_get16(v, 0) & 0x7fff,
-							     (view_get16(v, 0) & 0x7fff) >= 4 ? (size_t)((view_get16(v, 2) & 0x7fff) - (view_get16(v, 0) & 0x7fff)) : v.len);
+							     (view_get16(v, 0) & 0x7fff) >= 4
+								     ? (size_t)((view_get16(v, 2) &
+										 0x7fff) -
+										(view_get16(v, 0) &
+										 0x7fff))
+								     : v.len);
 			else if (flags & 2)
 				v = decompressed(w->scratch, v);
 			if (v.len)
-				w->values[count++] = (struct ese_value){ c, v };
+				w->values[count++] = (struct ese_value){c, v};
 		}
 	}
 	return w->record(w->data, w->values, count, (uint64_t)(x->data.data - w->e->file.data));
 }
 
 int ese_records(struct ese *e, const struct ese_table *t, struct arena *scratch,
-		int (*record)(void *data, const struct ese_value *values, size_t count, uint64_t offset), void *data)
+		int (*record)(void *data, const struct ese_value *values, size_t count,
+			      uint64_t offset),
+		void *data)
 {
 	struct rows *w = xcalloc(1, sizeof(*w));
 	int status;
@@ -587,12 +619,13 @@ int64_t ese_time(const struct ese_value *v)
 
 const char *ese_text(const struct ese_value *v, struct arena *a)
 {
-	struct buffer b = { 0 };
+	struct buffer b = {0};
 	const char *text;
 
 	if (!v)
 		return "";
-	if (v->column->codepage == 1200 || (v->column->codepage == 0 && v->data.len % 2 == 0 && view_get8(v->data, 1) == 0))
+	if (v->column->codepage == 1200 ||
+	    (v->column->codepage == 0 && v->data.len % 2 == 0 && view_get8(v->data, 1) == 0))
 		text_utf16z(&b, v->data);
 	else
 		text_cp1252(&b, v->data);
@@ -623,12 +656,12 @@ struct value ese_value(const struct ese_value *v, struct arena *a)
 		if (v->data.len < 4)
 			break;
 		memcpy(&f, v->data.data, 4);
-		return (struct value){ .type = VALUE_FLOAT, .f = (double)f };
+		return (struct value){.type = VALUE_FLOAT, .f = (double)f};
 	case ESE_F64:
 		if (v->data.len < 8)
 			break;
 		memcpy(&d, v->data.data, 8);
-		return (struct value){ .type = VALUE_DOUBLE, .f = d };
+		return (struct value){.type = VALUE_DOUBLE, .f = d};
 	case ESE_DATETIME:
 		return value_time(ese_time(v));
 	case ESE_TEXT:

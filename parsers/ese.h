@@ -1,7 +1,8 @@
 /*
- * Extensible Storage Engine databases (JET Blue: .edb, .dat, .mdb), read-only, own reader: header, pages of a B+ tree,
- * catalogue, records with fixed, variable and tagged columns, long values, the engine's own compression. Facts: libyal,
- * "Extensible Storage Engine (ESE) Database File (EDB) format".
+ * Extensible Storage Engine databases (JET Blue: .edb, .dat, .mdb), read-only, own reader: header,
+ * pages of a B+ tree, catalogue, records with fixed, variable and tagged columns, long values, the
+ * engine's own compression. Facts: libyal, "Extensible Storage Engine (ESE) Database File (EDB)
+ * format".
  *
  * A database that was not shut down cleanly is read as its pages stand; its logs are not replayed.
  */
@@ -13,8 +14,24 @@
 #include "base/status.h"
 
 enum ese_type {
-	ESE_NIL, ESE_BIT, ESE_U8, ESE_I16, ESE_I32, ESE_CURRENCY, ESE_F32, ESE_F64, ESE_DATETIME, ESE_BINARY, ESE_TEXT,
-	ESE_LONG_BINARY, ESE_LONG_TEXT, ESE_SLV, ESE_U32, ESE_I64, ESE_GUID, ESE_U16
+	ESE_NIL,
+	ESE_BIT,
+	ESE_U8,
+	ESE_I16,
+	ESE_I32,
+	ESE_CURRENCY,
+	ESE_F32,
+	ESE_F64,
+	ESE_DATETIME,
+	ESE_BINARY,
+	ESE_TEXT,
+	ESE_LONG_BINARY,
+	ESE_LONG_TEXT,
+	ESE_SLV,
+	ESE_U32,
+	ESE_I64,
+	ESE_GUID,
+	ESE_U16
 };
 
 struct ese_column {
@@ -23,8 +40,8 @@ struct ese_column {
 };
 
 struct ese_table {
-	uint32_t object, page;      /* of the tree of records */
-	uint32_t long_page;         /* of the tree of long values, or 0 */
+	uint32_t object, page; /* of the tree of records */
+	uint32_t long_page;    /* of the tree of long values, or 0 */
 	const char *name;
 	struct ese_column *columns; /* in the order of their ids */
 	size_t count, cap;
@@ -34,18 +51,18 @@ struct ese {
 	struct view file;
 	uint32_t page_size, revision;
 	bool dirty;
-	struct arena *arena;        /* of the catalogue and of values that must be put together */
+	struct arena *arena; /* of the catalogue and of values that must be put together */
 	struct ese_table *tables;
 	size_t count, cap;
-	uint64_t *visited;          /* a bit for each page of the walk at hand */
-	unsigned bad;               /* pages that a tree names and that could not be read */
+	uint64_t *visited; /* a bit for each page of the walk at hand */
+	unsigned bad;	   /* pages that a tree names and that could not be read */
 };
 
 #define ESE_COLUMNS_MAX 512
 
 struct ese_value {
 	const struct ese_column *column;
-	struct view data;           /* as stored: numbers little-endian, text in the column's code page */
+	struct view data; /* as stored: numbers little-endian, text in the column's code page */
 };
 
 /* ERR_FORMAT: no database; ERR_UNSUPPORTED: a page size that cannot be. Released with ese_close. */
@@ -54,11 +71,14 @@ void ese_close(struct ese *e);
 const struct ese_table *ese_table_find(const struct ese *e, const char *name);
 
 /*
- * Calls back for each record: the columns that have a value, ordered by id; long values and compressed ones are put
- * together in `scratch`, which is reset before each record. A negative return ends the walk and is returned.
+ * Calls back for each record: the columns that have a value, ordered by id; long values and
+ * compressed ones are put together in `scratch`, which is reset before each record. A negative
+ * return ends the walk and is returned.
  */
 int ese_records(struct ese *e, const struct ese_table *t, struct arena *scratch,
-		int (*record)(void *data, const struct ese_value *values, size_t count, uint64_t offset), void *data);
+		int (*record)(void *data, const struct ese_value *values, size_t count,
+			      uint64_t offset),
+		void *data);
 
 /* The value of a column by name, or NULL. */
 const struct ese_value *ese_find(const struct ese_value *values, size_t count, const char *name);

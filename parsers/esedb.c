@@ -1,8 +1,10 @@
 /*
- * What Windows keeps in ESE databases: SRUM (SRUDB.dat: network and resource use by program), User Access Logging
- * (Current.mdb, {GUID}.mdb, SystemIdentity.mdb: clients of a server's roles), WebCache (WebCacheV01.dat: pages and files
- * of Internet Explorer and Edge). A time belongs to the database that holds it: Plaso reads SystemIdentity.mdb together with
- * the {GUID}.mdb beside it and tells its two creation times under the name of the latter. Names of tables and columns: libyal's esedb-kb; Yogesh Khatri on SRUM; KPMG on UAL.
+ * What Windows keeps in ESE databases: SRUM (SRUDB.dat: network and resource use by program), User
+ * Access Logging (Current.mdb, {GUID}.mdb, SystemIdentity.mdb: clients of a server's roles),
+ * WebCache (WebCacheV01.dat: pages and files of Internet Explorer and Edge). A time belongs to the
+ * database that holds it: Plaso reads SystemIdentity.mdb together with the {GUID}.mdb beside it and
+ * tells its two creation times under the name of the latter. Names of tables and columns: libyal's
+ * esedb-kb; Yogesh Khatri on SRUM; KPMG on UAL.
  */
 #include "parsers/ese.h"
 #include "parsers/parser.h"
@@ -24,12 +26,12 @@ struct work {
 	struct ese db;
 	enum database kind;
 	const struct ese_table *table;
-	const char *title;        /* what the table is about */
+	const char *title; /* what the table is about */
 	enum event_kind event;
-	struct named *names;      /* SRUM's ids, WebCache's containers, roles: sorted by id */
+	struct named *names; /* SRUM's ids, WebCache's containers, roles: sorted by id */
 	size_t name_count, name_cap;
 	const struct named *container;
-	struct arena scratch;     /* of a record's values */
+	struct arena scratch; /* of a record's values */
 };
 
 static int by_id(const void *a, const void *b)
@@ -41,7 +43,7 @@ static int by_id(const void *a, const void *b)
 
 static const struct named *name_of(const struct work *w, int64_t id)
 {
-	struct named key = { .id = id };
+	struct named key = {.id = id};
 
 	return w->name_count ? bsearch(&key, w->names, w->name_count, sizeof(key), by_id) : NULL;
 }
@@ -51,7 +53,7 @@ static int name_add(struct work *w, int64_t id, const char *text, const char *ex
 	if (!text || w->name_count >= (1u << 20))
 		return OK;
 	w->names = xgrow(w->names, &w->name_cap, w->name_count + 1, sizeof(*w->names));
-	w->names[w->name_count++] = (struct named){ id, text, extra };
+	w->names[w->name_count++] = (struct named){id, text, extra};
 	return OK;
 }
 
@@ -70,11 +72,15 @@ static int srum_id(void *data, const struct ese_value *v, size_t n, uint64_t off
 	if (!blob)
 		return OK;
 	if (ese_number(ese_find(v, n, "IdType")) == 3) {
-		struct value sid = { .type = VALUE_SID, .len = (uint32_t)blob->data.len, .data = blob->data.data };
+		struct value sid = {.type = VALUE_SID,
+				    .len = (uint32_t)blob->data.len,
+				    .data = blob->data.data};
 
-		return name_add(w, ese_number(ese_find(v, n, "IdIndex")), parse_value_text(&w->p->arena, &sid), "sid");
+		return name_add(w, ese_number(ese_find(v, n, "IdIndex")),
+				parse_value_text(&w->p->arena, &sid), "sid");
 	}
-	return name_add(w, ese_number(ese_find(v, n, "IdIndex")), parse_utf16z(&w->p->arena, blob->data), NULL);
+	return name_add(w, ese_number(ese_find(v, n, "IdIndex")),
+			parse_utf16z(&w->p->arena, blob->data), NULL);
 }
 
 static int web_container(void *data, const struct ese_value *v, size_t n, uint64_t offset)
@@ -82,31 +88,32 @@ static int web_container(void *data, const struct ese_value *v, size_t n, uint64
 	struct work *w = data;
 
 	(void)offset;
-	return name_add(w, ese_number(ese_find(v, n, "ContainerId")), kept(w, ese_text(ese_find(v, n, "Name"), &w->scratch)),
+	return name_add(w, ese_number(ese_find(v, n, "ContainerId")),
+			kept(w, ese_text(ese_find(v, n, "Name"), &w->scratch)),
 			kept(w, ese_text(ese_find(v, n, "Directory"), &w->scratch)));
 }
 
 static const struct {
 	const char *column, *desc;
 } times[] = {
-	{ "TimeStamp", "Recorded Time" },
-	{ "EventTimestamp", "Recorded Time" },
-	{ "ConnectStartTime", "Last Connection Time" },
-	{ "EndTime", "End Time" },
-	{ "StartTime", "Start Time" },
-	{ "InsertDate", "First Access Time" },
-	{ "LastAccess", "Last Access Time" },
-	{ "FirstSeen", "First Seen Time" },
-	{ "LastSeen", "Last Seen Time" },
-	{ "LastSeenActive", "Last Seen Time" },
-	{ "CreationTime", "Creation Time" },
-	{ "AccessedTime", "Last Visited Time" },
-	{ "ModifiedTime", "Content Modification Time" },
-	{ "ExpiryTime", "Expiration Time" },
-	{ "SyncTime", "Synchronization Time" },
-	{ "LastAccessTime", "Last Access Time" },
-	{ "LastScavengeTime", "Last Scavenge Time" },
-	{ "PostCheckTime", "Last Checked Time" },
+	{"TimeStamp", "Recorded Time"},
+	{"EventTimestamp", "Recorded Time"},
+	{"ConnectStartTime", "Last Connection Time"},
+	{"EndTime", "End Time"},
+	{"StartTime", "Start Time"},
+	{"InsertDate", "First Access Time"},
+	{"LastAccess", "Last Access Time"},
+	{"FirstSeen", "First Seen Time"},
+	{"LastSeen", "Last Seen Time"},
+	{"LastSeenActive", "Last Seen Time"},
+	{"CreationTime", "Creation Time"},
+	{"AccessedTime", "Last Visited Time"},
+	{"ModifiedTime", "Content Modification Time"},
+	{"ExpiryTime", "Expiration Time"},
+	{"SyncTime", "Synchronization Time"},
+	{"LastAccessTime", "Last Access Time"},
+	{"LastScavengeTime", "Last Scavenge Time"},
+	{"PostCheckTime", "Last Checked Time"},
 };
 
 static const char *time_desc(const struct ese_column *c)
@@ -122,7 +129,7 @@ static void add_address(struct parse *p, const char *field, struct view v)
 	if (v.len == 4) {
 		event_addf(p, field, "%u.%u.%u.%u", v.data[0], v.data[1], v.data[2], v.data[3]);
 	} else if (v.len == 16) {
-		struct buffer b = { 0 };
+		struct buffer b = {0};
 
 		for (size_t i = 0; i < 16; i += 2)
 			buffer_printf(&b, "%s%x", i ? ":" : "", v.data[i] << 8 | v.data[i + 1]);
@@ -139,7 +146,8 @@ static void add_fields(struct work *w, const struct ese_value *v, size_t n)
 		const char *name = v[i].column->name;
 		const struct named *known;
 
-		if (w->kind == DB_SRUM && (strcmp(name, "AppId") == 0 || strcmp(name, "UserId") == 0)) {
+		if (w->kind == DB_SRUM &&
+		    (strcmp(name, "AppId") == 0 || strcmp(name, "UserId") == 0)) {
 			bool app = name[0] == 'A';
 
 			known = name_of(w, ese_number(&v[i]));
@@ -157,19 +165,27 @@ static void add_fields(struct work *w, const struct ese_value *v, size_t n)
 		} else if (w->kind == DB_ACCESS && strcmp(name, "AuthenticatedUserName") == 0) {
 			event_add(p, "TargetUserName", ese_value(&v[i], &p->scratch));
 			event_user(p, ese_value(&v[i], &p->scratch));
-		} else if (strcmp(name, "RoleGuid") == 0 || strcmp(name, "TenantId") == 0 || strcmp(name, "VmGuid") == 0 || strcmp(name, "BIOSGuid") == 0) {
-			event_add(p, name, v[i].data.len == 16 ? value_guid(v[i].data.data) : ese_value(&v[i], &p->scratch));
+		} else if (strcmp(name, "RoleGuid") == 0 || strcmp(name, "TenantId") == 0 ||
+			   strcmp(name, "VmGuid") == 0 || strcmp(name, "BIOSGuid") == 0) {
+			event_add(p, name,
+				  v[i].data.len == 16 ? value_guid(v[i].data.data)
+						      : ese_value(&v[i], &p->scratch));
 		} else if (time_desc(v[i].column)) {
 			event_add(p, name, value_time(ese_time(&v[i])));
 		} else if (w->kind == DB_WEB && strcmp(name, "Url") == 0) {
 			/* History: "Visited: alice@http://..." */
-			const char *url = ese_text(&v[i], &p->scratch), *at = strncmp(url, "Visited: ", 9) == 0 ? strchr(url, '@') : NULL;
+			const char *url = ese_text(&v[i], &p->scratch),
+				   *at = strncmp(url, "Visited: ", 9) == 0 ? strchr(url, '@')
+									   : NULL;
 
 			event_add(p, name, value_text(at ? at + 1 : url));
 			if (at)
 				event_user(p, value_view(view_of(url + 9, (size_t)(at - url - 9))));
-		} else if (w->kind == DB_WEB && v[i].column->type == ESE_LONG_BINARY && strcmp(name, "ResponseHeaders") == 0) {
-			event_add(p, name, value_text(parse_text(&p->scratch, view_clip(v[i].data, 0, 2048))));
+		} else if (w->kind == DB_WEB && v[i].column->type == ESE_LONG_BINARY &&
+			   strcmp(name, "ResponseHeaders") == 0) {
+			event_add(
+				p, name,
+				value_text(parse_text(&p->scratch, view_clip(v[i].data, 0, 2048))));
 		} else {
 			event_add_named(p, view_text(name), ese_value(&v[i], &p->scratch));
 		}
@@ -179,31 +195,42 @@ static void add_fields(struct work *w, const struct ese_value *v, size_t n)
 static void message(struct work *w, const struct ese_value *v, size_t n)
 {
 	struct parse *p = w->p;
-	const struct named *app = w->kind == DB_SRUM ? name_of(w, ese_number(ese_find(v, n, "AppId"))) : NULL;
+	const struct named *app =
+		w->kind == DB_SRUM ? name_of(w, ese_number(ese_find(v, n, "AppId"))) : NULL;
 	const char *url;
 
 	switch (w->kind) {
 	case DB_SRUM:
 		if (ese_find(v, n, "BytesSent"))
-			event_messagef(p, "%s sent %lld bytes and received %lld", app ? app->text : "A program",
-				       (long long)ese_number(ese_find(v, n, "BytesSent")), (long long)ese_number(ese_find(v, n, "BytesRecvd")));
+			event_messagef(p, "%s sent %lld bytes and received %lld",
+				       app ? app->text : "A program",
+				       (long long)ese_number(ese_find(v, n, "BytesSent")),
+				       (long long)ese_number(ese_find(v, n, "BytesRecvd")));
 		else if (ese_find(v, n, "ConnectedTime"))
-			event_messagef(p, "%s was connected to a network for %lld s", app ? app->text : "A program",
+			event_messagef(p, "%s was connected to a network for %lld s",
+				       app ? app->text : "A program",
 				       (long long)ese_number(ese_find(v, n, "ConnectedTime")));
 		else
 			event_messagef(p, "%s: %s", app ? app->text : "A program", w->title);
 		break;
 	case DB_ACCESS:
 		if (ese_find(v, n, "TotalAccesses"))
-			event_messagef(p, "%s came to this server's role %lld times", ese_text(ese_find(v, n, "AuthenticatedUserName"), &p->scratch),
-				       (long long)ese_number(ese_find(v, n, "TotalAccesses")));
+			event_messagef(
+				p, "%s came to this server's role %lld times",
+				ese_text(ese_find(v, n, "AuthenticatedUserName"), &p->scratch),
+				(long long)ese_number(ese_find(v, n, "TotalAccesses")));
 		else if (ese_find(v, n, "HostName"))
-			event_messagef(p, "%s is %s", ese_text(ese_find(v, n, "HostName"), &p->scratch), ese_text(ese_find(v, n, "Address"), &p->scratch));
+			event_messagef(p, "%s is %s",
+				       ese_text(ese_find(v, n, "HostName"), &p->scratch),
+				       ese_text(ese_find(v, n, "Address"), &p->scratch));
 		else if (ese_find(v, n, "RoleName"))
-			event_messagef(p, "Server role: %s", ese_text(ese_find(v, n, "RoleName"), &p->scratch));
+			event_messagef(p, "Server role: %s",
+				       ese_text(ese_find(v, n, "RoleName"), &p->scratch));
 		else if (ese_find(v, n, "OSBuildNumber"))
-			event_messagef(p, "Server: Windows %lld.%lld build %lld", (long long)ese_number(ese_find(v, n, "OSMajor")),
-				       (long long)ese_number(ese_find(v, n, "OSMinor")), (long long)ese_number(ese_find(v, n, "OSBuildNumber")));
+			event_messagef(p, "Server: Windows %lld.%lld build %lld",
+				       (long long)ese_number(ese_find(v, n, "OSMajor")),
+				       (long long)ese_number(ese_find(v, n, "OSMinor")),
+				       (long long)ese_number(ese_find(v, n, "OSBuildNumber")));
 		else
 			event_messagef(p, "%s", w->title);
 		break;
@@ -229,9 +256,10 @@ static int table_record(void *data, const struct ese_value *v, size_t n, uint64_
 	if (w->container) { /* WebCache: what the container is for */
 		const char *name = w->container->text;
 
-		kind = strncasecmp(name, "MSHist", 6) == 0 || strcasecmp(name, "History") == 0 ? KIND_WEB_VISIT
-		       : strcasecmp(name, "iedownload") == 0				       ? KIND_DOWNLOAD
-											       : KIND_OTHER;
+		kind = strncasecmp(name, "MSHist", 6) == 0 || strcasecmp(name, "History") == 0
+			       ? KIND_WEB_VISIT
+		       : strcasecmp(name, "iedownload") == 0 ? KIND_DOWNLOAD
+							     : KIND_OTHER;
 	}
 	event_start(p, kind, TIME_NONE, "Not a time", offset);
 	event_add(p, "Table", value_text(w->title ? w->title : w->table->name));
@@ -259,27 +287,33 @@ static const struct {
 	const char *table, *title;
 	enum event_kind event;
 } known[] = {
-	{ DB_SRUM, "{973F5D5C-1D90-4944-BE8E-24B94231A174}", "network data usage", KIND_NETWORK_CONNECT },
-	{ DB_SRUM, "{DD6636C4-8929-4683-974E-22C046A43763}", "network connectivity", KIND_NETWORK_CONNECT },
-	{ DB_SRUM, "{D10CA2FE-6FCF-4F6D-848E-B2E99266FA89}", "application resource usage", KIND_PROCESS_SEEN },
-	{ DB_SRUM, "{5C8CF1C7-7257-4F13-B223-970EF5939312}", "application timeline", KIND_PROCESS_SEEN },
-	{ DB_SRUM, "{D10CA2FE-6FCF-4F6D-848E-B2E99266FA86}", "push notifications", KIND_OTHER },
-	{ DB_SRUM, "{7ACBBAA3-D029-4BE4-9A7A-0885927F1D8F}", "file system usage", KIND_PROCESS_SEEN },
-	{ DB_SRUM, "{FEE4E14F-02A9-4550-B5CE-5FA2DA202E37}", "energy usage", KIND_OTHER },
-	{ DB_SRUM, "{FEE4E14F-02A9-4550-B5CE-5FA2DA202E37}LT", "energy usage, long term", KIND_OTHER },
-	{ DB_SRUM, "{97C2CE28-A37B-4920-B1E9-8B76CD341EC5}", "energy estimation", KIND_OTHER },
-	{ DB_SRUM, "{B6D82AF1-F780-4E17-8077-6CB9AD8A6FC4}", "tagged energy", KIND_OTHER },
-	{ DB_SRUM, "{DA73FB89-2BEA-4DDC-86B8-6E048C6DA477}", "energy estimator", KIND_OTHER },
-	{ DB_ACCESS, "CLIENTS", "Client of a server role", KIND_NETWORK_CONNECT },
-	{ DB_ACCESS, "DNS", "Client's name", KIND_NETWORK_CONNECT },
-	{ DB_ACCESS, "ROLE_ACCESS", "Server role in use", KIND_OTHER },
-	{ DB_ACCESS, "VIRTUALMACHINES", "Virtual machine", KIND_OTHER },
-	{ DB_ACCESS, "SYSTEM_IDENTITY", "Server", KIND_SYSTEM_INFO },
-	{ DB_ACCESS, "ROLE_IDS", "Server role", KIND_OTHER },
-	{ DB_ACCESS, "CHAINED_DATABASES", "Database of a year", KIND_OTHER },
+	{DB_SRUM, "{973F5D5C-1D90-4944-BE8E-24B94231A174}", "network data usage",
+	 KIND_NETWORK_CONNECT},
+	{DB_SRUM, "{DD6636C4-8929-4683-974E-22C046A43763}", "network connectivity",
+	 KIND_NETWORK_CONNECT},
+	{DB_SRUM, "{D10CA2FE-6FCF-4F6D-848E-B2E99266FA89}", "application resource usage",
+	 KIND_PROCESS_SEEN},
+	{DB_SRUM, "{5C8CF1C7-7257-4F13-B223-970EF5939312}", "application timeline",
+	 KIND_PROCESS_SEEN},
+	{DB_SRUM, "{D10CA2FE-6FCF-4F6D-848E-B2E99266FA86}", "push notifications", KIND_OTHER},
+	{DB_SRUM, "{7ACBBAA3-D029-4BE4-9A7A-0885927F1D8F}", "file system usage", KIND_PROCESS_SEEN},
+	{DB_SRUM, "{FEE4E14F-02A9-4550-B5CE-5FA2DA202E37}", "energy usage", KIND_OTHER},
+	{DB_SRUM, "{FEE4E14F-02A9-4550-B5CE-5FA2DA202E37}LT", "energy usage, long term",
+	 KIND_OTHER},
+	{DB_SRUM, "{97C2CE28-A37B-4920-B1E9-8B76CD341EC5}", "energy estimation", KIND_OTHER},
+	{DB_SRUM, "{B6D82AF1-F780-4E17-8077-6CB9AD8A6FC4}", "tagged energy", KIND_OTHER},
+	{DB_SRUM, "{DA73FB89-2BEA-4DDC-86B8-6E048C6DA477}", "energy estimator", KIND_OTHER},
+	{DB_ACCESS, "CLIENTS", "Client of a server role", KIND_NETWORK_CONNECT},
+	{DB_ACCESS, "DNS", "Client's name", KIND_NETWORK_CONNECT},
+	{DB_ACCESS, "ROLE_ACCESS", "Server role in use", KIND_OTHER},
+	{DB_ACCESS, "VIRTUALMACHINES", "Virtual machine", KIND_OTHER},
+	{DB_ACCESS, "SYSTEM_IDENTITY", "Server", KIND_SYSTEM_INFO},
+	{DB_ACCESS, "ROLE_IDS", "Server role", KIND_OTHER},
+	{DB_ACCESS, "CHAINED_DATABASES", "Database of a year", KIND_OTHER},
 };
 
-static int read_table(struct work *w, const struct ese_table *t, const char *title, enum event_kind event)
+static int read_table(struct work *w, const struct ese_table *t, const char *title,
+		      enum event_kind event)
 {
 	unsigned bad = w->db.bad;
 	int status;
@@ -289,21 +323,25 @@ static int read_table(struct work *w, const struct ese_table *t, const char *tit
 	w->event = event;
 	status = ese_records(&w->db, t, &w->scratch, table_record, w);
 	if (status >= 0 && w->db.bad > bad)
-		status = parse_lost(w->p, 0, "table %s: %u pages cannot be read", t->name, w->db.bad - bad);
+		status = parse_lost(w->p, 0, "table %s: %u pages cannot be read", t->name,
+				    w->db.bad - bad);
 	return status;
 }
 
 static int parse(struct parse *p, struct view bytes)
 {
-	struct work w = { .p = p };
+	struct work w = {.p = p};
 	const struct ese_table *t;
 	int status = ese_open(&w.db, bytes, &p->arena);
 
 	if (status < 0) {
 		ese_close(&w.db);
-		return parse_fail(p, status, 0, status == ERR_FORMAT ? "not an ESE database" : "a page size that cannot be");
+		return parse_fail(p, status, 0,
+				  status == ERR_FORMAT ? "not an ESE database"
+						       : "a page size that cannot be");
 	}
-	if (w.db.bad && (status = parse_lost(p, 0, "%u pages of the catalogue cannot be read", w.db.bad)) < 0)
+	if (w.db.bad &&
+	    (status = parse_lost(p, 0, "%u pages of the catalogue cannot be read", w.db.bad)) < 0)
 		goto out;
 	if ((t = ese_table_find(&w.db, "SruDbIdMapTable")) != NULL) {
 		w.kind = DB_SRUM;
@@ -338,7 +376,8 @@ out:
 static int probe(const struct probe *p)
 {
 	/* File type 0: a database, not a streaming file. */
-	return view_get32(p->head, 4) == 0x89abcdef && view_get32(p->head, 12) == 0 ? BID_MAGIC : BID_NO;
+	return view_get32(p->head, 4) == 0x89abcdef && view_get32(p->head, 12) == 0 ? BID_MAGIC
+										    : BID_NO;
 }
 
 const struct parser parser_esedb = {

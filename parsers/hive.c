@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Sizes past this are not copied for a replay: a worker's memory is bounded. Real hives stay below 200 MiB. */
+/* Sizes past this are not copied for a replay: a worker's memory is bounded. Real hives stay below
+ * 200 MiB. */
 #define OVERLAY_MAX ((size_t)256 << 20)
 
 /* ---- Marvin32: the hash of log entries ("Format of a log entry") ---- */
@@ -62,9 +63,14 @@ static bool base_block(struct view v, struct base_block *b)
 		sum ^= view_get32(v, i);
 	sum = sum == UINT32_MAX ? UINT32_MAX - 1 : sum == 0 ? 1 : sum;
 	*b = (struct base_block){
-		.primary = view_get32(v, 4), .secondary = view_get32(v, 8), .written = view_get64(v, 12),
-		.major = view_get32(v, 20), .minor = view_get32(v, 24), .type = view_get32(v, 28),
-		.root = view_get32(v, 36), .size = view_get32(v, 40),
+		.primary = view_get32(v, 4),
+		.secondary = view_get32(v, 8),
+		.written = view_get64(v, 12),
+		.major = view_get32(v, 20),
+		.minor = view_get32(v, 24),
+		.type = view_get32(v, 28),
+		.root = view_get32(v, 36),
+		.size = view_get32(v, 40),
 		.checksum_good = sum == view_get32(v, 508),
 	};
 	return true;
@@ -102,12 +108,13 @@ static void overlay_write(struct hive *h, size_t offset, struct view bytes)
 	h->pages++;
 }
 
-/* A log of the new format: where its good entries begin and end, and their first sequence number. */
+/* A log of the new format: where its good entries begin and end, and their first sequence number.
+ */
 struct new_log {
 	struct view bytes;
 	struct base_block base;
 	bool good;
-	uint32_t first;  /* sequence number of the first entry */
+	uint32_t first; /* sequence number of the first entry */
 };
 
 /* "Format of a log entry": the entry at `off`, whole and with both hashes right. */
@@ -116,8 +123,8 @@ static bool log_entry(struct view log, size_t off, struct view *entry)
 	uint32_t size, count;
 	struct view v;
 
-	if (!view_starts(view_from(log, off), "HvLE", 4) || !view_u32le(log, off + 4, &size) || size < 512 ||
-	    size % 512 || !view_has(log, off, size))
+	if (!view_starts(view_from(log, off), "HvLE", 4) || !view_u32le(log, off + 4, &size) ||
+	    size < 512 || size % 512 || !view_has(log, off, size))
 		return false;
 	v = view_sub(log, off, size);
 	count = view_get32(v, 20);
@@ -132,8 +139,9 @@ static bool new_log_open(struct new_log *l, struct view bytes)
 {
 	struct view entry;
 
-	*l = (struct new_log){ .bytes = bytes };
-	if (!base_block(bytes, &l->base) || l->base.type != 6 || !l->base.checksum_good || !log_entry(bytes, 512, &entry))
+	*l = (struct new_log){.bytes = bytes};
+	if (!base_block(bytes, &l->base) || l->base.type != 6 || !l->base.checksum_good ||
+	    !log_entry(bytes, 512, &entry))
 		return false;
 	l->first = view_get32(entry, 12);
 	return l->good = true;
@@ -145,7 +153,8 @@ static void new_log_apply(struct hive *h, const struct new_log *l, uint32_t *nex
 	struct view entry;
 
 	for (size_t off = 512; log_entry(l->bytes, off, &entry); off += entry.len) {
-		uint32_t sequence = view_get32(entry, 12), size = view_get32(entry, 16), count = view_get32(entry, 20);
+		uint32_t sequence = view_get32(entry, 12), size = view_get32(entry, 16),
+			 count = view_get32(entry, 20);
 		size_t data = 40 + (size_t)count * 8;
 
 		if ((int32_t)(sequence - *next) < 0)
@@ -155,7 +164,8 @@ static void new_log_apply(struct hive *h, const struct new_log *l, uint32_t *nex
 		if (!overlay_size(h, HIVE_BASE + (size_t)size))
 			return;
 		for (uint32_t i = 0; i < count; i++) {
-			uint32_t at = view_get32(entry, 40 + 8 * (size_t)i), n = view_get32(entry, 44 + 8 * (size_t)i);
+			uint32_t at = view_get32(entry, 40 + 8 * (size_t)i),
+				 n = view_get32(entry, 44 + 8 * (size_t)i);
 
 			if (!view_has(entry, data, n) || at > size || n > size - at)
 				break;
@@ -169,9 +179,11 @@ static void new_log_apply(struct hive *h, const struct new_log *l, uint32_t *nex
 }
 
 /* "Old format": DIRT, a bit for each sector of 512 bytes of hive bins, then the dirty sectors. */
-static bool old_log_fits(const struct hive *h, struct view log, const struct base_block *l, const struct base_block *b)
+static bool old_log_fits(const struct hive *h, struct view log, const struct base_block *l,
+			 const struct base_block *b)
 {
-	return l->checksum_good && l->type != 6 && l->primary == l->secondary && view_starts(view_from(log, 512), "DIRT", 4) &&
+	return l->checksum_good && l->type != 6 && l->primary == l->secondary &&
+	       view_starts(view_from(log, 512), "DIRT", 4) &&
 	       (h->header_bad || l->written == b->written);
 }
 
@@ -240,7 +252,7 @@ static void replay(struct hive *h, const struct base_block *b, struct view *logs
 	}
 	/* Old format: of two that fit, the newer. */
 	struct view best = VIEW_EMPTY;
-	struct base_block best_base = { 0 };
+	struct base_block best_base = {0};
 
 	for (size_t i = 0; i < count; i++) {
 		if (!base_block(logs[i], &l))
@@ -264,10 +276,10 @@ static void replay(struct hive *h, const struct base_block *b, struct view *logs
 
 int hive_open(struct hive *h, struct view file, struct view log, struct view log1, struct view log2)
 {
-	struct view logs[3] = { log1, log2, log };
+	struct view logs[3] = {log1, log2, log};
 	struct base_block b;
 
-	*h = (struct hive){ .file = file, .root = HIVE_NONE };
+	*h = (struct hive){.file = file, .root = HIVE_NONE};
 	if (!base_block(file, &b))
 		return ERR_FORMAT;
 	header_from(h, &b);
@@ -285,7 +297,7 @@ int hive_open(struct hive *h, struct view file, struct view log, struct view log
 void hive_release(struct hive *h)
 {
 	free(h->overlay);
-	*h = (struct hive){ .root = HIVE_NONE };
+	*h = (struct hive){.root = HIVE_NONE};
 }
 
 /* ---- cells ---- */
@@ -312,9 +324,16 @@ bool hive_key_in(struct view c, uint32_t offset, struct hive_key *k)
 		return false;
 	/* "Key node" */
 	*k = (struct hive_key){
-		.offset = offset, .flags = view_get16(c, 2), .written = view_get64(c, 4), .parent = view_get32(c, 16),
-		.subkeys = view_get32(c, 20), .subkey_list = view_get32(c, 28), .values = view_get32(c, 36),
-		.value_list = view_get32(c, 40), .class_cell = view_get32(c, 48), .class_len = view_get16(c, 74),
+		.offset = offset,
+		.flags = view_get16(c, 2),
+		.written = view_get64(c, 4),
+		.parent = view_get32(c, 16),
+		.subkeys = view_get32(c, 20),
+		.subkey_list = view_get32(c, 28),
+		.values = view_get32(c, 36),
+		.value_list = view_get32(c, 40),
+		.class_cell = view_get32(c, 48),
+		.class_len = view_get16(c, 74),
 	};
 	name = view_get16(c, 72);
 	k->ascii = k->flags & 0x20;
@@ -367,11 +386,11 @@ static void subkeys_of(struct subkey_walk *w, uint32_t offset, unsigned depth)
 	}
 }
 
-void hive_subkeys(const struct hive *h, const struct hive_key *k, uint32_t **list, size_t *cap, size_t *count,
-		  unsigned *bad)
+void hive_subkeys(const struct hive *h, const struct hive_key *k, uint32_t **list, size_t *cap,
+		  size_t *count, unsigned *bad)
 {
 	/* A key's cell takes 80 bytes: no hive has more of them. */
-	struct subkey_walk w = { h, list, cap, count, *count + h->cells.len / 80 + 1, bad };
+	struct subkey_walk w = {h, list, cap, count, *count + h->cells.len / 80 + 1, bad};
 
 	if (k->subkeys && k->subkey_list != HIVE_NONE)
 		subkeys_of(&w, k->subkey_list, 0);
@@ -394,7 +413,8 @@ bool hive_value_in(const struct hive *h, struct view c, uint32_t offset, struct 
 	if (!view_starts(c, "vk", 2) || c.len < 20)
 		return false;
 	/* "Key value" */
-	*v = (struct hive_value){ .offset = offset, .type = view_get32(c, 12), .ascii = view_get16(c, 16) & 1 };
+	*v = (struct hive_value){
+		.offset = offset, .type = view_get32(c, 12), .ascii = view_get16(c, 16) & 1};
 	v->name = view_clip(c, 20, view_get16(c, 2));
 	size = view_get32(c, 4);
 	at = view_get32(c, 8);
@@ -420,15 +440,18 @@ bool hive_value_in(const struct hive *h, struct view c, uint32_t offset, struct 
 	return true;
 }
 
-bool hive_value_at(const struct hive *h, const struct hive_key *k, uint32_t index, struct hive_value *v)
+bool hive_value_at(const struct hive *h, const struct hive_key *k, uint32_t index,
+		   struct hive_value *v)
 {
 	struct view list = hive_cell(h, k->value_list);
 	uint32_t at;
 
-	return view_u32le(list, (size_t)index * 4, &at) && hive_value_in(h, hive_cell(h, at), at, v);
+	return view_u32le(list, (size_t)index * 4, &at) &&
+	       hive_value_in(h, hive_cell(h, at), at, v);
 }
 
-struct view hive_data(const struct hive *h, const struct hive_value *v, struct arena *a, size_t most)
+struct view hive_data(const struct hive *h, const struct hive_value *v, struct arena *a,
+		      size_t most)
 {
 	struct view cell, head, list;
 	size_t want = v->size < most ? v->size : most, have = 0;
@@ -448,7 +471,8 @@ struct view hive_data(const struct hive *h, const struct hive_value *v, struct a
 	if (!(to = arena_alloc(a, want)))
 		return v->data;
 	for (uint16_t i = 0; i < count && have < want; i++) {
-		struct view part = view_clip(hive_cell(h, view_get32(list, 4 * (size_t)i)), 0, 16344);
+		struct view part =
+			view_clip(hive_cell(h, view_get32(list, 4 * (size_t)i)), 0, 16344);
 
 		if (part.len > want - have)
 			part.len = want - have;
@@ -497,7 +521,8 @@ void hive_name_append(struct buffer *out, struct view name, bool ascii)
 	}
 }
 
-static bool child(const struct hive *h, const struct hive_key *from, const char *name, struct hive_key *k)
+static bool child(const struct hive *h, const struct hive_key *from, const char *name,
+		  struct hive_key *k)
 {
 	uint32_t *list = NULL;
 	size_t cap = 0, count = 0;
@@ -511,7 +536,8 @@ static bool child(const struct hive *h, const struct hive_key *from, const char 
 	return found;
 }
 
-bool hive_find(const struct hive *h, const struct hive_key *from, const char *path, struct hive_key *k)
+bool hive_find(const struct hive *h, const struct hive_key *from, const char *path,
+	       struct hive_key *k)
 {
 	struct hive_key at = *from;
 	char part[256];
@@ -533,7 +559,8 @@ bool hive_find(const struct hive *h, const struct hive_key *from, const char *pa
 	return true;
 }
 
-bool hive_find_value(const struct hive *h, const struct hive_key *k, const char *name, struct hive_value *v)
+bool hive_find_value(const struct hive *h, const struct hive_key *k, const char *name,
+		     struct hive_value *v)
 {
 	uint32_t n = hive_value_count(h, k);
 
@@ -545,14 +572,16 @@ bool hive_find_value(const struct hive *h, const struct hive_key *k, const char 
 
 /* ---- scan ---- */
 
-int hive_scan(const struct hive *h, int (*cell)(void *data, uint32_t offset, struct view content, bool allocated),
+int hive_scan(const struct hive *h,
+	      int (*cell)(void *data, uint32_t offset, struct view content, bool allocated),
 	      int (*bad)(void *data, uint32_t offset, const char *why), void *data)
 {
 	struct view v = h->cells;
 	size_t stated = view_get32(h->file, 40);
 	int status = OK;
 
-	/* What lies behind the stated size is left from before; a size that cannot be is not believed. */
+	/* What lies behind the stated size is left from before; a size that cannot be is not
+	 * believed. */
 	if (!h->overlay && !h->header_bad && stated && stated < v.len && stated % 4096 == 0)
 		v.len = stated;
 	for (size_t bin = 0; bin < v.len && status >= 0;) {
@@ -567,7 +596,8 @@ int hive_scan(const struct hive *h, int (*cell)(void *data, uint32_t offset, str
 			for (size_t i = 0; i < page.len && zero; i++)
 				zero = page.data[i] == 0;
 			if (!zero)
-				status = bad(data, (uint32_t)bin, "no hive bin where one must begin");
+				status = bad(data, (uint32_t)bin,
+					     "no hive bin where one must begin");
 			bin += 4096;
 			continue;
 		}

@@ -1,7 +1,8 @@
 /*
- * $I30: the index of a folder's names (the stream $INDEX_ALLOCATION). Each entry repeats a file's $FILE_NAME; behind the
- * entries in use stand former ones, which are often all that is left of a deleted file's name and times.
- * Layout: "NTFS Documentation" of the Linux-NTFS project, concept "Index Record".
+ * $I30: the index of a folder's names (the stream $INDEX_ALLOCATION). Each entry repeats a file's
+ * $FILE_NAME; behind the entries in use stand former ones, which are often all that is left of a
+ * deleted file's name and times. Layout: "NTFS Documentation" of the Linux-NTFS project, concept
+ * "Index Record".
  */
 #include "parsers/ntfs_file.h"
 
@@ -17,16 +18,19 @@ struct index {
 static bool plausible(const struct ntfs_name *n)
 {
 	for (unsigned i = 0; i < 4; i++) /* 1980 to 2100 */
-		if (n->times[i] < UINT64_C(0x01a8e79fe1d58000) || n->times[i] > UINT64_C(0x022f716377640000))
+		if (n->times[i] < UINT64_C(0x01a8e79fe1d58000) ||
+		    n->times[i] > UINT64_C(0x022f716377640000))
 			return false;
-	return NTFS_SEQUENCE(n->parent) && NTFS_REF(n->parent) < (UINT64_C(1) << 40) && n->size <= n->allocated + (UINT64_C(1) << 44) &&
-	       n->size >> 48 == 0;
+	return NTFS_SEQUENCE(n->parent) && NTFS_REF(n->parent) < (UINT64_C(1) << 40) &&
+	       n->size <= n->allocated + (UINT64_C(1) << 44) && n->size >> 48 == 0;
 }
 
-static int entry(struct index *x, uint64_t offset, uint64_t reference, const struct ntfs_name *n, bool slack)
+static int entry(struct index *x, uint64_t offset, uint64_t reference, const struct ntfs_name *n,
+		 bool slack)
 {
-	static const char *const letters[16] = { "....", "...B", "M...", "M..B", "..C.", "..CB", "M.C.", "M.CB",
-						 ".A..", ".A.B", "MA..", "MA.B", ".AC.", ".ACB", "MAC.", "MACB" };
+	static const char *const letters[16] = {"....", "...B", "M...", "M..B", "..C.", "..CB",
+						"M.C.", "M.CB", ".A..", ".A.B", "MA..", "MA.B",
+						".AC.", ".ACB", "MAC.", "MACB"};
 	struct parse *p = x->p;
 	unsigned done = 0;
 	size_t fields;
@@ -39,8 +43,10 @@ static int entry(struct index *x, uint64_t offset, uint64_t reference, const str
 		p->event.flags = EVENT_RECOVERED;
 	event_add(p, "TargetFilename", value_view(buffer_as_view(&x->name)));
 	if (reference)
-		event_addf(p, "FileReference", "%llu-%u", (unsigned long long)NTFS_REF(reference), NTFS_SEQUENCE(reference));
-	event_addf(p, "ParentReference", "%llu-%u", (unsigned long long)NTFS_REF(n->parent), NTFS_SEQUENCE(n->parent));
+		event_addf(p, "FileReference", "%llu-%u", (unsigned long long)NTFS_REF(reference),
+			   NTFS_SEQUENCE(reference));
+	event_addf(p, "ParentReference", "%llu-%u", (unsigned long long)NTFS_REF(n->parent),
+		   NTFS_SEQUENCE(n->parent));
 	event_add(p, "FileAttributes", value_hex(n->flags));
 	if (n->flags & 0x10000000)
 		event_add(p, "Directory", value_bool(true));
@@ -74,7 +80,8 @@ static int record(struct index *x, size_t at, const uint8_t *raw)
 	int status = OK;
 
 	memcpy(copy, raw, RECORD);
-	if (!ntfs_fixup(copy, RECORD) && (status = parse_lost(x->p, at, "an index record was not written whole")) < 0)
+	if (!ntfs_fixup(copy, RECORD) &&
+	    (status = parse_lost(x->p, at, "an index record was not written whole")) < 0)
 		return status;
 	off = 24 + (size_t)view_get32(v, 24);
 	used = 24 + (size_t)view_get32(v, 28);
@@ -92,7 +99,8 @@ static int record(struct index *x, size_t at, const uint8_t *raw)
 		}
 		if (len < 16 || len > used - off)
 			return parse_lost(x->p, at + off, "an index entry's size does not fit");
-		if (ntfs_name_read(view_sub(v, off + 16, view_get16(v, off + 10)), &n) && n.space != 2)
+		if (ntfs_name_read(view_sub(v, off + 16, view_get16(v, off + 10)), &n) &&
+		    n.space != 2)
 			status = entry(x, at + off, view_get64(v, off), &n, false);
 	}
 	/* Former entries: the head of one may be overwritten, its name is told by its own form. */
@@ -101,10 +109,13 @@ static int record(struct index *x, size_t at, const uint8_t *raw)
 		struct ntfs_name n;
 
 		if (ntfs_name_read(view_sub(v, off, end - off), &n) && plausible(&n)) {
-			bool head = off >= 16 && off - 16 >= used && view_get16(v, off - 6) >= 66 + n.name.len && view_get16(v, off - 6) < 1024;
+			bool head = off >= 16 && off - 16 >= used &&
+				    view_get16(v, off - 6) >= 66 + n.name.len &&
+				    view_get16(v, off - 6) < 1024;
 
 			if (n.space != 2)
-				status = entry(x, at + off, head ? view_get64(v, off - 16) : 0, &n, true);
+				status = entry(x, at + off, head ? view_get64(v, off - 16) : 0, &n,
+					       true);
 			off += (66 + n.name.len + 7) & ~(size_t)7;
 		} else {
 			off += 8;
@@ -115,7 +126,7 @@ static int record(struct index *x, size_t at, const uint8_t *raw)
 
 static int parse(struct parse *p, struct view bytes)
 {
-	struct index x = { .p = p };
+	struct index x = {.p = p};
 	int status = OK;
 	size_t at;
 
@@ -146,7 +157,10 @@ static int probe(const struct probe *p)
 	if (!view_starts(p->head, "INDX", 4) || view_get16(p->head, 6) != 9 || first > RECORD)
 		return BID_NO;
 	return view_glob(view_text(p->name), "*$i30*") ? BID_EXACT
-	       : view_get16(p->head, 24 + first + 10) >= 66 || view_get32(p->head, 24 + first + 12) & 2 ? BID_MAGIC : BID_NO;
+	       : view_get16(p->head, 24 + first + 10) >= 66 ||
+			       view_get32(p->head, 24 + first + 12) & 2
+		       ? BID_MAGIC
+		       : BID_NO;
 }
 
 const struct parser parser_i30 = {

@@ -1,12 +1,13 @@
 /*
- * $MFT: an event for each distinct time of a file. A record has four times in $STANDARD_INFORMATION and four in each
- * $FILE_NAME; most are equal, so that one event stands for all that are the same moment: ts_desc names the first of
- * them (creation, modification, change of the record, access), field Macb all of $STANDARD_INFORMATION (M modified,
- * A accessed, C record changed, B created), FnMacb those of $FILE_NAME.
+ * $MFT: an event for each distinct time of a file. A record has four times in $STANDARD_INFORMATION
+ * and four in each $FILE_NAME; most are equal, so that one event stands for all that are the same
+ * moment: ts_desc names the first of them (creation, modification, change of the record, access),
+ * field Macb all of $STANDARD_INFORMATION (M modified, A accessed, C record changed, B created),
+ * FnMacb those of $FILE_NAME.
  *
- * Paths come from parent references, read when they are needed: a directory's record stands at its number times the
- * record size. So the artefact can be read in segments, and memory is a cache of directories.
- * Layout: "NTFS Documentation" of the Linux-NTFS project.
+ * Paths come from parent references, read when they are needed: a directory's record stands at its
+ * number times the record size. So the artefact can be read in segments, and memory is a cache of
+ * directories. Layout: "NTFS Documentation" of the Linux-NTFS project.
  */
 #include "parsers/ntfs_file.h"
 
@@ -14,13 +15,14 @@
 
 #include <stdlib.h>
 
-#define RECORD_MAX    4096
-#define SEGMENT       ((size_t)4 << 20)
-#define NAMES_MAX     64   /* hard links of one file that are listed */
-#define STREAMS_MAX   32
-#define CHAIN_MAX     256  /* nested folders: a path of 32,767 characters has fewer than that in practice */
-#define CACHE_TEXT    ((size_t)48 << 20)
-#define RESIDENT_MAX  256  /* bytes of resident content that are shown */
+#define RECORD_MAX  4096
+#define SEGMENT	    ((size_t)4 << 20)
+#define NAMES_MAX   64 /* hard links of one file that are listed */
+#define STREAMS_MAX 32
+#define CHAIN_MAX                                                                                  \
+	256 /* nested folders: a path of 32,767 characters has fewer than that in practice */
+#define CACHE_TEXT   ((size_t)48 << 20)
+#define RESIDENT_MAX 256 /* bytes of resident content that are shown */
 
 struct directory {
 	uint64_t reference; /* with its sequence number; 0 is a free slot */
@@ -44,7 +46,7 @@ struct file {
 	unsigned name_count;
 	struct stream streams[STREAMS_MAX];
 	unsigned stream_count;
-	struct view list;        /* $ATTRIBUTE_LIST, when resident */
+	struct view list; /* $ATTRIBUTE_LIST, when resident */
 	bool list_elsewhere;
 	struct view reparse;
 };
@@ -53,12 +55,12 @@ struct mft {
 	struct parse *p;
 	struct view bytes;
 	size_t record_size;
-	const char *root;        /* "C:" or "" */
+	const char *root;	 /* "C:" or "" */
 	struct directory *slots; /* open addressing */
 	size_t mask, used;
-	struct buffer text;      /* of the cached paths */
-	struct buffer path;      /* of the file at hand, "[deleted] " in front */
-	uint8_t *record;         /* fixed-up copy, and those of its extension records */
+	struct buffer text; /* of the cached paths */
+	struct buffer path; /* of the file at hand, "[deleted] " in front */
+	uint8_t *record;    /* fixed-up copy, and those of its extension records */
 	uint8_t *extensions[8];
 	struct file file;
 };
@@ -102,11 +104,11 @@ static bool attribute_next(struct view record, size_t *off, struct attribute *a)
 
 	if (used > record.len)
 		used = (uint32_t)record.len;
-	if (*off >= used || !view_u32le(record, *off, &type) || type == UINT32_MAX || !view_u32le(record, *off + 4, &len) ||
-	    len < 24 || len > used - *off)
+	if (*off >= used || !view_u32le(record, *off, &type) || type == UINT32_MAX ||
+	    !view_u32le(record, *off + 4, &len) || len < 24 || len > used - *off)
 		return false;
 	v = view_sub(record, *off, len);
-	*a = (struct attribute){ .type = type, .resident = view_get8(v, 8) == 0 };
+	*a = (struct attribute){.type = type, .resident = view_get8(v, 8) == 0};
 	a->name = view_sub(v, view_get16(v, 10), 2 * (size_t)view_get8(v, 9));
 	if (a->resident) {
 		a->content = view_sub(v, view_get16(v, 20), view_get32(v, 16));
@@ -139,12 +141,14 @@ static void attributes_read(struct file *f, struct view record)
 			f->list_elsewhere = !a.resident;
 			break;
 		case 0x30:
-			if (f->name_count < NAMES_MAX && ntfs_name_read(a.content, &f->names[f->name_count]))
+			if (f->name_count < NAMES_MAX &&
+			    ntfs_name_read(a.content, &f->names[f->name_count]))
 				f->name_count++;
 			break;
 		case 0x80:
 			if (a.first_vcn == 0 && f->stream_count < STREAMS_MAX)
-				f->streams[f->stream_count++] = (struct stream){ a.name, a.size, a.content };
+				f->streams[f->stream_count++] =
+					(struct stream){a.name, a.size, a.content};
 			break;
 		case 0xc0:
 			f->reparse = a.content;
@@ -161,7 +165,8 @@ static void extensions_read(struct mft *m, struct file *f)
 	unsigned count = 0;
 	uint16_t len;
 
-	for (; view_u16le(list, 4, &len) && len >= 26 && len <= list.len && count < 8; list = view_from(list, len)) {
+	for (; view_u16le(list, 4, &len) && len >= 26 && len <= list.len && count < 8;
+	     list = view_from(list, len)) {
 		uint64_t reference = view_get64(list, 16);
 		struct view record;
 		bool known = NTFS_REF(reference) == NTFS_REF(f->reference), whole;
@@ -222,7 +227,7 @@ static void cache_put(struct mft *m, uint64_t reference, struct view path)
 	d = slot_of(m, reference);
 	if (!d->reference)
 		m->used++;
-	*d = (struct directory){ reference, (uint32_t)m->text.len, (uint32_t)path.len };
+	*d = (struct directory){reference, (uint32_t)m->text.len, (uint32_t)path.len};
 	buffer_view(&m->text, path);
 }
 
@@ -232,7 +237,8 @@ struct link {
 	size_t len;
 };
 
-/* Appends the path of a directory. A parent that is gone, or whose number another file has now, is an orphan's. */
+/* Appends the path of a directory. A parent that is gone, or whose number another file has now, is
+ * an orphan's. */
 static void directory_append(struct mft *m, struct buffer *out, uint64_t reference)
 {
 	static struct link chain[CHAIN_MAX];
@@ -262,14 +268,18 @@ static void directory_append(struct mft *m, struct buffer *out, uint64_t referen
 		sequence = view_get16(v, 16);
 		flags = view_get16(v, 22);
 		/* Deleting a file raises its record's sequence number. */
-		if (!v.len || n == CHAIN_MAX || (sequence != NTFS_SEQUENCE(reference) && (flags & 1 || sequence != (uint16_t)(NTFS_SEQUENCE(reference) + 1)))) {
+		if (!v.len || n == CHAIN_MAX ||
+		    (sequence != NTFS_SEQUENCE(reference) &&
+		     (flags & 1 || sequence != (uint16_t)(NTFS_SEQUENCE(reference) + 1)))) {
 			orphan = true;
 			break;
 		}
-		for (size_t off = view_get16(v, 20); attribute_next(v, &off, &a) && (!best || best->space == 2);) {
+		for (size_t off = view_get16(v, 20);
+		     attribute_next(v, &off, &a) && (!best || best->space == 2);) {
 			struct ntfs_name next;
 
-			if (a.type == 0x30 && ntfs_name_read(a.content, &next) && (!best || next.space != 2)) {
+			if (a.type == 0x30 && ntfs_name_read(a.content, &next) &&
+			    (!best || next.space != 2)) {
 				name = next;
 				best = &name;
 			}
@@ -319,7 +329,8 @@ static struct view path_of(struct mft *m, const struct ntfs_name *name)
 static const char *letters(unsigned mask)
 {
 	static const char *const texts[16] = {
-		"....", "...B", "M...", "M..B", "..C.", "..CB", "M.C.", "M.CB", ".A..", ".A.B", "MA..", "MA.B", ".AC.", ".ACB", "MAC.", "MACB",
+		"....", "...B", "M...", "M..B", "..C.", "..CB", "M.C.", "M.CB",
+		".A..", ".A.B", "MA..", "MA.B", ".AC.", ".ACB", "MAC.", "MACB",
 	};
 
 	return texts[mask & 15];
@@ -345,7 +356,8 @@ static int zone_identifier(struct mft *m, struct view path, struct view text)
 		else if (view_glob(name, "ZoneId"))
 			zone = value;
 	}
-	event_start(p, KIND_DOWNLOAD, ts, ts == TIME_NONE ? "Not a time" : "Creation Time", NTFS_REF(m->file.reference) * m->record_size);
+	event_start(p, KIND_DOWNLOAD, ts, ts == TIME_NONE ? "Not a time" : "Creation Time",
+		    NTFS_REF(m->file.reference) * m->record_size);
 	p->event.record = NTFS_REF(m->file.reference);
 	event_add(p, "TargetFilename", value_view(path));
 	if (url.len)
@@ -355,7 +367,8 @@ static int zone_identifier(struct mft *m, struct view path, struct view text)
 	if (zone.len)
 		event_add(p, "ZoneId", value_view(zone));
 	event_add(p, "Contents", value_view(text));
-	event_messagef(p, "%.*s came from %.*s", (int)path.len, (const char *)path.data, url.len ? (int)url.len : 12,
+	event_messagef(p, "%.*s came from %.*s", (int)path.len, (const char *)path.data,
+		       url.len ? (int)url.len : 12,
 		       url.len ? (const char *)url.data : "another zone");
 	return event_emit(p);
 }
@@ -370,11 +383,12 @@ static bool plain_text(struct view v)
 
 static struct value name_value(struct mft *m, struct view utf16, uint64_t size)
 {
-	struct buffer b = { 0 };
+	struct buffer b = {0};
 	const char *text;
 
 	text_utf16(&b, utf16);
-	text = arena_printf(&m->p->scratch, "%.*s (%llu bytes)", (int)b.len, b.data, (unsigned long long)size);
+	text = arena_printf(&m->p->scratch, "%.*s (%llu bytes)", (int)b.len, b.data,
+			    (unsigned long long)size);
 	buffer_release(&b);
 	return value_text(text);
 }
@@ -409,7 +423,9 @@ static int file_events(struct mft *m)
 	}
 	if (f->has_si && name && number > 23) {
 		early = f->si[TIME_CREATED] < name->times[TIME_CREATED];
-		whole_seconds = f->si[TIME_CREATED] % 10000000 == 0 && f->si[TIME_MODIFIED] % 10000000 == 0 && name->times[TIME_CREATED] % 10000000;
+		whole_seconds = f->si[TIME_CREATED] % 10000000 == 0 &&
+				f->si[TIME_MODIFIED] % 10000000 == 0 &&
+				name->times[TIME_CREATED] % 10000000;
 	}
 
 	event_start(p, KIND_FILE_METADATA, TIME_NONE, "Not a time", number * m->record_size);
@@ -418,8 +434,9 @@ static int file_events(struct mft *m)
 		p->event.flags = EVENT_RECOVERED;
 	p->event.message = value_view(deleted ? buffer_as_view(&m->path) : path);
 	event_add(p, "TargetFilename", value_view(path));
-	event_add(p, "Macb", (struct value){ .type = VALUE_ABSENT });
-	event_addf(p, "FileReference", "%llu-%u", (unsigned long long)number, NTFS_SEQUENCE(f->reference));
+	event_add(p, "Macb", (struct value){.type = VALUE_ABSENT});
+	event_addf(p, "FileReference", "%llu-%u", (unsigned long long)number,
+		   NTFS_SEQUENCE(f->reference));
 	event_add(p, "FileAttributes", value_hex(f->attributes));
 	if (f->flags & 2)
 		event_add(p, "Directory", value_bool(true));
@@ -434,8 +451,11 @@ static int file_events(struct mft *m)
 	if (content)
 		event_add(p, "FileSize", value_unsigned(content->size));
 	if (early || whole_seconds)
-		event_add(p, "TimestompSigns", value_text(early && whole_seconds ? "created before its name, times without fractions" :
-							  early ? "created before its name" : "times without fractions"));
+		event_add(p, "TimestompSigns",
+			  value_text(early && whole_seconds
+					     ? "created before its name, times without fractions"
+				     : early ? "created before its name"
+					     : "times without fractions"));
 	if (streams) {
 		struct value *list = arena_alloc(&p->scratch, streams * sizeof(*list));
 		unsigned n = 0;
@@ -444,7 +464,8 @@ static int file_events(struct mft *m)
 			if (f->streams[i].name.len)
 				list[n++] = name_value(m, f->streams[i].name, f->streams[i].size);
 		if (n)
-			event_add(p, "Streams", (struct value){ .type = VALUE_LIST, .len = n, .list = list });
+			event_add(p, "Streams",
+				  (struct value){.type = VALUE_LIST, .len = n, .list = list});
 	}
 	if (f->name_count > 1) { /* hard links, and the DOS name */
 		struct value *list = arena_alloc(&p->scratch, f->name_count * sizeof(*list));
@@ -464,16 +485,18 @@ static int file_events(struct mft *m)
 			{
 				struct buffer saved = m->path;
 
-				m->path = (struct buffer){ 0 };
+				m->path = (struct buffer){0};
 				other = path_of(m, &f->names[i]);
-				list[n++] = value_text(arena_strndup(&p->scratch, other.data, other.len));
+				list[n++] = value_text(
+					arena_strndup(&p->scratch, other.data, other.len));
 				buffer_release(&m->path);
 				m->path = saved;
 			}
 			m->path.len = keep;
 		}
 		if (n)
-			event_add(p, "HardLinks", (struct value){ .type = VALUE_LIST, .len = n, .list = list });
+			event_add(p, "HardLinks",
+				  (struct value){.type = VALUE_LIST, .len = n, .list = list});
 	}
 	if (f->reparse.len >= 4)
 		event_add(p, "ReparseTag", value_hex(view_get32(f->reparse, 0)));
@@ -497,16 +520,21 @@ static int file_events(struct mft *m)
 			event_add(p, "Macb", value_text(letters(si)));
 		if (fn)
 			event_add(p, "FnMacb", value_text(letters(fn)));
-		if (i == 0 && content && content->resident.len && content->resident.len <= RESIDENT_MAX)
-			event_add(p, "Contents", plain_text(content->resident) ? value_view(content->resident) : value_binary(content->resident));
+		if (i == 0 && content && content->resident.len &&
+		    content->resident.len <= RESIDENT_MAX)
+			event_add(p, "Contents",
+				  plain_text(content->resident) ? value_view(content->resident)
+								: value_binary(content->resident));
 		status = event_emit_at(p, times[i], ntfs_time_descs[i & 3]);
 	}
 	if (!done && status >= 0)
 		status = event_emit(p);
 	for (unsigned i = 0; i < f->stream_count && status >= 0; i++)
 		if (f->streams[i].resident.len && f->streams[i].name.len == 30 &&
-		    memcmp(f->streams[i].name.data, "Z\0o\0n\0e\0.\0I\0d\0e\0n\0t\0i\0f\0i\0e\0r\0", 30) == 0)
-			status = zone_identifier(m, view_from(buffer_as_view(&m->path), 10), f->streams[i].resident);
+		    memcmp(f->streams[i].name.data, "Z\0o\0n\0e\0.\0I\0d\0e\0n\0t\0i\0f\0i\0e\0r\0",
+			   30) == 0)
+			status = zone_identifier(m, view_from(buffer_as_view(&m->path), 10),
+						 f->streams[i].resident);
 	return status;
 }
 
@@ -519,15 +547,21 @@ static int record_events(struct mft *m, uint64_t number)
 
 	if (!view_starts(v, "FILE", 4)) {
 		if (view_starts(v, "BAAD", 4))
-			return parse_lost(m->p, number * m->record_size, "record %llu was marked bad by the file system", (unsigned long long)number);
+			return parse_lost(m->p, number * m->record_size,
+					  "record %llu was marked bad by the file system",
+					  (unsigned long long)number);
 		for (size_t i = 0; i < v.len; i++)
 			if (v.data[i])
-				return parse_lost(m->p, number * m->record_size, "no record where number %llu must be", (unsigned long long)number);
+				return parse_lost(m->p, number * m->record_size,
+						  "no record where number %llu must be",
+						  (unsigned long long)number);
 		return OK;
 	}
 	record = record_load(m, number, m->record, &whole);
 	if (!whole) {
-		int status = parse_lost(m->p, number * m->record_size, "record %llu was not written whole", (unsigned long long)number);
+		int status =
+			parse_lost(m->p, number * m->record_size,
+				   "record %llu was not written whole", (unsigned long long)number);
 
 		if (status < 0)
 			return status;
@@ -541,7 +575,8 @@ static int record_events(struct mft *m, uint64_t number)
 	f->links = view_get16(record, 18);
 	f->reference = number | (uint64_t)view_get16(record, 16) << 48;
 	if (NTFS_REF(base)) {
-		/* An extension: read with its base record, unless that one keeps its list of attributes elsewhere or is gone. */
+		/* An extension: read with its base record, unless that one keeps its list of
+		 * attributes elsewhere or is gone. */
 		uint8_t other[RECORD_MAX];
 		struct file *b = xcalloc(1, sizeof(*b));
 		struct view v2 = record_load(m, NTFS_REF(base), other, &whole);
@@ -569,10 +604,11 @@ static int parse(struct parse *p, struct view bytes)
 	static struct mft m;
 	struct view path = view_text(p->path);
 	size_t size = record_size_of(bytes), per = SEGMENT / size;
-	uint64_t from = (uint64_t)p->segment_from * per, to = (uint64_t)p->segment_to * per, count = bytes.len / size;
+	uint64_t from = (uint64_t)p->segment_from * per, to = (uint64_t)p->segment_to * per,
+		 count = bytes.len / size;
 	int status = OK;
 
-	m = (struct mft){ .p = p, .bytes = bytes, .record_size = size, .root = "", .mask = 4095 };
+	m = (struct mft){.p = p, .bytes = bytes, .record_size = size, .root = "", .mask = 4095};
 	if (!view_starts(bytes, "FILE", 4))
 		return parse_fail(p, ERR_FORMAT, 0, "not a $MFT");
 	if (path.len >= 2 && path.data[1] == ':') /* the volume, where the evidence names it */
@@ -601,9 +637,12 @@ static int parse(struct parse *p, struct view bytes)
 
 static int probe(const struct probe *p)
 {
-	bool named = view_glob(view_text(p->name), "$mft*") || view_glob(view_text(p->name), "*_mft*") || view_glob(view_text(p->name), "mft*");
+	bool named = view_glob(view_text(p->name), "$mft*") ||
+		     view_glob(view_text(p->name), "*_mft*") ||
+		     view_glob(view_text(p->name), "mft*");
 
-	if (!view_starts(p->head, "FILE", 4) || view_get16(p->head, 4) < 40 || view_get16(p->head, 4) > 64 ||
+	if (!view_starts(p->head, "FILE", 4) || view_get16(p->head, 4) < 40 ||
+	    view_get16(p->head, 4) > 64 ||
 	    (view_get16(p->head, 6) != 3 && view_get16(p->head, 6) != 9))
 		return BID_NO;
 	return named ? BID_EXACT : BID_MAGIC;

@@ -1,7 +1,7 @@
 #include "parsers/ntfs_file.h"
 
-const char *const ntfs_time_descs[4] = { "Creation Time", "Content Modification Time", "Metadata Modification Time",
-					 "Last Access Time" };
+const char *const ntfs_time_descs[4] = {"Creation Time", "Content Modification Time",
+					"Metadata Modification Time", "Last Access Time"};
 
 bool ntfs_name_read(struct view c, struct ntfs_name *n)
 {
@@ -11,9 +11,13 @@ bool ntfs_name_read(struct view c, struct ntfs_name *n)
 		return false;
 	*n = (struct ntfs_name){
 		.parent = view_get64(c, 0),
-		.times = { view_get64(c, 8), view_get64(c, 16), view_get64(c, 24), view_get64(c, 32) },
-		.allocated = view_get64(c, 40), .size = view_get64(c, 48), .flags = view_get32(c, 56),
-		.space = view_get8(c, 65), .name = view_sub(c, 66, chars * 2),
+		.times = {view_get64(c, 8), view_get64(c, 16), view_get64(c, 24),
+			  view_get64(c, 32)},
+		.allocated = view_get64(c, 40),
+		.size = view_get64(c, 48),
+		.flags = view_get32(c, 56),
+		.space = view_get8(c, 65),
+		.name = view_sub(c, 66, chars * 2),
 	};
 	return n->space <= 3;
 }

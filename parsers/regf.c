@@ -1,6 +1,6 @@
 /*
- * Registry hives: every key's last write time with its values, deleted keys and values, and what the keys mean
- * (registry_*.c). The container is hive.c's.
+ * Registry hives: every key's last write time with its values, deleted keys and values, and what
+ * the keys mean (registry_*.c). The container is hive.c's.
  */
 #include "parsers/registry.h"
 
@@ -11,9 +11,9 @@
 #include <strings.h>
 
 /* Of one key's values, in its registry_key event. */
-#define VALUES_MAX      100
+#define VALUES_MAX	100
 #define VALUES_TEXT_MAX 8192
-#define VALUE_TEXT_MAX  1024
+#define VALUE_TEXT_MAX	1024
 #define BINARY_TEXT_MAX 64
 
 /* Bytes of one value that functions get. */
@@ -22,7 +22,7 @@
 /* ---- rules: a tree of patterns, walked along with the keys ---- */
 
 struct node {
-	const char *name;  /* of this level; globbed when it holds * or ? */
+	const char *name; /* of this level; globbed when it holds * or ? */
 	size_t len;
 	bool glob;
 	struct node *children, *next;
@@ -48,12 +48,13 @@ struct walk {
 	struct registry *r;
 	struct node root;
 	struct frame *frames; /* HIVE_DEPTH + 2, by depth */
-	uint64_t *seen;       /* a bit for each 8 bytes of hive bins: keys (and recovered values) that were read */
+	uint64_t *seen; /* a bit for each 8 bytes of hive bins: keys (and recovered values) that
+			   were read */
 	uint32_t *stack_list;
 	size_t list_cap;
 	struct pending *stack;
 	size_t stack_cap, stack_count;
-	uint32_t *loose;      /* free cells with a value's signature */
+	uint32_t *loose; /* free cells with a value's signature */
 	size_t loose_cap, loose_count;
 	const char *root_name;
 };
@@ -71,7 +72,8 @@ static bool seen(struct walk *w, uint32_t offset)
 	return false;
 }
 
-static void rule_insert(struct arena *a, struct node *at, const char *pattern, const struct registry_rule *rule)
+static void rule_insert(struct arena *a, struct node *at, const char *pattern,
+			const struct registry_rule *rule)
 {
 	while (*pattern) {
 		size_t n = strcspn(pattern, "\\");
@@ -98,11 +100,13 @@ static void rule_insert(struct arena *a, struct node *at, const char *pattern, c
 
 static void rules_insert(struct walk *w, const struct registry_rule *rule)
 {
-	static const char *const software[] = { "", "Wow6432Node\\", NULL };
-	static const char *const user[] = { "Software\\", "Software\\Wow6432Node\\", NULL };
-	static const char *const classes[] = { "Classes\\", "Classes\\Wow6432Node\\", "Wow6432Node\\Classes\\", NULL };
-	static const char *const user_classes[] = { "Software\\Classes\\", "Software\\Classes\\Wow6432Node\\", NULL };
-	static const char *const plain[] = { "", NULL };
+	static const char *const software[] = {"", "Wow6432Node\\", NULL};
+	static const char *const user[] = {"Software\\", "Software\\Wow6432Node\\", NULL};
+	static const char *const classes[] = {"Classes\\", "Classes\\Wow6432Node\\",
+					      "Wow6432Node\\Classes\\", NULL};
+	static const char *const user_classes[] = {"Software\\Classes\\",
+						   "Software\\Classes\\Wow6432Node\\", NULL};
+	static const char *const plain[] = {"", NULL};
 	const char *const *before = plain;
 	struct arena *a = &w->r->p->arena;
 	const char *rest = rule->pattern;
@@ -117,7 +121,9 @@ static void rules_insert(struct walk *w, const struct registry_rule *rule)
 		before = w->r->on == ON_USER ? user : software;
 		rest += 2;
 	} else if (rest[0] == '^') {
-		before = w->r->on == ON_USER ? user_classes : w->r->on == ON_CLASSES ? software : classes;
+		before = w->r->on == ON_USER	  ? user_classes
+			 : w->r->on == ON_CLASSES ? software
+						  : classes;
 		rest += 2;
 	}
 	for (; *before; before++) {
@@ -130,9 +136,9 @@ static void rules_insert(struct walk *w, const struct registry_rule *rule)
 
 static void rules_load(struct walk *w)
 {
-	static const struct registry_rule *const tables[] = { registry_autorun_rules, registry_system_rules,
-							      registry_user_rules, registry_account_rules,
-							      registry_amcache_rules };
+	static const struct registry_rule *const tables[] = {
+		registry_autorun_rules, registry_system_rules, registry_user_rules,
+		registry_account_rules, registry_amcache_rules};
 
 	for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++)
 		for (const struct registry_rule *rule = tables[t]; rule->pattern; rule++)
@@ -147,7 +153,8 @@ static void step(const struct frame *from, struct frame *to, const char *name)
 	to->count = 0;
 	for (unsigned i = 0; i < from->count; i++) {
 		/* "**" stands for any number of levels: it stays. */
-		if (from->active[i]->len == 2 && from->active[i]->glob && from->active[i]->name[1] == '*' && to->count < ACTIVE_MAX)
+		if (from->active[i]->len == 2 && from->active[i]->glob &&
+		    from->active[i]->name[1] == '*' && to->count < ACTIVE_MAX)
 			to->active[to->count++] = from->active[i];
 		for (struct node *c = from->active[i]->children; c; c = c->next) {
 			if (c->glob ? !view_glob(view_of(name, len), c->name)
@@ -163,9 +170,18 @@ static void step(const struct frame *from, struct frame *to, const char *name)
 
 static const char *type_text(uint32_t type)
 {
-	static const char *const texts[] = { "REG_NONE", "REG_SZ", "REG_EXPAND_SZ", "REG_BINARY", "REG_DWORD",
-					     "REG_DWORD_BIG_ENDIAN", "REG_LINK", "REG_MULTI_SZ", "REG_RESOURCE_LIST",
-					     "REG_FULL_RESOURCE_DESCRIPTOR", "REG_RESOURCE_REQUIREMENTS_LIST", "REG_QWORD" };
+	static const char *const texts[] = {"REG_NONE",
+					    "REG_SZ",
+					    "REG_EXPAND_SZ",
+					    "REG_BINARY",
+					    "REG_DWORD",
+					    "REG_DWORD_BIG_ENDIAN",
+					    "REG_LINK",
+					    "REG_MULTI_SZ",
+					    "REG_RESOURCE_LIST",
+					    "REG_FULL_RESOURCE_DESCRIPTOR",
+					    "REG_RESOURCE_REQUIREMENTS_LIST",
+					    "REG_QWORD"};
 
 	return type < sizeof(texts) / sizeof(texts[0]) ? texts[type] : NULL;
 }
@@ -189,7 +205,8 @@ static void multi_append(struct buffer *out, struct view v)
 	}
 }
 
-static void data_append(struct buffer *out, uint32_t type, struct view v, uint32_t size, size_t binary_max)
+static void data_append(struct buffer *out, uint32_t type, struct view v, uint32_t size,
+			size_t binary_max)
 {
 	switch (type) {
 	case REG_SZ:
@@ -242,7 +259,7 @@ static const char *arena_keep(struct arena *a, struct buffer *b)
 
 const char *registry_name(struct registry *r, struct view name, bool ascii)
 {
-	struct buffer b = { 0 };
+	struct buffer b = {0};
 
 	hive_name_append(&b, name, ascii);
 	return arena_keep(&r->arena, &b);
@@ -255,7 +272,7 @@ struct view registry_data(struct registry *r, const struct hive_value *v)
 
 const char *registry_value_text(struct registry *r, const struct hive_value *v)
 {
-	struct buffer b = { 0 };
+	struct buffer b = {0};
 
 	data_append(&b, v->type, registry_data(r, v), v->size, 4096);
 	return arena_keep(&r->arena, &b);
@@ -268,7 +285,8 @@ const char *registry_text(struct registry *r, const struct hive_key *k, const ch
 	return hive_find_value(&r->hive, k, name, &v) ? registry_value_text(r, &v) : NULL;
 }
 
-const char *registry_text_in(struct registry *r, const struct hive_key *k, const char *path, const char *name)
+const char *registry_text_in(struct registry *r, const struct hive_key *k, const char *path,
+			     const char *name)
 {
 	struct hive_key at;
 
@@ -295,34 +313,47 @@ bool registry_number(struct registry *r, const struct hive_key *k, const char *n
 	return true;
 }
 
-size_t registry_children(struct registry *r, const struct hive_key *k, struct hive_key **keys, size_t most)
+int64_t registry_american_time(const char *text)
 {
-	uint32_t *list = NULL;
-	size_t cap = 0, count = 0, n = 0;
-	unsigned bad = 0;
+	static const char separators[] = "//\0::";
+	unsigned n[6] = {0}; /* month, day, year, hour, minute, second */
+	unsigned i = 0;
 
-	hive_subkeys(&r->hive, k, &list, &cap, &count, &bad);
-	if (count > most)
-		count = most;
-	*keys = arena_alloc(&r->arena, count * sizeof(**keys));
-	for (size_t i = 0; *keys && i < count; i++)
-		n += hive_key_at(&r->hive, list[i], &(*keys)[n]);
-	free(list);
-	return n;
+	for (; text && i < 6; i++) {
+		unsigned digits = 0;
+
+		while (*text == ' ')
+			text++;
+		for (; *text >= '0' && *text <= '9' && digits < 4; text++, digits++)
+			n[i] = n[i] * 10 + (unsigned)(*text - '0');
+		if (!digits)
+			break;
+		if (i < 5 && separators[i] && *text++ != separators[i])
+			return TIME_NONE;
+	}
+	if (i != 3 && i != 6)
+		return TIME_NONE;
+	while (i == 6 && *text == ' ')
+		text++;
+	if (i == 6 && (*text == 'P' || *text == 'p') && n[3] < 12)
+		n[3] += 12;
+	if (i == 6 && (*text == 'A' || *text == 'a') && n[3] == 12)
+		n[3] = 0;
+	return time_from_civil(n[2], n[0], n[1], n[3], n[4], n[5], 0);
 }
 
 /* ---- events ---- */
 
-void registry_event(struct registry *r, const struct hive_key *k, enum event_kind kind, int64_t ts, const char *ts_desc,
-		    const char *value)
+void registry_event(struct registry *r, const struct hive_key *k, enum event_kind kind, int64_t ts,
+		    const char *ts_desc, const char *value)
 {
 	const char *path;
 
 	event_start(r->p, kind, ts, ts_desc, HIVE_BASE + (uint64_t)k->offset);
 	if (r->user)
 		event_user(r->p, value_text(r->user));
-	if (value && (path = arena_printf(&r->p->scratch, "%.*s\\%s", (int)r->path.len, r->path.data,
-					  *value ? value : "(Default)")))
+	if (value && (path = arena_printf(&r->p->scratch, "%.*s\\%s", (int)r->path.len,
+					  r->path.data, *value ? value : "(Default)")))
 		event_add(r->p, "TargetObject", value_text(path));
 	else
 		event_add(r->p, "TargetObject", value_view(buffer_as_view(&r->path)));
@@ -338,7 +369,8 @@ void registry_add(struct registry *r, const char *name, const char *text)
 static void add_values(struct walk *w, const struct hive_key *k)
 {
 	struct registry *r = w->r;
-	uint32_t n = hive_value_count(&r->hive, k), shown = n < VALUES_MAX ? n : VALUES_MAX, count = 0;
+	uint32_t n = hive_value_count(&r->hive, k), shown = n < VALUES_MAX ? n : VALUES_MAX,
+		 count = 0;
 	struct value *list;
 	size_t *ends;
 
@@ -364,10 +396,12 @@ static void add_values(struct walk *w, const struct hive_key *k)
 		else
 			buffer_printf(&r->text, ": 0x%08x: ", v.type);
 		start = r->text.len;
-		data_append(&r->text, v.type, view_clip(v.data, 0, 2 * VALUE_TEXT_MAX), v.size, BINARY_TEXT_MAX);
+		data_append(&r->text, v.type, view_clip(v.data, 0, 2 * VALUE_TEXT_MAX), v.size,
+			    BINARY_TEXT_MAX);
 		if (r->text.len - start > VALUE_TEXT_MAX) {
 			r->text.len = start + VALUE_TEXT_MAX;
-			while (r->text.len > start && ((uint8_t)r->text.data[r->text.len] & 0xc0) == 0x80)
+			while (r->text.len > start &&
+			       ((uint8_t)r->text.data[r->text.len] & 0xc0) == 0x80)
 				r->text.len--;
 			buffer_string(&r->text, "\xe2\x80\xa6");
 		}
@@ -382,7 +416,7 @@ static void add_values(struct walk *w, const struct hive_key *k)
 
 		list[i] = value_view(view_of(r->text.data + from, ends[i] - from));
 	}
-	event_add(r->p, "Values", (struct value){ .type = VALUE_LIST, .len = count, .list = list });
+	event_add(r->p, "Values", (struct value){.type = VALUE_LIST, .len = count, .list = list});
 }
 
 static int key_event(struct walk *w, const struct hive_key *k, unsigned flags)
@@ -390,11 +424,14 @@ static int key_event(struct walk *w, const struct hive_key *k, unsigned flags)
 	struct registry *r = w->r;
 	uint32_t values = hive_value_count(&r->hive, k);
 
-	registry_event(r, k, KIND_REGISTRY_KEY, time_from_filetime(k->written), "Content Modification Time", NULL);
+	registry_event(r, k, KIND_REGISTRY_KEY, time_from_filetime(k->written),
+		       "Content Modification Time", NULL);
 	r->p->event.flags = flags;
 	add_values(w, k);
 	if (k->class_len && k->class_cell != HIVE_NONE)
-		event_add(r->p, "ClassName", value_utf16(view_clip(hive_cell(&r->hive, k->class_cell), 0, k->class_len)));
+		event_add(r->p, "ClassName",
+			  value_utf16(
+				  view_clip(hive_cell(&r->hive, k->class_cell), 0, k->class_len)));
 	if (r->p->event.ts == TIME_NONE) {
 		r->p->event.ts_desc = "Not a time";
 		event_add(r->p, "LastWritten", value_hex(k->written));
@@ -422,7 +459,7 @@ static int run_rules(struct walk *w, const struct frame *f, const struct hive_ke
 static void push(struct walk *w, uint32_t offset, uint32_t depth)
 {
 	w->stack = xgrow(w->stack, &w->stack_cap, w->stack_count + 1, sizeof(*w->stack));
-	w->stack[w->stack_count++] = (struct pending){ offset, depth };
+	w->stack[w->stack_count++] = (struct pending){offset, depth};
 }
 
 static int walk_key(struct walk *w, struct pending at)
@@ -437,8 +474,8 @@ static int walk_key(struct walk *w, struct pending at)
 	if (at.depth)
 		r->path.len = f[-1].path_len;
 	if (!hive_key_at(&r->hive, at.offset, &k))
-		return parse_lost(r->p, HIVE_BASE + (uint64_t)at.offset, "no key where %.*s names one", (int)r->path.len,
-				  r->path.data);
+		return parse_lost(r->p, HIVE_BASE + (uint64_t)at.offset,
+				  "no key where %.*s names one", (int)r->path.len, r->path.data);
 	if (at.depth) {
 		buffer_char(&r->path, '\\');
 		base = r->path.len;
@@ -462,14 +499,15 @@ static int walk_key(struct walk *w, struct pending at)
 		return parse_lost(r->p, HIVE_BASE + (uint64_t)at.offset, "keys nested too deep");
 	hive_subkeys(&r->hive, &k, &w->stack_list, &w->list_cap, &count, &bad);
 	if (bad || count < k.subkeys)
-		status = parse_lost(r->p, HIVE_BASE + (uint64_t)k.subkey_list, "the list of subkeys of %.*s is damaged",
-				    (int)r->path.len, r->path.data);
+		status = parse_lost(r->p, HIVE_BASE + (uint64_t)k.subkey_list,
+				    "the list of subkeys of %.*s is damaged", (int)r->path.len,
+				    r->path.data);
 	for (size_t i = count; i-- > 0 && status >= 0;) {
 		/* A key stands in one list: what was met before is a loop or a cross link. */
 		if (seen(w, w->stack_list[i]))
 			status = parse_lost(r->p, HIVE_BASE + (uint64_t)w->stack_list[i],
-					    "a key that %.*s names was met before, or lies outside", (int)r->path.len,
-					    r->path.data);
+					    "a key that %.*s names was met before, or lies outside",
+					    (int)r->path.len, r->path.data);
 		else
 			push(w, w->stack_list[i], at.depth + 1);
 	}
@@ -483,8 +521,10 @@ static int walk_key(struct walk *w, struct pending at)
 
 static bool plausible_key(struct view c, struct hive_key *k)
 {
-	if (!hive_key_in(c, 0, k) || k->name.len == 0 || k->name.len > 512 || view_get16(c, 72) != k->name.len ||
-	    k->flags & 0xff00 || (!k->ascii && k->name.len % 2) || k->written < FILETIME_1990 || k->written > FILETIME_2100)
+	if (!hive_key_in(c, 0, k) || k->name.len == 0 || k->name.len > 512 ||
+	    view_get16(c, 72) != k->name.len || k->flags & 0xff00 ||
+	    (!k->ascii && k->name.len % 2) || k->written < FILETIME_1990 ||
+	    k->written > FILETIME_2100)
 		return false;
 	for (size_t i = 0; k->ascii && i < k->name.len; i++)
 		if (k->name.data[i] < 0x20 || k->name.data[i] == '\\')
@@ -497,8 +537,9 @@ static bool plausible_value(struct view c)
 	uint16_t n = view_get16(c, 2);
 	struct view name = view_sub(c, 20, n);
 
-	if (!view_starts(c, "vk", 2) || n == 0 || n > 512 || name.len != n || view_get32(c, 12) > REG_QWORD ||
-	    (view_get32(c, 4) & 0x7fffffff) > (16u << 20) || view_get16(c, 16) > 1)
+	if (!view_starts(c, "vk", 2) || n == 0 || n > 512 || name.len != n ||
+	    view_get32(c, 12) > REG_QWORD || (view_get32(c, 4) & 0x7fffffff) > (16u << 20) ||
+	    view_get16(c, 16) > 1)
 		return false;
 	for (size_t i = 0; view_get16(c, 16) && i < n; i++)
 		if (name.data[i] < 0x20)
@@ -568,7 +609,8 @@ static int scan_cell(void *data, uint32_t offset, struct view c, bool allocated)
 			if (!seen(w, k.offset))
 				status = recovered_key(w, &k);
 		} else if (c.data[i] == 'v' && plausible_value(inner)) {
-			w->loose = xgrow(w->loose, &w->loose_cap, w->loose_count + 1, sizeof(*w->loose));
+			w->loose = xgrow(w->loose, &w->loose_cap, w->loose_count + 1,
+					 sizeof(*w->loose));
 			w->loose[w->loose_count++] = offset + (uint32_t)i;
 		}
 	}
@@ -593,21 +635,25 @@ static int loose_values(struct walk *w)
 		struct hive_value v;
 		const char *name;
 
-		if (seen(w, offset) || !hive_value_in(&r->hive, view_clip(r->hive.cells, (size_t)offset + 4, 1024), offset, &v))
+		if (seen(w, offset) ||
+		    !hive_value_in(&r->hive, view_clip(r->hive.cells, (size_t)offset + 4, 1024),
+				   offset, &v))
 			continue;
 		arena_reset(&r->arena);
 		name = registry_name(r, v.name, v.ascii);
 		r->text.len = 0;
-		data_append(&r->text, v.type, view_clip(v.data, 0, 2 * VALUE_TEXT_MAX), v.size, BINARY_TEXT_MAX);
-		event_start(r->p, KIND_REGISTRY_KEY, TIME_NONE, "Not a time", HIVE_BASE + (uint64_t)offset);
+		data_append(&r->text, v.type, view_clip(v.data, 0, 2 * VALUE_TEXT_MAX), v.size,
+			    BINARY_TEXT_MAX);
+		event_start(r->p, KIND_REGISTRY_KEY, TIME_NONE, "Not a time",
+			    HIVE_BASE + (uint64_t)offset);
 		r->p->event.flags = EVENT_RECOVERED;
 		if (r->user)
 			event_user(r->p, value_text(r->user));
 		event_addf(r->p, "TargetObject", "%s\\?\\%s", r->prefix, name);
 		event_add(r->p, "ValueType", value_text(type_text(v.type)));
 		event_add(r->p, "Details", value_view(buffer_as_view(&r->text)));
-		event_messagef(r->p, "Deleted registry value %s: %.*s", name, (int)(r->text.len < 200 ? r->text.len : 200),
-			       r->text.data);
+		event_messagef(r->p, "Deleted registry value %s: %.*s", name,
+			       (int)(r->text.len < 200 ? r->text.len : 200), r->text.data);
 		status = event_emit(r->p);
 	}
 	return status;
@@ -617,7 +663,8 @@ static int find_root(void *data, uint32_t offset, struct view c, bool allocated)
 {
 	struct walk *w = data;
 
-	if (allocated && view_starts(c, "nk", 2) && view_get16(c, 2) & 4 && w->r->hive.root == HIVE_NONE)
+	if (allocated && view_starts(c, "nk", 2) && view_get16(c, 2) & 4 &&
+	    w->r->hive.root == HIVE_NONE)
 		w->r->hive.root = offset;
 	return OK;
 }
@@ -639,7 +686,8 @@ static const char *last_part(struct view path)
 
 	while (at > 0 && path.data[at - 1] != '/' && path.data[at - 1] != '\\')
 		at--;
-	(void)snprintf(name, sizeof(name), "%.*s", (int)(path.len - at), (const char *)path.data + at);
+	(void)snprintf(name, sizeof(name), "%.*s", (int)(path.len - at),
+		       (const char *)path.data + at);
 	return name;
 }
 
@@ -656,7 +704,9 @@ static const char *hive_user(struct registry *r)
 		return "NETWORK SERVICE";
 	if (view_glob(path, "*config/systemprofile/*") || view_glob(path, "*config/default"))
 		return "SYSTEM";
-	name = registry_text_in(r, &r->root, "Software\\Microsoft\\Windows\\CurrentVersion\\Explorer", "Logon User Name");
+	name = registry_text_in(r, &r->root,
+				"Software\\Microsoft\\Windows\\CurrentVersion\\Explorer",
+				"Logon User Name");
 	if (!name || !*name)
 		name = registry_text_in(r, &r->root, "Volatile Environment", "USERNAME");
 	if (name && *name)
@@ -686,11 +736,12 @@ static void identify(struct registry *r)
 	struct view loaded = view_clip(r->hive.name, 0, 64);
 	const char *name = parse_utf16z(&r->p->arena, loaded);
 	const char *own = last_part(view_text(r->p->path));
-	bool class_name = view_glob(view_text(name), "*usrclass.dat*") || view_glob(view_text(own), "*usrclass*");
+	bool class_name = view_glob(view_text(name), "*usrclass.dat*") ||
+			  view_glob(view_text(own), "*usrclass*");
 
 	r->on = ON_OTHER;
-	if (view_glob(view_text(own), "*amcache*") || view_glob(view_text(name), "*amcache*") || has(r, "Root\\InventoryApplicationFile") ||
-	    has(r, "Root\\File")) {
+	if (view_glob(view_text(own), "*amcache*") || view_glob(view_text(name), "*amcache*") ||
+	    has(r, "Root\\InventoryApplicationFile") || has(r, "Root\\File")) {
 		r->on = ON_AMCACHE;
 		r->prefix = "Amcache";
 	} else if (class_name || (has(r, "Local Settings") && !has(r, "Software"))) {
@@ -701,33 +752,41 @@ static void identify(struct registry *r)
 	} else if (has(r, "SAM\\Domains") || has(r, "SAM")) {
 		r->on = ON_SAM;
 		r->prefix = "HKLM\\SAM";
-	} else if (has(r, "Policy\\PolAdtEv") || has(r, "Policy\\Accounts") || has(r, "Policy\\Secrets")) {
+	} else if (has(r, "Policy\\PolAdtEv") || has(r, "Policy\\Accounts") ||
+		   has(r, "Policy\\Secrets")) {
 		r->on = ON_SECURITY;
 		r->prefix = "HKLM\\SECURITY";
 	} else if (has(r, "Software")) {
 		r->on = ON_USER;
-	} else if (has(r, "Microsoft\\Windows NT") || has(r, "Microsoft\\Windows\\CurrentVersion") || has(r, "Classes\\CLSID")) {
+	} else if (has(r, "Microsoft\\Windows NT") ||
+		   has(r, "Microsoft\\Windows\\CurrentVersion") || has(r, "Classes\\CLSID")) {
 		r->on = ON_SOFTWARE;
 		r->prefix = "HKLM\\SOFTWARE";
-	} else if (view_glob(view_text(own), "*ntuser*.dat*") || view_glob(view_text(name), "*ntuser.dat")) {
+	} else if (view_glob(view_text(own), "*ntuser*.dat*") ||
+		   view_glob(view_text(name), "*ntuser.dat")) {
 		r->on = ON_USER;
 	}
 	if (r->on & (ON_USER | ON_CLASSES)) {
 		r->user = hive_user(r);
-		r->prefix = r->user ? arena_printf(&r->p->arena, r->on == ON_USER ? "HKU\\%s" : "HKU\\%s_Classes", r->user)
-			  : r->on == ON_USER ? "HKCU"
-					     : "HKCU\\Software\\Classes";
+		r->prefix = r->user	       ? arena_printf(&r->p->arena,
+						      r->on == ON_USER ? "HKU\\%s" : "HKU\\%s_Classes",
+							      r->user)
+			    : r->on == ON_USER ? "HKCU"
+					       : "HKCU\\Software\\Classes";
 	}
 	if (!r->prefix) /* the name that the root itself has, or the file's */
-		r->prefix = r->root.name.len && r->root.name.len < 128 ? arena_printf(&r->p->arena, "%s", registry_name(r, r->root.name, r->root.ascii))
-					     : arena_printf(&r->p->arena, "%s", own);
+		r->prefix = r->root.name.len && r->root.name.len < 128
+				    ? arena_printf(&r->p->arena, "%s",
+						   registry_name(r, r->root.name, r->root.ascii))
+				    : arena_printf(&r->p->arena, "%s", own);
 	if (!r->prefix)
 		r->prefix = "?";
 	if (r->on == ON_SYSTEM) {
 		struct hive_key k;
 		uint64_t n;
 
-		if (hive_find(&r->hive, &r->root, "Select", &k) && registry_number(r, &k, "Current", &n) && n < 1000)
+		if (hive_find(&r->hive, &r->root, "Select", &k) &&
+		    registry_number(r, &k, "Current", &n) && n < 1000)
 			r->control_set = (uint32_t)n;
 	}
 }
@@ -737,7 +796,8 @@ static int hive_event(struct registry *r)
 	const char *name = parse_utf16z(&r->p->arena, view_clip(r->hive.name, 0, 64));
 	const struct hive *h = &r->hive;
 
-	event_start(r->p, KIND_OTHER, time_from_filetime(h->written), "Content Modification Time", 0);
+	event_start(r->p, KIND_OTHER, time_from_filetime(h->written), "Content Modification Time",
+		    0);
 	if (r->user)
 		event_user(r->p, value_text(r->user));
 	event_add(r->p, "Hive", value_text(r->prefix));
@@ -751,10 +811,12 @@ static int hive_event(struct registry *r)
 	if (h->replayed)
 		event_add(r->p, "PagesReplayed", value_unsigned(h->pages));
 	registry_add(r, "LogNote", h->log_note);
-	event_messagef(r->p, "Registry hive %s%s%s%s written", r->prefix, *name ? " (" : "", name, *name ? ")" : "");
+	event_messagef(r->p, "Registry hive %s%s%s%s written", r->prefix, *name ? " (" : "", name,
+		       *name ? ")" : "");
 	if (h->dirty)
-		event_messagef(r->p, "Registry hive %s%s%s%s written, dirty, %u log entries replayed", r->prefix,
-			       *name ? " (" : "", name, *name ? ")" : "", h->replayed);
+		event_messagef(r->p,
+			       "Registry hive %s%s%s%s written, dirty, %u log entries replayed",
+			       r->prefix, *name ? " (" : "", name, *name ? ")" : "", h->replayed);
 	return event_emit(r->p);
 }
 
@@ -773,13 +835,15 @@ static struct view log_of(struct parse *p, const char *upper, const char *lower)
 int registry_parse(struct parse *p, struct view bytes)
 {
 	static struct registry r;
-	struct walk w = { .r = &r };
+	struct walk w = {.r = &r};
 	int status;
 
-	r = (struct registry){ .p = p };
-	if (hive_open(&r.hive, bytes, log_of(p, ".LOG", ".log"), log_of(p, ".LOG1", ".log1"), log_of(p, ".LOG2", ".log2")) < 0)
+	r = (struct registry){.p = p};
+	if (hive_open(&r.hive, bytes, log_of(p, ".LOG", ".log"), log_of(p, ".LOG1", ".log1"),
+		      log_of(p, ".LOG2", ".log2")) < 0)
 		return parse_fail(p, ERR_FORMAT, 0, "not a registry hive");
-	if (r.hive.header_bad && !r.hive.replayed && (status = parse_lost(p, 508, "the base block's checksum is wrong")) < 0)
+	if (r.hive.header_bad && !r.hive.replayed &&
+	    (status = parse_lost(p, 508, "the base block's checksum is wrong")) < 0)
 		goto out;
 	if (!hive_key_at(&r.hive, r.hive.root, &r.root)) {
 		r.hive.root = HIVE_NONE;
@@ -788,7 +852,9 @@ int registry_parse(struct parse *p, struct view bytes)
 			status = parse_lost(p, HIVE_BASE, "the root key is lost");
 			if (status < 0)
 				goto out;
-			r.root = (struct hive_key){ .offset = HIVE_NONE, .value_list = HIVE_NONE, .subkey_list = HIVE_NONE };
+			r.root = (struct hive_key){.offset = HIVE_NONE,
+						   .value_list = HIVE_NONE,
+						   .subkey_list = HIVE_NONE};
 		}
 	}
 	w.seen = xcalloc(r.hive.cells.len / 512 + 1, sizeof(uint64_t));

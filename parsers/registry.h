@@ -1,6 +1,7 @@
 /*
- * What registry keys mean: tables of "key path pattern -> function", one table for each family of artefacts, on top of
- * the walk of regf.c. A function is called once for each key that its pattern names, and emits events.
+ * What registry keys mean: tables of "key path pattern -> function", one table for each family of
+ * artefacts, on top of the walk of regf.c. A function is called once for each key that its pattern
+ * names, and emits events.
  */
 #ifndef KONSEKI_PARSERS_REGISTRY_H
 #define KONSEKI_PARSERS_REGISTRY_H
@@ -12,8 +13,8 @@
 enum registry_on {
 	ON_SYSTEM = 1,
 	ON_SOFTWARE = 2,
-	ON_USER = 4,      /* NTUSER.DAT, and config\DEFAULT */
-	ON_CLASSES = 8,   /* UsrClass.dat */
+	ON_USER = 4,	/* NTUSER.DAT, and config\DEFAULT */
+	ON_CLASSES = 8, /* UsrClass.dat */
 	ON_SAM = 16,
 	ON_SECURITY = 32,
 	ON_AMCACHE = 64,
@@ -23,45 +24,47 @@ enum registry_on {
 struct registry {
 	struct parse *p;
 	struct hive hive;
-	unsigned on;          /* one of registry_on */
-	const char *prefix;   /* "HKLM\\SYSTEM", "HKU\\alice", ... */
-	const char *user;     /* of a user's hive, or NULL */
+	unsigned on;	    /* one of registry_on */
+	const char *prefix; /* "HKLM\\SYSTEM", "HKU\\alice", ... */
+	const char *user;   /* of a user's hive, or NULL */
 	struct hive_key root;
 	uint32_t control_set; /* SYSTEM: number of the current control set, or 0 */
 	struct arena arena;   /* text for one key: reset before its functions are called */
 	struct buffer path;   /* of the key at hand, prefix included; see registry_path */
 	struct buffer text;   /* scratch of the walk */
-	unsigned depth;       /* of the key at hand; the root has 0 */
+	unsigned depth;	      /* of the key at hand; the root has 0 */
 #define REGISTRY_BAGS 128
 	char *bags[REGISTRY_BAGS]; /* shell bags: path of the folder at each depth */
 };
 
 struct registry_rule;
-typedef int registry_fn(struct registry *r, const struct hive_key *k, const struct registry_rule *rule);
+typedef int registry_fn(struct registry *r, const struct hive_key *k,
+			const struct registry_rule *rule);
 
 /*
- * Patterns: names separated with '\', letters without case; * and ? inside a name, "**" alone for any
- * number of names but at least one. "~\" at the start stands for a place
- * of software: SOFTWARE's root and its Wow6432Node, and the same under Software of a user's hive. "^\" stands for
- * the classes of the machine (both word sizes) and of a user. "=" alone is the root.
+ * Patterns: names separated with '\', letters without case; * and ? inside a name, "**" alone for
+ * any number of names but at least one. "~\" at the start stands for a place of software:
+ * SOFTWARE's root and its Wow6432Node, and the same under Software of a user's hive. "^\" stands
+ * for the classes of the machine (both word sizes) and of a user. "=" alone is the root.
  */
 struct registry_rule {
 	unsigned on;
 	const char *pattern;
 	registry_fn *fn;
-	const char *place;   /* for persistence: what kind of place it is */
-	const char *value;   /* which value; NULL: all */
+	const char *place; /* for persistence: what kind of place it is */
+	const char *value; /* which value; NULL: all */
 };
 
-extern const struct registry_rule registry_autorun_rules[], registry_system_rules[], registry_user_rules[],
-	registry_account_rules[], registry_amcache_rules[];
+extern const struct registry_rule registry_autorun_rules[], registry_system_rules[],
+	registry_user_rules[], registry_account_rules[], registry_amcache_rules[];
 
 /* Full path of the key at hand; valid until the arena is reset. */
 const char *registry_path(struct registry *r);
 
 /* ---- values; text lives in r->arena ---- */
 
-/* Text of a value (strings; the parts of a multi-string joined with ", "; numbers as decimal), or NULL. */
+/* Text of a value (strings; the parts of a multi-string joined with ", "; numbers as decimal), or
+ * NULL. */
 const char *registry_text(struct registry *r, const struct hive_key *k, const char *name);
 const char *registry_value_text(struct registry *r, const struct hive_value *v);
 /* Data of a value, at most 4 MiB; empty when there is none. */
@@ -71,34 +74,38 @@ struct view registry_data(struct registry *r, const struct hive_value *v);
 bool registry_number(struct registry *r, const struct hive_key *k, const char *name, uint64_t *n);
 const char *registry_name(struct registry *r, struct view name, bool ascii);
 /* The same out of a subkey given by its path. */
-const char *registry_text_in(struct registry *r, const struct hive_key *k, const char *path, const char *name);
+const char *registry_text_in(struct registry *r, const struct hive_key *k, const char *path,
+			     const char *name);
 
-/* The subkeys, in r->arena; capped at `most`. */
-size_t registry_children(struct registry *r, const struct hive_key *k, struct hive_key **keys, size_t most);
+/* "12/31/2015 23:59:58", with AM or PM or without a time; read as UTC. TIME_NONE when it is no
+ * date. */
+int64_t registry_american_time(const char *text);
 
 /* ---- events ---- */
 
-/* Starts an event of this key: user, offset, TargetObject (the key's path, or path and value where one is given). */
-void registry_event(struct registry *r, const struct hive_key *k, enum event_kind kind, int64_t ts, const char *ts_desc,
-		    const char *value);
+/* Starts an event of this key: user, offset, TargetObject (the key's path, or path and value where
+ * one is given). */
+void registry_event(struct registry *r, const struct hive_key *k, enum event_kind kind, int64_t ts,
+		    const char *ts_desc, const char *value);
 /* A field that is left out when the text is NULL or empty. */
 void registry_add(struct registry *r, const char *name, const char *text);
 
 struct persistence {
-	const char *place;   /* "Run key", "Service", "Scheduled task", ... */
-	const char *name;    /* of the entry */
-	const char *command; /* as it stands there */
-	const char *image;   /* file that it runs; NULL: taken from the command */
-	const char *value;   /* name of the value, or NULL */
-	const char *user;    /* account that it runs as, or NULL: the hive's user */
+	const char *place;		   /* "Run key", "Service", "Scheduled task", ... */
+	const char *name;		   /* of the entry */
+	const char *command;		   /* as it stands there */
+	const char *image;		   /* file that it runs; NULL: taken from the command */
+	const char *value;		   /* name of the value, or NULL */
+	const char *user;		   /* account that it runs as, or NULL: the hive's user */
 	const char *names[10], *texts[10]; /* more fields; NULL-terminated */
-	int64_t ts;          /* 0: the key's last write time */
+	int64_t ts;			   /* 0: the key's last write time */
 	const char *ts_desc;
 };
 /* One persistence event. Silent for entries of a control set that is not the current one. */
 int registry_persist(struct registry *r, const struct hive_key *k, const struct persistence *e);
 
-/* The program that a command line starts, its path as Windows would look for it; in the arena. Never NULL. */
+/* The program that a command line starts, its path as Windows would look for it; in the arena.
+ * Never NULL. */
 const char *command_image(struct arena *a, const char *command);
 /* What rundll32, regsvr32 or cmd start further: the first argument that is a file, or NULL. */
 const char *command_module(struct arena *a, const char *command, const char *image);

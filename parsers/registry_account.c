@@ -1,6 +1,6 @@
 /*
- * Users and groups from the SAM hive: the fixed part F, the variable part V, and a group's C. Facts: libyal's winreg-kb,
- * "Security Account Manager keys"; flags: [MS-SAMR] 2.2.1.12.
+ * Users and groups from the SAM hive: the fixed part F, the variable part V, and a group's C.
+ * Facts: libyal's winreg-kb, "Security Account Manager keys"; flags: [MS-SAMR] 2.2.1.12.
  */
 #include "parsers/registry.h"
 
@@ -21,24 +21,33 @@ static int user(struct registry *r, const struct hive_key *k, const struct regis
 		uint32_t bit;
 		const char *text;
 	} flags[] = {
-		{ 0x0001, "disabled" }, { 0x0002, "home directory required" }, { 0x0004, "password not required" },
-		{ 0x0010, "normal account" }, { 0x0040, "interdomain trust" }, { 0x0080, "workstation trust" },
-		{ 0x0100, "server trust" }, { 0x0200, "password does not expire" }, { 0x0400, "locked out" },
-		{ 0x0800, "encrypted text password" }, { 0x1000, "smart card required" }, { 0x2000, "trusted for delegation" },
+		{0x0001, "disabled"},
+		{0x0002, "home directory required"},
+		{0x0004, "password not required"},
+		{0x0010, "normal account"},
+		{0x0040, "interdomain trust"},
+		{0x0080, "workstation trust"},
+		{0x0100, "server trust"},
+		{0x0200, "password does not expire"},
+		{0x0400, "locked out"},
+		{0x0800, "encrypted text password"},
+		{0x1000, "smart card required"},
+		{0x2000, "trusted for delegation"},
 	};
 	static const struct {
 		size_t offset;
 		const char *desc, *verb;
 	} times[] = {
-		{ 8, "Last Login Time", "last logged on" },
-		{ 24, "Last Password Set Time", "set a password" },
-		{ 40, "Last Failed Login Time", "last failed to log on" },
-		{ 32, "Expiration Time", "expires" },
+		{8, "Last Login Time", "last logged on"},
+		{24, "Last Password Set Time", "set a password"},
+		{40, "Last Failed Login Time", "last failed to log on"},
+		{32, "Expiration Time", "expires"},
 	};
 	struct view f = registry_bytes(r, k, "F"), v = registry_bytes(r, k, "V");
 	const char *name, *key = registry_name(r, k->name, k->ascii);
-	uint32_t rid = view_get32(f, 48), key_rid = (uint32_t)strtoul(key, NULL, 16), acb = view_get16(f, 56);
-	struct buffer b = { 0 };
+	uint32_t rid = view_get32(f, 48), key_rid = (uint32_t)strtoul(key, NULL, 16),
+		 acb = view_get16(f, 56);
+	struct buffer b = {0};
 	struct hive_key names;
 	const char *path;
 	int status;
@@ -50,7 +59,8 @@ static int user(struct registry *r, const struct hive_key *k, const struct regis
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
 		if (acb & flags[i].bit)
 			buffer_printf(&b, "%s%s", b.len ? ", " : "", flags[i].text);
-	registry_event(r, k, KIND_ACCOUNT_SEEN, time_from_filetime(k->written), "Content Modification Time", NULL);
+	registry_event(r, k, KIND_ACCOUNT_SEEN, time_from_filetime(k->written),
+		       "Content Modification Time", NULL);
 	event_user(r->p, value_text(name));
 	event_add(r->p, "TargetUserName", value_text(name));
 	event_add(r->p, "RID", value_unsigned(key_rid));
@@ -85,7 +95,11 @@ static int user(struct registry *r, const struct hive_key *k, const struct regis
 	}
 	/* An ordinary account with an administrator's RID is a way back in (T1098). */
 	if (status >= 0 && rid != key_rid) {
-		struct persistence e = { .place = "RID hijack", .name = name, .value = "F", .user = name, .names = { "RID", "HijackedRID" } };
+		struct persistence e = {.place = "RID hijack",
+					.name = name,
+					.value = "F",
+					.user = name,
+					.names = {"RID", "HijackedRID"}};
 
 		e.texts[0] = arena_printf(&r->arena, "%u", key_rid);
 		e.texts[1] = arena_printf(&r->arena, "%u", rid);
@@ -106,7 +120,8 @@ static int group(struct registry *r, const struct hive_key *k, const struct regi
 	(void)rule;
 	if (c.len < 52)
 		return OK;
-	name = parse_utf16z(&r->arena, view_sub(c, 52 + (size_t)view_get32(c, 16), view_get32(c, 20)));
+	name = parse_utf16z(&r->arena,
+			    view_sub(c, 52 + (size_t)view_get32(c, 16), view_get32(c, 20)));
 	sids = view_sub(c, 52 + (size_t)view_get32(c, 40), view_get32(c, 44));
 	if (count > sids.len / 12)
 		count = (uint32_t)(sids.len / 12);
@@ -117,22 +132,28 @@ static int group(struct registry *r, const struct hive_key *k, const struct regi
 
 		if (!sid.len)
 			break;
-		list[n] = (struct value){ .type = VALUE_SID, .len = (uint32_t)sid.len, .data = sid.data };
+		list[n] = (struct value){
+			.type = VALUE_SID, .len = (uint32_t)sid.len, .data = sid.data};
 		at += size;
 	}
-	registry_event(r, k, KIND_ACCOUNT_SEEN, time_from_filetime(k->written), "Content Modification Time", NULL);
+	registry_event(r, k, KIND_ACCOUNT_SEEN, time_from_filetime(k->written),
+		       "Content Modification Time", NULL);
 	event_add(r->p, "GroupName", value_text(name));
-	event_add(r->p, "RID", value_unsigned(strtoul(registry_name(r, k->name, k->ascii), NULL, 16)));
-	registry_add(r, "Comment", parse_utf16z(&r->arena, view_sub(c, 52 + (size_t)view_get32(c, 28), view_get32(c, 32))));
+	event_add(r->p, "RID",
+		  value_unsigned(strtoul(registry_name(r, k->name, k->ascii), NULL, 16)));
+	registry_add(r, "Comment",
+		     parse_utf16z(&r->arena,
+				  view_sub(c, 52 + (size_t)view_get32(c, 28), view_get32(c, 32))));
 	if (n)
-		event_add(r->p, "Members", (struct value){ .type = VALUE_LIST, .len = n, .list = list });
+		event_add(r->p, "Members",
+			  (struct value){.type = VALUE_LIST, .len = n, .list = list});
 	event_messagef(r->p, "Group %s with %u members", name, n);
 	return event_emit(r->p);
 }
 
 const struct registry_rule registry_account_rules[] = {
-	{ ON_SAM, "SAM\\Domains\\Account\\Users\\0*", user, NULL, NULL },
-	{ ON_SAM, "SAM\\Domains\\Builtin\\Aliases\\0*", group, NULL, NULL },
-	{ ON_SAM, "SAM\\Domains\\Account\\Aliases\\0*", group, NULL, NULL },
-	{ 0 },
+	{ON_SAM, "SAM\\Domains\\Account\\Users\\0*", user, NULL, NULL},
+	{ON_SAM, "SAM\\Domains\\Builtin\\Aliases\\0*", group, NULL, NULL},
+	{ON_SAM, "SAM\\Domains\\Account\\Aliases\\0*", group, NULL, NULL},
+	{0},
 };

@@ -1,7 +1,7 @@
 /*
- * Amcache.hve: programs and drivers that were seen on the machine, with hashes. Two layouts: Root\File and Root\Programs
- * (Windows 8, early 10), Root\Inventory* (later 10, 11). Facts: libyal's documentation of the Amcache file; ANSSI,
- * "AmCache investigation".
+ * Amcache.hve: programs and drivers that were seen on the machine, with hashes. Two layouts:
+ * Root\File and Root\Programs (Windows 8, early 10), Root\Inventory* (later 10, 11). Facts:
+ * libyal's documentation of the Amcache file; ANSSI, "AmCache investigation".
  */
 #include "parsers/registry.h"
 
@@ -25,17 +25,8 @@ static void add_hash(struct registry *r, const char *text)
 	}
 }
 
-/* "12/31/2015 23:59:58", or a date alone; UTC. */
-static int64_t american_time(const char *text)
-{
-	unsigned month, day, year, hour = 0, minute = 0, second = 0;
-
-	if (!text || sscanf(text, "%2u/%2u/%4u %2u:%2u:%2u", &month, &day, &year, &hour, &minute, &second) < 3)
-		return TIME_NONE;
-	return time_from_civil(year, month, day, hour, minute, second, 0);
-}
-
-static int with_times(struct registry *r, size_t count, const int64_t *times, const char *const *descs)
+static int with_times(struct registry *r, size_t count, const int64_t *times,
+		      const char *const *descs)
 {
 	int status = event_emit(r->p);
 
@@ -47,9 +38,10 @@ static int with_times(struct registry *r, size_t count, const int64_t *times, co
 
 static int old_file(struct registry *r, const struct hive_key *k, const struct registry_rule *rule)
 {
-	static const char *const descs[] = { "Content Modification Time", "Creation Time", "Content Modification Time", "Link Time" };
+	static const char *const descs[] = {"Content Modification Time", "Creation Time",
+					    "Content Modification Time", "Link Time"};
 	const char *path = registry_text(r, k, "15");
-	int64_t times[4] = { TIME_NONE, TIME_NONE, TIME_NONE, TIME_NONE };
+	int64_t times[4] = {TIME_NONE, TIME_NONE, TIME_NONE, TIME_NONE};
 	uint64_t n;
 
 	(void)rule;
@@ -63,7 +55,8 @@ static int old_file(struct registry *r, const struct hive_key *k, const struct r
 		times[2] = TIME_NONE;
 	if (registry_number(r, k, "f", &n))
 		times[3] = time_from_unix((int64_t)n);
-	registry_event(r, k, KIND_PROCESS_SEEN, time_from_filetime(k->written), "Content Modification Time", NULL);
+	registry_event(r, k, KIND_PROCESS_SEEN, time_from_filetime(k->written),
+		       "Content Modification Time", NULL);
 	registry_add(r, "Image", path);
 	add_hash(r, registry_text(r, k, "101"));
 	registry_add(r, "Product", registry_text(r, k, "0"));
@@ -77,11 +70,12 @@ static int old_file(struct registry *r, const struct hive_key *k, const struct r
 	return with_times(r, 4, times, descs);
 }
 
-static int old_program(struct registry *r, const struct hive_key *k, const struct registry_rule *rule)
+static int old_program(struct registry *r, const struct hive_key *k,
+		       const struct registry_rule *rule)
 {
-	static const char *const descs[] = { "Installation Time", "Uninstallation Time" };
+	static const char *const descs[] = {"Installation Time", "Uninstallation Time"};
 	const char *name = registry_text(r, k, "0");
-	int64_t times[2] = { TIME_NONE, TIME_NONE };
+	int64_t times[2] = {TIME_NONE, TIME_NONE};
 	uint64_t n;
 
 	(void)rule;
@@ -89,7 +83,8 @@ static int old_program(struct registry *r, const struct hive_key *k, const struc
 		times[0] = time_from_unix((int64_t)n);
 	if (registry_number(r, k, "b", &n))
 		times[1] = time_from_unix((int64_t)n);
-	registry_event(r, k, KIND_PACKAGE_INSTALL, time_from_filetime(k->written), "Content Modification Time", NULL);
+	registry_event(r, k, KIND_PACKAGE_INSTALL, time_from_filetime(k->written),
+		       "Content Modification Time", NULL);
 	registry_add(r, "Name", name);
 	registry_add(r, "Version", registry_text(r, k, "1"));
 	registry_add(r, "Publisher", registry_text(r, k, "2"));
@@ -104,14 +99,15 @@ static int old_program(struct registry *r, const struct hive_key *k, const struc
 
 static int new_file(struct registry *r, const struct hive_key *k, const struct registry_rule *rule)
 {
-	static const char *const descs[] = { "Link Time" };
+	static const char *const descs[] = {"Link Time"};
 	const char *path = registry_text(r, k, "LowerCaseLongPath");
-	int64_t link = american_time(registry_text(r, k, "LinkDate"));
+	int64_t link = registry_american_time(registry_text(r, k, "LinkDate"));
 
 	(void)rule;
 	if (!path)
 		return OK;
-	registry_event(r, k, KIND_PROCESS_SEEN, time_from_filetime(k->written), "Content Modification Time", NULL);
+	registry_event(r, k, KIND_PROCESS_SEEN, time_from_filetime(k->written),
+		       "Content Modification Time", NULL);
 	event_add(r->p, "Image", value_text(path));
 	add_hash(r, registry_text(r, k, "FileId"));
 	registry_add(r, "OriginalFileName", registry_text(r, k, "OriginalFileName"));
@@ -127,16 +123,20 @@ static int new_file(struct registry *r, const struct hive_key *k, const struct r
 	return with_times(r, 1, &link, descs);
 }
 
-static int new_program(struct registry *r, const struct hive_key *k, const struct registry_rule *rule)
+static int new_program(struct registry *r, const struct hive_key *k,
+		       const struct registry_rule *rule)
 {
-	static const char *const descs[] = { "Installation Time", "Installation Time", "Installation Time" };
+	static const char *const descs[] = {"Installation Time", "Installation Time",
+					    "Installation Time"};
 	const char *name = registry_text(r, k, "Name");
-	int64_t times[3] = { american_time(registry_text(r, k, "InstallDate")),
-			     american_time(registry_text(r, k, "InstallDateArpLastModified")),
-			     american_time(registry_text(r, k, "InstallDateFromLinkFile")) };
+	int64_t times[3] = {
+		registry_american_time(registry_text(r, k, "InstallDate")),
+		registry_american_time(registry_text(r, k, "InstallDateArpLastModified")),
+		registry_american_time(registry_text(r, k, "InstallDateFromLinkFile"))};
 
 	(void)rule;
-	registry_event(r, k, KIND_PACKAGE_INSTALL, time_from_filetime(k->written), "Content Modification Time", NULL);
+	registry_event(r, k, KIND_PACKAGE_INSTALL, time_from_filetime(k->written),
+		       "Content Modification Time", NULL);
 	registry_add(r, "Name", name);
 	registry_add(r, "Version", registry_text(r, k, "Version"));
 	registry_add(r, "Publisher", registry_text(r, k, "Publisher"));
@@ -150,17 +150,20 @@ static int new_program(struct registry *r, const struct hive_key *k, const struc
 	return with_times(r, 3, times, descs);
 }
 
-static int new_driver(struct registry *r, const struct hive_key *k, const struct registry_rule *rule)
+static int new_driver(struct registry *r, const struct hive_key *k,
+		      const struct registry_rule *rule)
 {
-	static const char *const descs[] = { "Content Modification Time", "Link Time" };
+	static const char *const descs[] = {"Content Modification Time", "Link Time"};
 	const char *path = registry_name(r, k->name, k->ascii);
-	int64_t times[2] = { american_time(registry_text(r, k, "DriverLastWriteTime")), TIME_NONE };
+	int64_t times[2] = {registry_american_time(registry_text(r, k, "DriverLastWriteTime")),
+			    TIME_NONE};
 	uint64_t n;
 
 	(void)rule;
 	if (registry_number(r, k, "DriverTimeStamp", &n))
 		times[1] = time_from_unix((int64_t)n);
-	registry_event(r, k, KIND_MODULE_SEEN, time_from_filetime(k->written), "Content Modification Time", NULL);
+	registry_event(r, k, KIND_MODULE_SEEN, time_from_filetime(k->written),
+		       "Content Modification Time", NULL);
 	event_add(r->p, "ImageLoaded", value_text(path));
 	add_hash(r, registry_text(r, k, "DriverId"));
 	registry_add(r, "DriverName", registry_text(r, k, "DriverName"));
@@ -174,14 +177,16 @@ static int new_driver(struct registry *r, const struct hive_key *k, const struct
 	return with_times(r, 2, times, descs);
 }
 
-static int new_shortcut(struct registry *r, const struct hive_key *k, const struct registry_rule *rule)
+static int new_shortcut(struct registry *r, const struct hive_key *k,
+			const struct registry_rule *rule)
 {
 	const char *path = registry_text(r, k, "ShortcutPath");
 
 	(void)rule;
 	if (!path)
 		return OK;
-	registry_event(r, k, KIND_FILE_METADATA, time_from_filetime(k->written), "Content Modification Time", NULL);
+	registry_event(r, k, KIND_FILE_METADATA, time_from_filetime(k->written),
+		       "Content Modification Time", NULL);
 	event_add(r->p, "TargetFilename", value_text(path));
 	registry_add(r, "Image", registry_text(r, k, "ShortcutTargetPath"));
 	event_add(r->p, "Artifact", value_text("Amcache"));
@@ -189,7 +194,8 @@ static int new_shortcut(struct registry *r, const struct hive_key *k, const stru
 	return event_emit(r->p);
 }
 
-static int new_device(struct registry *r, const struct hive_key *k, const struct registry_rule *rule)
+static int new_device(struct registry *r, const struct hive_key *k,
+		      const struct registry_rule *rule)
 {
 	const char *name = registry_text(r, k, "FriendlyName");
 
@@ -198,7 +204,8 @@ static int new_device(struct registry *r, const struct hive_key *k, const struct
 		name = registry_text(r, k, "Description");
 	if (!name || !*name)
 		name = registry_text(r, k, "Model");
-	registry_event(r, k, KIND_DEVICE_CONNECT, time_from_filetime(k->written), "Content Modification Time", NULL);
+	registry_event(r, k, KIND_DEVICE_CONNECT, time_from_filetime(k->written),
+		       "Content Modification Time", NULL);
 	event_add(r->p, "DeviceName", value_text(name));
 	event_add(r->p, "DeviceId", value_text(registry_name(r, k->name, k->ascii)));
 	registry_add(r, "Manufacturer", registry_text(r, k, "Manufacturer"));
@@ -209,13 +216,13 @@ static int new_device(struct registry *r, const struct hive_key *k, const struct
 }
 
 const struct registry_rule registry_amcache_rules[] = {
-	{ ON_AMCACHE, "Root\\File\\*\\*", old_file, NULL, NULL },
-	{ ON_AMCACHE, "Root\\Programs\\*", old_program, NULL, NULL },
-	{ ON_AMCACHE, "Root\\InventoryApplicationFile\\*", new_file, NULL, NULL },
-	{ ON_AMCACHE, "Root\\InventoryApplication\\*", new_program, NULL, NULL },
-	{ ON_AMCACHE, "Root\\InventoryDriverBinary\\*", new_driver, NULL, NULL },
-	{ ON_AMCACHE, "Root\\InventoryApplicationShortcut\\*", new_shortcut, NULL, NULL },
-	{ ON_AMCACHE, "Root\\InventoryDevicePnp\\*", new_device, NULL, NULL },
-	{ ON_AMCACHE, "Root\\InventoryDeviceContainer\\*", new_device, NULL, NULL },
-	{ 0 },
+	{ON_AMCACHE, "Root\\File\\*\\*", old_file, NULL, NULL},
+	{ON_AMCACHE, "Root\\Programs\\*", old_program, NULL, NULL},
+	{ON_AMCACHE, "Root\\InventoryApplicationFile\\*", new_file, NULL, NULL},
+	{ON_AMCACHE, "Root\\InventoryApplication\\*", new_program, NULL, NULL},
+	{ON_AMCACHE, "Root\\InventoryDriverBinary\\*", new_driver, NULL, NULL},
+	{ON_AMCACHE, "Root\\InventoryApplicationShortcut\\*", new_shortcut, NULL, NULL},
+	{ON_AMCACHE, "Root\\InventoryDevicePnp\\*", new_device, NULL, NULL},
+	{ON_AMCACHE, "Root\\InventoryDeviceContainer\\*", new_device, NULL, NULL},
+	{0},
 };

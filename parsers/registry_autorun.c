@@ -1,6 +1,7 @@
 /*
- * Persistence places of the registry: one event of kind persistence for each entry. What each place does is documented by
- * Microsoft (the value's own page), by Sysinternals Autoruns' lists, and by MITRE ATT&CK's T1037, T1053, T1543, T1546, T1547.
+ * Persistence places of the registry: one event of kind persistence for each entry. What each place
+ * does is documented by Microsoft (the value's own page), by Sysinternals Autoruns' lists, and by
+ * MITRE ATT&CK's T1037, T1053, T1543, T1546, T1547.
  */
 #include "parsers/registry.h"
 
@@ -14,9 +15,10 @@
 
 static bool ends_program(struct view v, size_t *end)
 {
-	static const char *const types[] = { ".exe", ".dll", ".sys", ".com", ".bat", ".cmd", ".scr", ".cpl", ".ocx", ".vbs",
-					     ".vbe", ".js", ".jse", ".wsf", ".ps1", ".hta", ".pif", ".msc", ".msi", ".drv",
-					     ".acm", ".ax", ".tsp", ".lnk" };
+	static const char *const types[] = {".exe", ".dll", ".sys", ".com", ".bat", ".cmd",
+					    ".scr", ".cpl", ".ocx", ".vbs", ".vbe", ".js",
+					    ".jse", ".wsf", ".ps1", ".hta", ".pif", ".msc",
+					    ".msi", ".drv", ".acm", ".ax",  ".tsp", ".lnk"};
 
 	for (size_t i = 0; i + 3 <= v.len; i++) {
 		if (v.data[i] != '.')
@@ -24,7 +26,8 @@ static bool ends_program(struct view v, size_t *end)
 		for (size_t t = 0; t < sizeof(types) / sizeof(types[0]); t++) {
 			size_t n = strlen(types[t]);
 
-			if (view_has(v, i, n) && strncasecmp((const char *)v.data + i, types[t], n) == 0 &&
+			if (view_has(v, i, n) &&
+			    strncasecmp((const char *)v.data + i, types[t], n) == 0 &&
 			    (i + n == v.len || strchr(" \t\",;/", v.data[i + n]))) {
 				*end = i + n;
 				return true;
@@ -34,23 +37,24 @@ static bool ends_program(struct view v, size_t *end)
 	return false;
 }
 
-/* The path as a drive path: the forms that the kernel and the service manager take made into the one that people use. */
+/* The path as a drive path: the forms that the kernel and the service manager take made into the
+ * one that people use. */
 static const char *plain_path(struct arena *a, struct view v)
 {
 	static const struct {
 		const char *from, *to;
 	} forms[] = {
-		{ "\\??\\", "" },
-		{ "\\\\?\\", "" },
-		{ "\\SystemRoot\\", "C:\\Windows\\" },
-		{ "%SystemRoot%\\", "C:\\Windows\\" },
-		{ "%windir%\\", "C:\\Windows\\" },
-		{ "system32\\", "C:\\Windows\\system32\\" },
-		{ "SysWOW64\\", "C:\\Windows\\SysWOW64\\" },
-		{ "%ProgramFiles%\\", "C:\\Program Files\\" },
-		{ "%ProgramFiles(x86)%\\", "C:\\Program Files (x86)\\" },
-		{ "%ProgramData%\\", "C:\\ProgramData\\" },
-		{ "%SystemDrive%\\", "C:\\" },
+		{"\\??\\", ""},
+		{"\\\\?\\", ""},
+		{"\\SystemRoot\\", "C:\\Windows\\"},
+		{"%SystemRoot%\\", "C:\\Windows\\"},
+		{"%windir%\\", "C:\\Windows\\"},
+		{"system32\\", "C:\\Windows\\system32\\"},
+		{"SysWOW64\\", "C:\\Windows\\SysWOW64\\"},
+		{"%ProgramFiles%\\", "C:\\Program Files\\"},
+		{"%ProgramFiles(x86)%\\", "C:\\Program Files (x86)\\"},
+		{"%ProgramData%\\", "C:\\ProgramData\\"},
+		{"%SystemDrive%\\", "C:\\"},
 	};
 	const char *text = "";
 
@@ -86,19 +90,25 @@ const char *command_image(struct arena *a, const char *command)
 	} else {
 		size_t space = view_find(v, 0, " ", 1), comma = view_find(v, 0, ",", 1);
 
-		/* A path with spaces and no known ending is taken whole when it has no arguments that look like it. */
-		head = view_clip(v, 0, view_find(v, 0, "\\", 1) < v.len && view_find(v, 0, " -", 2) == v.len &&
-						       view_find(v, 0, " /", 2) == v.len ?
-					       v.len :
-				       space < comma ? space : comma);
+		/* A path with spaces and no known ending is taken whole when it has no arguments
+		 * that look like it. */
+		head = view_clip(v, 0,
+				 view_find(v, 0, "\\", 1) < v.len &&
+						 view_find(v, 0, " -", 2) == v.len &&
+						 view_find(v, 0, " /", 2) == v.len
+					 ? v.len
+				 : space < comma ? space
+						 : comma);
 	}
 	return plain_path(a, head);
 }
 
 const char *command_module(struct arena *a, const char *command, const char *image)
 {
-	static const char *const hosts[] = { "rundll32.exe", "rundll32", "regsvr32.exe", "regsvr32", "cmd.exe", "cmd",
-					     "wscript.exe", "cscript.exe", "mshta.exe", "powershell.exe", "msiexec.exe" };
+	static const char *const hosts[] = {"rundll32.exe",   "rundll32",    "regsvr32.exe",
+					    "regsvr32",	      "cmd.exe",     "cmd",
+					    "wscript.exe",    "cscript.exe", "mshta.exe",
+					    "powershell.exe", "msiexec.exe"};
 	const char *name = strrchr(image, '\\');
 	struct view v = view_text(command), part;
 	size_t at, end;
@@ -141,7 +151,8 @@ static bool other_control_set(const struct registry *r)
 	at = r->path.data + strlen(r->prefix) + 1;
 	if (strncasecmp(at, "ControlSet", 10) != 0 || r->path.len < strlen(r->prefix) + 14)
 		return false;
-	n = (unsigned)(at[10] - '0') * 100 + (unsigned)(at[11] - '0') * 10 + (unsigned)(at[12] - '0');
+	n = (unsigned)(at[10] - '0') * 100 + (unsigned)(at[11] - '0') * 10 +
+	    (unsigned)(at[12] - '0');
 	return n != r->control_set;
 }
 
@@ -156,7 +167,10 @@ int registry_persist(struct registry *r, const struct hive_key *k, const struct 
 		image = command_image(&r->arena, e->command);
 	if (e->command && image)
 		module = command_module(&r->arena, e->command, image);
-	registry_event(r, k, KIND_PERSISTENCE, ts, ts == TIME_NONE ? "Not a time" : e->ts_desc ? e->ts_desc : "Content Modification Time",
+	registry_event(r, k, KIND_PERSISTENCE, ts,
+		       ts == TIME_NONE ? "Not a time"
+		       : e->ts_desc    ? e->ts_desc
+				       : "Content Modification Time",
 		       e->value);
 	if (e->user)
 		event_user(r->p, value_text(e->user));
@@ -171,18 +185,20 @@ int registry_persist(struct registry *r, const struct hive_key *k, const struct 
 	registry_add(r, "User", e->user ? e->user : r->user);
 	for (size_t i = 0; i < 10 && e->names[i]; i++)
 		registry_add(r, e->names[i], e->texts[i]);
-	event_messagef(r->p, "%s: %s%s%s", e->place, e->name ? e->name : "", e->command && *e->command ? " runs " : "",
-		       e->command ? e->command : "");
+	event_messagef(r->p, "%s: %s%s%s", e->place, e->name ? e->name : "",
+		       e->command && *e->command ? " runs " : "", e->command ? e->command : "");
 	return event_emit(r->p);
 }
 
 /* ---- functions of the table ---- */
 
-static int one(struct registry *r, const struct hive_key *k, const struct registry_rule *rule, struct hive_value *v,
-	       const char *name)
+static int one(struct registry *r, const struct hive_key *k, const struct registry_rule *rule,
+	       struct hive_value *v, const char *name)
 {
-	struct persistence e = { .place = rule->place, .name = name, .command = registry_value_text(r, v),
-				 .value = registry_name(r, v->name, v->ascii) };
+	struct persistence e = {.place = rule->place,
+				.name = name,
+				.command = registry_value_text(r, v),
+				.value = registry_name(r, v->name, v->ascii)};
 
 	if (!*e.command)
 		return OK;
@@ -196,7 +212,8 @@ static const char *key_name(struct registry *r, const struct hive_key *k)
 }
 
 /* Every value is an entry: its name and its command. */
-static int every_value(struct registry *r, const struct hive_key *k, const struct registry_rule *rule)
+static int every_value(struct registry *r, const struct hive_key *k,
+		       const struct registry_rule *rule)
 {
 	uint32_t n = hive_value_count(&r->hive, k);
 	int status = OK;
@@ -204,17 +221,22 @@ static int every_value(struct registry *r, const struct hive_key *k, const struc
 	for (uint32_t i = 0; i < n && status >= 0; i++) {
 		struct hive_value v;
 
-		if (!hive_value_at(&r->hive, k, i, &v) || (v.type != REG_SZ && v.type != REG_EXPAND_SZ && v.type != REG_MULTI_SZ))
+		if (!hive_value_at(&r->hive, k, i, &v) ||
+		    (v.type != REG_SZ && v.type != REG_EXPAND_SZ && v.type != REG_MULTI_SZ))
 			continue;
-		status = one(r, k, rule, &v, v.name.len ? registry_name(r, v.name, v.ascii) : key_name(r, k));
+		status = one(r, k, rule, &v,
+			     v.name.len ? registry_name(r, v.name, v.ascii) : key_name(r, k));
 	}
 	return status;
 }
 
-/* What the entry is called: the key where the pattern ends in any name, the file type for its commands, else the value. */
-static const char *entry_name(struct registry *r, const struct hive_key *k, const struct registry_rule *rule, const char *value)
+/* What the entry is called: the key where the pattern ends in any name, the file type for its
+ * commands, else the value. */
+static const char *entry_name(struct registry *r, const struct hive_key *k,
+			      const struct registry_rule *rule, const char *value)
 {
-	const char *last = strrchr(rule->pattern, '\\') ? strrchr(rule->pattern, '\\') + 1 : rule->pattern;
+	const char *last =
+		strrchr(rule->pattern, '\\') ? strrchr(rule->pattern, '\\') + 1 : rule->pattern;
 
 	if (strcmp(last, "command") == 0) {
 		size_t end = r->path.len - (r->path.len > 8 ? strlen("\\command") : 0), at = end;
@@ -228,7 +250,8 @@ static const char *entry_name(struct registry *r, const struct hive_key *k, cons
 }
 
 /* The values that rule->value names ("A|B"; "" is the unnamed one; a name may end with *). */
-static int some_values(struct registry *r, const struct hive_key *k, const struct registry_rule *rule)
+static int some_values(struct registry *r, const struct hive_key *k,
+		       const struct registry_rule *rule)
 {
 	uint32_t n = hive_value_count(&r->hive, k);
 	int status = OK;
@@ -256,7 +279,8 @@ static int some_values(struct registry *r, const struct hive_key *k, const struc
 }
 
 /* Lists: each part of a multi-string, or of a text with commas (or blanks), is an entry. */
-static int list_values(struct registry *r, const struct hive_key *k, const struct registry_rule *rule)
+static int list_values(struct registry *r, const struct hive_key *k,
+		       const struct registry_rule *rule)
 {
 	struct view wanted = view_text(rule->value), part;
 	int status = OK;
@@ -270,7 +294,7 @@ static int list_values(struct registry *r, const struct hive_key *k, const struc
 			continue;
 		text = view_text(registry_value_text(r, &v));
 		while (status >= 0 && view_token(&text, ',', &item)) {
-			struct persistence e = { .place = rule->place, .value = name };
+			struct persistence e = {.place = rule->place, .value = name};
 
 			item = view_trim(item);
 			if (!item.len || view_is(item, "\"\""))
@@ -286,15 +310,16 @@ static int list_values(struct registry *r, const struct hive_key *k, const struc
 /* The server of a COM class in this hive, or NULL. */
 static const char *class_server(struct registry *r, const char *clsid)
 {
-	static const char *const roots[] = { "Classes\\CLSID\\", "Classes\\Wow6432Node\\CLSID\\", "Software\\Classes\\CLSID\\",
-					     "CLSID\\" };
-	static const char *const servers[] = { "InprocServer32", "LocalServer32" };
+	static const char *const roots[] = {"Classes\\CLSID\\", "Classes\\Wow6432Node\\CLSID\\",
+					    "Software\\Classes\\CLSID\\", "CLSID\\"};
+	static const char *const servers[] = {"InprocServer32", "LocalServer32"};
 
 	if (clsid[0] != '{' || strlen(clsid) > 64)
 		return NULL;
 	for (size_t i = 0; i < sizeof(roots) / sizeof(roots[0]); i++) {
 		for (size_t j = 0; j < 2; j++) {
-			const char *path = arena_printf(&r->arena, "%s%s\\%s", roots[i], clsid, servers[j]);
+			const char *path =
+				arena_printf(&r->arena, "%s%s\\%s", roots[i], clsid, servers[j]);
 			const char *server = path ? registry_text_in(r, &r->root, path, "") : NULL;
 
 			if (server && *server)
@@ -304,10 +329,15 @@ static const char *class_server(struct registry *r, const char *clsid)
 	return NULL;
 }
 
-static int class_entry(struct registry *r, const struct hive_key *k, const struct registry_rule *rule, const char *clsid,
-		       const char *name, const char *value)
+static int class_entry(struct registry *r, const struct hive_key *k,
+		       const struct registry_rule *rule, const char *clsid, const char *name,
+		       const char *value)
 {
-	struct persistence e = { .place = rule->place, .name = name, .value = value, .names = { "CLSID" }, .texts = { clsid } };
+	struct persistence e = {.place = rule->place,
+				.name = name,
+				.value = value,
+				.names = {"CLSID"},
+				.texts = {clsid}};
 
 	e.command = class_server(r, clsid);
 	return registry_persist(r, k, &e);
@@ -316,15 +346,18 @@ static int class_entry(struct registry *r, const struct hive_key *k, const struc
 /* The key is named by a class, or (handlers) its unnamed value names one. */
 static int class_key(struct registry *r, const struct hive_key *k, const struct registry_rule *rule)
 {
-	const char *name = key_name(r, k), *text = registry_text(r, k, rule->value ? rule->value : "");
+	const char *name = key_name(r, k),
+		   *text = registry_text(r, k, rule->value ? rule->value : "");
 
 	if (text && text[0] == '{')
 		return class_entry(r, k, rule, text, name, rule->value);
-	return name[0] == '{' ? class_entry(r, k, rule, name, text && *text ? text : name, NULL) : OK;
+	return name[0] == '{' ? class_entry(r, k, rule, name, text && *text ? text : name, NULL)
+			      : OK;
 }
 
 /* Values whose name or data is a class. */
-static int class_values(struct registry *r, const struct hive_key *k, const struct registry_rule *rule)
+static int class_values(struct registry *r, const struct hive_key *k,
+			const struct registry_rule *rule)
 {
 	uint32_t n = hive_value_count(&r->hive, k);
 	int status = OK;
@@ -336,7 +369,8 @@ static int class_values(struct registry *r, const struct hive_key *k, const stru
 		if (!hive_value_at(&r->hive, k, i, &v))
 			continue;
 		name = registry_name(r, v.name, v.ascii);
-		text = v.type == REG_SZ || v.type == REG_EXPAND_SZ ? registry_value_text(r, &v) : "";
+		text = v.type == REG_SZ || v.type == REG_EXPAND_SZ ? registry_value_text(r, &v)
+								   : "";
 		if (text[0] == '{')
 			status = class_entry(r, k, rule, text, name, name);
 		else if (name[0] == '{')
@@ -346,9 +380,13 @@ static int class_values(struct registry *r, const struct hive_key *k, const stru
 }
 
 /* CLSID\{...}\InprocServer32 and its kin: the class is the parent's name. */
-static int class_server_key(struct registry *r, const struct hive_key *k, const struct registry_rule *rule)
+static int class_server_key(struct registry *r, const struct hive_key *k,
+			    const struct registry_rule *rule)
 {
-	struct persistence e = { .place = rule->place, .command = registry_text(r, k, ""), .value = "", .names = { "Server" } };
+	struct persistence e = {.place = rule->place,
+				.command = registry_text(r, k, ""),
+				.value = "",
+				.names = {"Server"}};
 	struct hive_key parent;
 
 	if (!e.command || !*e.command || !hive_key_at(&r->hive, k->parent, &parent))
@@ -358,8 +396,10 @@ static int class_server_key(struct registry *r, const struct hive_key *k, const 
 	return registry_persist(r, k, &e);
 }
 
-/* Explorer's verdict on startup entries: 12 bytes, state and, when it was disabled, the time (observed on Windows 8 to 11). */
-static int startup_approved(struct registry *r, const struct hive_key *k, const struct registry_rule *rule)
+/* Explorer's verdict on startup entries: 12 bytes, state and, when it was disabled, the time
+ * (observed on Windows 8 to 11). */
+static int startup_approved(struct registry *r, const struct hive_key *k,
+			    const struct registry_rule *rule)
 {
 	uint32_t n = hive_value_count(&r->hive, k);
 	int status = OK;
@@ -367,7 +407,7 @@ static int startup_approved(struct registry *r, const struct hive_key *k, const 
 	for (uint32_t i = 0; i < n && status >= 0; i++) {
 		struct hive_value v;
 		struct view d;
-		struct persistence e = { .place = rule->place, .names = { "State", "List" } };
+		struct persistence e = {.place = rule->place, .names = {"State", "List"}};
 
 		if (!hive_value_at(&r->hive, k, i, &v) || v.type != REG_BINARY)
 			continue;
@@ -382,11 +422,16 @@ static int startup_approved(struct registry *r, const struct hive_key *k, const 
 	return status;
 }
 
-/* Image File Execution Options: GlobalFlag's bit 0x200 arms SilentProcessExit; others are debugging aids. */
-static int global_flag(struct registry *r, const struct hive_key *k, const struct registry_rule *rule)
+/* Image File Execution Options: GlobalFlag's bit 0x200 arms SilentProcessExit; others are debugging
+ * aids. */
+static int global_flag(struct registry *r, const struct hive_key *k,
+		       const struct registry_rule *rule)
 {
 	uint64_t flags;
-	struct persistence e = { .place = rule->place, .name = key_name(r, k), .value = "GlobalFlag", .names = { "GlobalFlag" } };
+	struct persistence e = {.place = rule->place,
+				.name = key_name(r, k),
+				.value = "GlobalFlag",
+				.names = {"GlobalFlag"}};
 
 	if (!registry_number(r, k, "GlobalFlag", &flags) || !flags)
 		return OK;
@@ -395,10 +440,14 @@ static int global_flag(struct registry *r, const struct hive_key *k, const struc
 }
 
 /* A number that matters when it is set. */
-static int number_value(struct registry *r, const struct hive_key *k, const struct registry_rule *rule)
+static int number_value(struct registry *r, const struct hive_key *k,
+			const struct registry_rule *rule)
 {
 	uint64_t n;
-	struct persistence e = { .place = rule->place, .name = rule->value, .value = rule->value, .names = { "Setting" } };
+	struct persistence e = {.place = rule->place,
+				.name = rule->value,
+				.value = rule->value,
+				.names = {"Setting"}};
 
 	if (!registry_number(r, k, rule->value, &n) || n == 0)
 		return OK;
@@ -406,11 +455,14 @@ static int number_value(struct registry *r, const struct hive_key *k, const stru
 	return registry_persist(r, k, &e);
 }
 
-/* Winsock protocol entries: the provider's path stands first in the packed item, 8-bit text of MAX_PATH bytes. */
-static int winsock_protocol(struct registry *r, const struct hive_key *k, const struct registry_rule *rule)
+/* Winsock protocol entries: the provider's path stands first in the packed item, 8-bit text of
+ * MAX_PATH bytes. */
+static int winsock_protocol(struct registry *r, const struct hive_key *k,
+			    const struct registry_rule *rule)
 {
 	struct view d = registry_bytes(r, k, "PackedCatalogItem"), path = view_clip(d, 0, 260);
-	struct persistence e = { .place = rule->place, .name = key_name(r, k), .value = "PackedCatalogItem" };
+	struct persistence e = {
+		.place = rule->place, .name = key_name(r, k), .value = "PackedCatalogItem"};
 
 	path.len = path.len ? strnlen((const char *)path.data, path.len) : 0;
 	if (!path.len)
@@ -421,15 +473,18 @@ static int winsock_protocol(struct registry *r, const struct hive_key *k, const 
 }
 
 /* Installed shim databases: the path of the database, and when it was installed. */
-static int shim_database(struct registry *r, const struct hive_key *k, const struct registry_rule *rule)
+static int shim_database(struct registry *r, const struct hive_key *k,
+			 const struct registry_rule *rule)
 {
-	struct persistence e = { .place = rule->place, .value = "DatabasePath", .names = { "Description" } };
+	struct persistence e = {
+		.place = rule->place, .value = "DatabasePath", .names = {"Description"}};
 	uint64_t stamp;
 
 	e.name = key_name(r, k);
 	e.command = registry_text(r, k, "DatabasePath");
 	e.texts[0] = registry_text(r, k, "DatabaseDescription");
-	if (registry_number(r, k, "DatabaseInstallTimeStamp", &stamp) && time_from_filetime(stamp) != TIME_NONE) {
+	if (registry_number(r, k, "DatabaseInstallTimeStamp", &stamp) &&
+	    time_from_filetime(stamp) != TIME_NONE) {
 		e.ts = time_from_filetime(stamp);
 		e.ts_desc = "Installation Time";
 	}
@@ -437,9 +492,12 @@ static int shim_database(struct registry *r, const struct hive_key *k, const str
 }
 
 /* Office add-ins: the class by its program id, or a manifest. */
-static int office_addin(struct registry *r, const struct hive_key *k, const struct registry_rule *rule)
+static int office_addin(struct registry *r, const struct hive_key *k,
+			const struct registry_rule *rule)
 {
-	struct persistence e = { .place = rule->place, .name = key_name(r, k), .names = { "FriendlyName", "LoadBehavior", "CLSID" } };
+	struct persistence e = {.place = rule->place,
+				.name = key_name(r, k),
+				.names = {"FriendlyName", "LoadBehavior", "CLSID"}};
 	const char *path = arena_printf(&r->arena, "Classes\\%s\\CLSID", e.name);
 
 	e.command = registry_text(r, k, "Manifest");
@@ -453,139 +511,206 @@ static int office_addin(struct registry *r, const struct hive_key *k, const stru
 	return registry_persist(r, k, &e);
 }
 
-#define SW      (ON_SOFTWARE | ON_USER)
-#define CL      (ON_SOFTWARE | ON_USER | ON_CLASSES)
-#define CV      "~\\Microsoft\\Windows\\CurrentVersion\\"
-#define NT      "~\\Microsoft\\Windows NT\\CurrentVersion\\"
+#define SW	(ON_SOFTWARE | ON_USER)
+#define CL	(ON_SOFTWARE | ON_USER | ON_CLASSES)
+#define CV	"~\\Microsoft\\Windows\\CurrentVersion\\"
+#define NT	"~\\Microsoft\\Windows NT\\CurrentVersion\\"
 #define CONTROL "ControlSet*\\Control\\"
 
 const struct registry_rule registry_autorun_rules[] = {
-	{ SW, CV "Run", every_value, "Run key", NULL },
-	{ SW, CV "RunOnce", every_value, "RunOnce key", NULL },
-	{ SW, CV "RunOnce\\Setup", every_value, "RunOnce key", NULL },
-	{ SW, CV "RunOnceEx", every_value, "RunOnceEx key", NULL },
-	{ SW, CV "RunOnceEx\\*", every_value, "RunOnceEx key", NULL },
-	{ SW, CV "RunOnceEx\\*\\Depend", every_value, "RunOnceEx key", NULL },
-	{ SW, CV "RunServices", every_value, "RunServices key", NULL },
-	{ SW, CV "RunServicesOnce", every_value, "RunServicesOnce key", NULL },
-	{ SW, CV "Policies\\Explorer\\Run", every_value, "Run key (policy)", NULL },
-	{ SW, "~\\Microsoft\\Windows NT\\CurrentVersion\\Terminal Server\\Install\\Software\\Microsoft\\Windows\\CurrentVersion\\Run*",
-	  every_value, "Run key (terminal server)", NULL },
-	{ SW, CV "Explorer\\StartupApproved\\*", startup_approved, "Startup approval", NULL },
-	{ SW, CV "Explorer\\User Shell Folders", some_values, "Startup folder", "Startup|Common Startup" },
-	{ SW, CV "Explorer\\Shell Folders", some_values, "Startup folder", "Startup|Common Startup" },
-	{ SW, NT "Windows", some_values, "Windows Load and Run", "Load|Run" },
-	{ SW, NT "Windows", list_values, "AppInit_DLLs", "AppInit_DLLs" },
-	{ SW, NT "Windows", some_values, "IconServiceLib", "IconServiceLib" },
-	{ SW, "~\\Microsoft\\Active Setup\\Installed Components\\*", some_values, "Active Setup", "StubPath" },
-	{ SW, NT "Winlogon", list_values, "Winlogon", "Shell|Userinit|Taskman|VmApplet|AppSetup|System|GinaDLL|UIHost|MPNotify|LsaStart|SaveDumpStart|ServiceControllerStart" },
-	{ SW, CV "Policies\\System", some_values, "Policy shell", "Shell" },
-	{ SW, NT "Winlogon\\GPExtensions\\*", some_values, "Group policy extension", "DllName" },
-	{ SW, NT "Winlogon\\Notify\\*", some_values, "Winlogon notification", "DLLName" },
-	{ SW, NT "Winlogon\\AlternateShells\\AvailableShells", every_value, "Alternate shell", NULL },
-	{ SW, CV "Group Policy\\Scripts\\*\\*\\*", some_values, "Group policy script", "Script" },
-	{ SW, "~\\Policies\\Microsoft\\Windows\\System\\Scripts\\*\\*\\*", some_values, "Group policy script", "Script" },
-	{ ON_USER, "Environment", some_values, "Logon script", "UserInitMprLogonScript" },
-	{ ON_USER, "Environment", some_values, ".NET profiler or hook", "COR_PROFILER*|CORECLR_PROFILER*|DOTNET_STARTUP_HOOKS|DOTNET_ADDITIONAL_DEPS|APPDOMAIN_MANAGER_*|COMPlus_*" },
-	{ ON_SYSTEM, CONTROL "Session Manager\\Environment", some_values, ".NET profiler or hook", "COR_PROFILER*|CORECLR_PROFILER*|DOTNET_STARTUP_HOOKS|DOTNET_ADDITIONAL_DEPS|APPDOMAIN_MANAGER_*|COMPlus_*" },
-	{ SW, "~\\Microsoft\\.NETFramework", some_values, ".NET profiler or hook", "COR_PROFILER*|DbgManagedDebugger|DbgJITDebugLaunchSetting" },
+	{SW, CV "Run", every_value, "Run key", NULL},
+	{SW, CV "RunOnce", every_value, "RunOnce key", NULL},
+	{SW, CV "RunOnce\\Setup", every_value, "RunOnce key", NULL},
+	{SW, CV "RunOnceEx", every_value, "RunOnceEx key", NULL},
+	{SW, CV "RunOnceEx\\*", every_value, "RunOnceEx key", NULL},
+	{SW, CV "RunOnceEx\\*\\Depend", every_value, "RunOnceEx key", NULL},
+	{SW, CV "RunServices", every_value, "RunServices key", NULL},
+	{SW, CV "RunServicesOnce", every_value, "RunServicesOnce key", NULL},
+	{SW, CV "Policies\\Explorer\\Run", every_value, "Run key (policy)", NULL},
+	{SW,
+	 "~\\Microsoft\\Windows NT\\CurrentVersion\\Terminal "
+	 "Server\\Install\\Software\\Microsoft\\Windows\\CurrentVersion\\Run*",
+	 every_value, "Run key (terminal server)", NULL},
+	{SW, CV "Explorer\\StartupApproved\\*", startup_approved, "Startup approval", NULL},
+	{SW, CV "Explorer\\User Shell Folders", some_values, "Startup folder",
+	 "Startup|Common Startup"},
+	{SW, CV "Explorer\\Shell Folders", some_values, "Startup folder", "Startup|Common Startup"},
+	{SW, NT "Windows", some_values, "Windows Load and Run", "Load|Run"},
+	{SW, NT "Windows", list_values, "AppInit_DLLs", "AppInit_DLLs"},
+	{SW, NT "Windows", some_values, "IconServiceLib", "IconServiceLib"},
+	{SW, "~\\Microsoft\\Active Setup\\Installed Components\\*", some_values, "Active Setup",
+	 "StubPath"},
+	{SW, NT "Winlogon", list_values, "Winlogon",
+	 "Shell|Userinit|Taskman|VmApplet|AppSetup|System|GinaDLL|UIHost|MPNotify|LsaStart|"
+	 "SaveDumpStart|ServiceControllerStart"},
+	{SW, CV "Policies\\System", some_values, "Policy shell", "Shell"},
+	{SW, NT "Winlogon\\GPExtensions\\*", some_values, "Group policy extension", "DllName"},
+	{SW, NT "Winlogon\\Notify\\*", some_values, "Winlogon notification", "DLLName"},
+	{SW, NT "Winlogon\\AlternateShells\\AvailableShells", every_value, "Alternate shell", NULL},
+	{SW, CV "Group Policy\\Scripts\\*\\*\\*", some_values, "Group policy script", "Script"},
+	{SW, "~\\Policies\\Microsoft\\Windows\\System\\Scripts\\*\\*\\*", some_values,
+	 "Group policy script", "Script"},
+	{ON_USER, "Environment", some_values, "Logon script", "UserInitMprLogonScript"},
+	{ON_USER, "Environment", some_values, ".NET profiler or hook",
+	 "COR_PROFILER*|CORECLR_PROFILER*|DOTNET_STARTUP_HOOKS|DOTNET_ADDITIONAL_DEPS|APPDOMAIN_"
+	 "MANAGER_*|COMPlus_*"},
+	{ON_SYSTEM, CONTROL "Session Manager\\Environment", some_values, ".NET profiler or hook",
+	 "COR_PROFILER*|CORECLR_PROFILER*|DOTNET_STARTUP_HOOKS|DOTNET_ADDITIONAL_DEPS|APPDOMAIN_"
+	 "MANAGER_*|COMPlus_*"},
+	{SW, "~\\Microsoft\\.NETFramework", some_values, ".NET profiler or hook",
+	 "COR_PROFILER*|DbgManagedDebugger|DbgJITDebugLaunchSetting"},
 
-	{ ON_SYSTEM, CONTROL "SafeBoot", some_values, "Safe mode shell", "AlternateShell" },
-	{ ON_SYSTEM, CONTROL "Session Manager", list_values, "Session manager", "BootExecute|SetupExecute|Execute|S0InitialCommand|PlatformExecute|BootShell" },
-	{ ON_SYSTEM, CONTROL "Session Manager\\AppCertDlls", every_value, "AppCertDlls", NULL },
-	{ ON_SYSTEM, CONTROL "Session Manager\\KnownDLLs", every_value, "KnownDLLs", NULL },
-	{ ON_SYSTEM, CONTROL "Session Manager\\SubSystems", some_values, "Subsystem", "Windows|Posix|Optional" },
-	{ ON_SYSTEM, CONTROL "BootVerificationProgram", some_values, "Boot verification program", "ImagePath" },
-	{ ON_SYSTEM, "Setup", some_values, "Setup command line", "CmdLine" },
-	{ ON_SYSTEM, CONTROL "ServiceControlManagerExtension", some_values, "Service manager extension", "" },
-	{ ON_SYSTEM, CONTROL, some_values, "Service manager extension", "ServiceControlManagerExtension" },
+	{ON_SYSTEM, CONTROL "SafeBoot", some_values, "Safe mode shell", "AlternateShell"},
+	{ON_SYSTEM, CONTROL "Session Manager", list_values, "Session manager",
+	 "BootExecute|SetupExecute|Execute|S0InitialCommand|PlatformExecute|BootShell"},
+	{ON_SYSTEM, CONTROL "Session Manager\\AppCertDlls", every_value, "AppCertDlls", NULL},
+	{ON_SYSTEM, CONTROL "Session Manager\\KnownDLLs", every_value, "KnownDLLs", NULL},
+	{ON_SYSTEM, CONTROL "Session Manager\\SubSystems", some_values, "Subsystem",
+	 "Windows|Posix|Optional"},
+	{ON_SYSTEM, CONTROL "BootVerificationProgram", some_values, "Boot verification program",
+	 "ImagePath"},
+	{ON_SYSTEM, "Setup", some_values, "Setup command line", "CmdLine"},
+	{ON_SYSTEM, CONTROL "ServiceControlManagerExtension", some_values,
+	 "Service manager extension", ""},
+	{ON_SYSTEM, CONTROL, some_values, "Service manager extension",
+	 "ServiceControlManagerExtension"},
 
-	{ SW, NT "Image File Execution Options\\*", some_values, "Image File Execution Options", "Debugger|VerifierDlls" },
-	{ SW, NT "Image File Execution Options\\*\\*", some_values, "Image File Execution Options", "Debugger|VerifierDlls" },
-	{ SW, NT "Image File Execution Options\\*", global_flag, "Image File Execution Options", NULL },
-	{ SW, NT "SilentProcessExit\\*", some_values, "Silent process exit monitor", "MonitorProcess" },
-	{ SW, NT "AeDebug*", some_values, "Post-mortem debugger", "Debugger" },
-	{ SW, "~\\Microsoft\\Windows\\Windows Error Reporting\\Hangs", some_values, "Error reporting debugger", "Debugger|ReflectDebugger" },
-	{ SW, "~\\Microsoft\\Windows\\Windows Error Reporting\\RuntimeExceptionHelperModules", every_value, "Error reporting module", NULL },
+	{SW, NT "Image File Execution Options\\*", some_values, "Image File Execution Options",
+	 "Debugger|VerifierDlls"},
+	{SW, NT "Image File Execution Options\\*\\*", some_values, "Image File Execution Options",
+	 "Debugger|VerifierDlls"},
+	{SW, NT "Image File Execution Options\\*", global_flag, "Image File Execution Options",
+	 NULL},
+	{SW, NT "SilentProcessExit\\*", some_values, "Silent process exit monitor",
+	 "MonitorProcess"},
+	{SW, NT "AeDebug*", some_values, "Post-mortem debugger", "Debugger"},
+	{SW, "~\\Microsoft\\Windows\\Windows Error Reporting\\Hangs", some_values,
+	 "Error reporting debugger", "Debugger|ReflectDebugger"},
+	{SW, "~\\Microsoft\\Windows\\Windows Error Reporting\\RuntimeExceptionHelperModules",
+	 every_value, "Error reporting module", NULL},
 
-	{ ON_SYSTEM, CONTROL "Lsa", list_values, "LSA package", "Authentication Packages|Notification Packages|Security Packages" },
-	{ ON_SYSTEM, CONTROL "Lsa\\OSConfig", list_values, "LSA package", "Security Packages" },
-	{ ON_SYSTEM, CONTROL "Lsa", number_value, "DSRM logon", "DsrmAdminLogonBehavior" },
-	{ ON_SYSTEM, CONTROL "LsaExtensionConfig\\LsaSrv", list_values, "LSA extension", "Extensions" },
-	{ ON_SYSTEM, CONTROL "SecurityProviders", list_values, "Security provider", "SecurityProviders" },
-	{ ON_SYSTEM, CONTROL "SecurityProviders\\SaslProfiles", every_value, "Security provider", NULL },
-	{ ON_SYSTEM, CONTROL "NetworkProvider\\*rder", list_values, "Network provider order", "ProviderOrder" },
-	{ ON_SYSTEM, "ControlSet*\\Services\\*\\NetworkProvider", some_values, "Network provider", "ProviderPath" },
-	{ SW, CV "Authentication\\Credential Providers\\*", class_key, "Credential provider", NULL },
-	{ SW, CV "Authentication\\Credential Provider Filters\\*", class_key, "Credential provider filter", NULL },
-	{ SW, CV "Authentication\\PLAP Providers\\*", class_key, "Pre-logon access provider", NULL },
-	{ SW, "~\\Microsoft\\AMSI\\Providers\\*", class_key, "AMSI provider", NULL },
-	{ ON_SYSTEM, "ControlSet*\\Services\\W32Time\\TimeProviders\\*", some_values, "Time provider", "DllName" },
+	{ON_SYSTEM, CONTROL "Lsa", list_values, "LSA package",
+	 "Authentication Packages|Notification Packages|Security Packages"},
+	{ON_SYSTEM, CONTROL "Lsa\\OSConfig", list_values, "LSA package", "Security Packages"},
+	{ON_SYSTEM, CONTROL "Lsa", number_value, "DSRM logon", "DsrmAdminLogonBehavior"},
+	{ON_SYSTEM, CONTROL "LsaExtensionConfig\\LsaSrv", list_values, "LSA extension",
+	 "Extensions"},
+	{ON_SYSTEM, CONTROL "SecurityProviders", list_values, "Security provider",
+	 "SecurityProviders"},
+	{ON_SYSTEM, CONTROL "SecurityProviders\\SaslProfiles", every_value, "Security provider",
+	 NULL},
+	{ON_SYSTEM, CONTROL "NetworkProvider\\*rder", list_values, "Network provider order",
+	 "ProviderOrder"},
+	{ON_SYSTEM, "ControlSet*\\Services\\*\\NetworkProvider", some_values, "Network provider",
+	 "ProviderPath"},
+	{SW, CV "Authentication\\Credential Providers\\*", class_key, "Credential provider", NULL},
+	{SW, CV "Authentication\\Credential Provider Filters\\*", class_key,
+	 "Credential provider filter", NULL},
+	{SW, CV "Authentication\\PLAP Providers\\*", class_key, "Pre-logon access provider", NULL},
+	{SW, "~\\Microsoft\\AMSI\\Providers\\*", class_key, "AMSI provider", NULL},
+	{ON_SYSTEM, "ControlSet*\\Services\\W32Time\\TimeProviders\\*", some_values,
+	 "Time provider", "DllName"},
 
-	{ ON_SYSTEM, CONTROL "Print\\Monitors\\*", some_values, "Print monitor", "Driver" },
-	{ ON_SYSTEM, CONTROL "Print\\Providers\\*", some_values, "Print provider", "Name" },
-	{ ON_SYSTEM, CONTROL "Print\\Environments\\*\\Print Processors\\*", some_values, "Print processor", "Driver" },
-	{ ON_SYSTEM, "ControlSet*\\Services\\WinSock2\\Parameters\\Protocol_Catalog9\\Catalog_Entries*\\*", winsock_protocol, "Winsock protocol", NULL },
-	{ ON_SYSTEM, "ControlSet*\\Services\\WinSock2\\Parameters\\NameSpace_Catalog5\\Catalog_Entries*\\*", some_values, "Winsock name space", "LibraryPath" },
-	{ ON_SYSTEM, "ControlSet*\\Services\\WinSock2\\Parameters", some_values, "Winsock autodial", "AutodialDLL" },
-	{ ON_SYSTEM, "ControlSet*\\Services\\DNS\\Parameters", some_values, "DNS server plug-in", "ServerLevelPluginDll" },
-	{ SW, "~\\Microsoft\\NetSh", every_value, "Netsh helper", NULL },
-	{ ON_SYSTEM, CONTROL "Terminal Server\\WinStations\\*", some_values, "RDP initial program", "InitialProgram" },
-	{ ON_SYSTEM, CONTROL "Terminal Server\\Wds\\rdpwd", list_values, "RDP startup program", "StartupPrograms" },
-	{ SW, "~\\Policies\\Microsoft\\Windows NT\\Terminal Services", some_values, "RDP initial program", "InitialProgram" },
-	{ SW, "~\\Microsoft\\Terminal Server Client\\Default\\AddIns\\*", some_values, "RDP client add-in", "Name" },
-	{ SW, NT "Drivers32", every_value, "Codec or driver (Drivers32)", NULL },
-	{ SW, NT "Font Drivers", every_value, "Font driver", NULL },
+	{ON_SYSTEM, CONTROL "Print\\Monitors\\*", some_values, "Print monitor", "Driver"},
+	{ON_SYSTEM, CONTROL "Print\\Providers\\*", some_values, "Print provider", "Name"},
+	{ON_SYSTEM, CONTROL "Print\\Environments\\*\\Print Processors\\*", some_values,
+	 "Print processor", "Driver"},
+	{ON_SYSTEM,
+	 "ControlSet*\\Services\\WinSock2\\Parameters\\Protocol_Catalog9\\Catalog_Entries*\\*",
+	 winsock_protocol, "Winsock protocol", NULL},
+	{ON_SYSTEM,
+	 "ControlSet*\\Services\\WinSock2\\Parameters\\NameSpace_Catalog5\\Catalog_Entries*\\*",
+	 some_values, "Winsock name space", "LibraryPath"},
+	{ON_SYSTEM, "ControlSet*\\Services\\WinSock2\\Parameters", some_values, "Winsock autodial",
+	 "AutodialDLL"},
+	{ON_SYSTEM, "ControlSet*\\Services\\DNS\\Parameters", some_values, "DNS server plug-in",
+	 "ServerLevelPluginDll"},
+	{SW, "~\\Microsoft\\NetSh", every_value, "Netsh helper", NULL},
+	{ON_SYSTEM, CONTROL "Terminal Server\\WinStations\\*", some_values, "RDP initial program",
+	 "InitialProgram"},
+	{ON_SYSTEM, CONTROL "Terminal Server\\Wds\\rdpwd", list_values, "RDP startup program",
+	 "StartupPrograms"},
+	{SW, "~\\Policies\\Microsoft\\Windows NT\\Terminal Services", some_values,
+	 "RDP initial program", "InitialProgram"},
+	{SW, "~\\Microsoft\\Terminal Server Client\\Default\\AddIns\\*", some_values,
+	 "RDP client add-in", "Name"},
+	{SW, NT "Drivers32", every_value, "Codec or driver (Drivers32)", NULL},
+	{SW, NT "Font Drivers", every_value, "Font driver", NULL},
 
-	{ SW, CV "Explorer\\Browser Helper Objects\\*", class_key, "Browser helper object", NULL },
-	{ SW, CV "Explorer\\ShellExecuteHooks", class_values, "Shell execute hook", NULL },
-	{ SW, CV "Explorer\\SharedTaskScheduler", class_values, "Shared task scheduler", NULL },
-	{ SW, CV "Explorer\\ShellServiceObjects\\*", class_key, "Shell service object", NULL },
-	{ SW, CV "ShellServiceObjectDelayLoad", class_values, "Shell service object", NULL },
-	{ SW, CV "Explorer\\ShellIconOverlayIdentifiers\\*", class_key, "Icon overlay", NULL },
-	{ SW, CV "Explorer\\MyComputer\\*Path", some_values, "Explorer tool path", "" },
-	{ SW, "~\\Microsoft\\Internet Explorer\\UrlSearchHooks", class_values, "URL search hook", NULL },
-	{ SW, "~\\Microsoft\\Internet Explorer\\Toolbar", class_values, "Internet Explorer toolbar", NULL },
-	{ SW, "~\\Microsoft\\Internet Explorer\\Extensions\\*", some_values, "Internet Explorer extension", "Exec|Script" },
-	{ SW, "~\\Microsoft\\Ctf\\LangBarAddin\\*", some_values, "Language bar add-in", "FilePath" },
-	{ CL, "^\\*\\shellex\\ContextMenuHandlers\\*", class_key, "Context menu handler", NULL },
-	{ CL, "^\\*\\shellex\\PropertySheetHandlers\\*", class_key, "Property sheet handler", NULL },
-	{ CL, "^\\*\\shellex\\DragDropHandlers\\*", class_key, "Drag and drop handler", NULL },
-	{ CL, "^\\*\\shellex\\CopyHookHandlers\\*", class_key, "Copy hook handler", NULL },
-	{ CL, "^\\Folder\\shellex\\ColumnHandlers\\*", class_key, "Column handler", NULL },
-	{ CL, "^\\Protocols\\Filter\\*", class_key, "Protocol filter", "CLSID" },
-	{ CL, "^\\Protocols\\Handler\\*", class_key, "Protocol handler", "CLSID" },
-	{ CL, "^\\exefile\\shell\\*\\command", some_values, "Command of a file type", "|DelegateExecute|IsolatedCommand" },
-	{ CL, "^\\comfile\\shell\\*\\command", some_values, "Command of a file type", "|DelegateExecute" },
-	{ CL, "^\\batfile\\shell\\*\\command", some_values, "Command of a file type", "|DelegateExecute" },
-	{ CL, "^\\cmdfile\\shell\\*\\command", some_values, "Command of a file type", "|DelegateExecute" },
-	{ CL, "^\\piffile\\shell\\*\\command", some_values, "Command of a file type", "|DelegateExecute" },
-	{ CL, "^\\scrfile\\shell\\*\\command", some_values, "Command of a file type", "|DelegateExecute" },
-	{ CL, "^\\htafile\\shell\\*\\command", some_values, "Command of a file type", "|DelegateExecute" },
-	{ CL, "^\\mscfile\\shell\\*\\command", some_values, "Command of a file type", "|DelegateExecute" },
-	{ CL, "^\\.exe\\shell\\*\\command", some_values, "Command of a file type", "|DelegateExecute" },
-	{ CL, "^\\ms-settings\\shell\\*\\command", some_values, "Command of a file type", "|DelegateExecute" },
-	{ CL, "^\\Folder\\shell\\*\\command", some_values, "Command of a file type", "|DelegateExecute" },
-	{ ON_USER | ON_CLASSES, "^\\CLSID\\*\\InprocServer32", class_server_key, "COM class of a user", NULL },
-	{ ON_USER | ON_CLASSES, "^\\CLSID\\*\\LocalServer32", class_server_key, "COM class of a user", NULL },
-	{ ON_USER | ON_CLASSES, "^\\CLSID\\*\\ScriptletURL", class_server_key, "COM scriptlet of a user", NULL },
-	{ CL, "^\\CLSID\\*\\TreatAs", class_server_key, "COM class treated as another", NULL },
-	{ SW, CV "App Paths\\*", some_values, "App path", "" },
-	{ ON_USER, "Control Panel\\Desktop", some_values, "Screen saver", "SCRNSAVE.EXE" },
-	{ SW, "~\\Policies\\Microsoft\\Windows\\Control Panel\\Desktop", some_values, "Screen saver", "SCRNSAVE.EXE" },
-	{ SW, "~\\Microsoft\\Command Processor", some_values, "Command processor autorun", "AutoRun" },
-	{ SW, "~\\Microsoft\\Office\\*\\Addins\\*", office_addin, "Office add-in", NULL },
-	{ SW, "~\\Microsoft\\Office\\*\\*\\Addins\\*", office_addin, "Office add-in", NULL },
-	{ SW, "~\\Microsoft\\Office test\\Special\\Perf", some_values, "Office test DLL", "" },
-	{ SW, "~\\Microsoft\\Office\\*\\Word\\Options", some_values, "Office startup path", "STARTUP-PATH" },
-	{ SW, "~\\Microsoft\\Office\\*\\Excel\\Options", some_values, "Office startup path", "OPEN*|AltStartup" },
-	{ SW, "~\\Microsoft\\Office\\*\\Outlook\\WebView\\*", some_values, "Outlook page", "URL" },
-	{ SW, "~\\Microsoft\\Office\\*\\Outlook\\Today", some_values, "Outlook page", "URL|UserDefinedUrl" },
-	{ SW, NT "AppCompatFlags\\InstalledSDB\\*", shim_database, "Shim database", NULL },
-	{ SW, NT "AppCompatFlags\\Custom\\*", every_value, "Shimmed program", NULL },
-	{ SW, NT "Accessibility\\ATs\\*", some_values, "Accessibility program", "StartExe" },
-	{ SW, "~\\Microsoft\\Cryptography\\OID\\EncodingType 0\\CryptSIPDll*\\*", some_values, "Subject interface package", "Dll" },
-	{ SW, "~\\Microsoft\\Cryptography\\Providers\\Trust\\*\\*", some_values, "Trust provider", "$DLL" },
-	{ ON_SYSTEM, CONTROL "ContentIndex\\Language\\*", some_values, "Word breaker", "DLLPathOverride|StemmerDLLPathOverride|WBDLLPathOverride" },
-	{ 0 },
+	{SW, CV "Explorer\\Browser Helper Objects\\*", class_key, "Browser helper object", NULL},
+	{SW, CV "Explorer\\ShellExecuteHooks", class_values, "Shell execute hook", NULL},
+	{SW, CV "Explorer\\SharedTaskScheduler", class_values, "Shared task scheduler", NULL},
+	{SW, CV "Explorer\\ShellServiceObjects\\*", class_key, "Shell service object", NULL},
+	{SW, CV "ShellServiceObjectDelayLoad", class_values, "Shell service object", NULL},
+	{SW, CV "Explorer\\ShellIconOverlayIdentifiers\\*", class_key, "Icon overlay", NULL},
+	{SW, CV "Explorer\\MyComputer\\*Path", some_values, "Explorer tool path", ""},
+	{SW, "~\\Microsoft\\Internet Explorer\\UrlSearchHooks", class_values, "URL search hook",
+	 NULL},
+	{SW, "~\\Microsoft\\Internet Explorer\\Toolbar", class_values, "Internet Explorer toolbar",
+	 NULL},
+	{SW, "~\\Microsoft\\Internet Explorer\\Extensions\\*", some_values,
+	 "Internet Explorer extension", "Exec|Script"},
+	{SW, "~\\Microsoft\\Ctf\\LangBarAddin\\*", some_values, "Language bar add-in", "FilePath"},
+	{CL, "^\\*\\shellex\\ContextMenuHandlers\\*", class_key, "Context menu handler", NULL},
+	{CL, "^\\*\\shellex\\PropertySheetHandlers\\*", class_key, "Property sheet handler", NULL},
+	{CL, "^\\*\\shellex\\DragDropHandlers\\*", class_key, "Drag and drop handler", NULL},
+	{CL, "^\\*\\shellex\\CopyHookHandlers\\*", class_key, "Copy hook handler", NULL},
+	{CL, "^\\Folder\\shellex\\ColumnHandlers\\*", class_key, "Column handler", NULL},
+	{CL, "^\\Protocols\\Filter\\*", class_key, "Protocol filter", "CLSID"},
+	{CL, "^\\Protocols\\Handler\\*", class_key, "Protocol handler", "CLSID"},
+	{CL, "^\\exefile\\shell\\*\\command", some_values, "Command of a file type",
+	 "|DelegateExecute|IsolatedCommand"},
+	{CL, "^\\comfile\\shell\\*\\command", some_values, "Command of a file type",
+	 "|DelegateExecute"},
+	{CL, "^\\batfile\\shell\\*\\command", some_values, "Command of a file type",
+	 "|DelegateExecute"},
+	{CL, "^\\cmdfile\\shell\\*\\command", some_values, "Command of a file type",
+	 "|DelegateExecute"},
+	{CL, "^\\piffile\\shell\\*\\command", some_values, "Command of a file type",
+	 "|DelegateExecute"},
+	{CL, "^\\scrfile\\shell\\*\\command", some_values, "Command of a file type",
+	 "|DelegateExecute"},
+	{CL, "^\\htafile\\shell\\*\\command", some_values, "Command of a file type",
+	 "|DelegateExecute"},
+	{CL, "^\\mscfile\\shell\\*\\command", some_values, "Command of a file type",
+	 "|DelegateExecute"},
+	{CL, "^\\.exe\\shell\\*\\command", some_values, "Command of a file type",
+	 "|DelegateExecute"},
+	{CL, "^\\ms-settings\\shell\\*\\command", some_values, "Command of a file type",
+	 "|DelegateExecute"},
+	{CL, "^\\Folder\\shell\\*\\command", some_values, "Command of a file type",
+	 "|DelegateExecute"},
+	{ON_USER | ON_CLASSES, "^\\CLSID\\*\\InprocServer32", class_server_key,
+	 "COM class of a user", NULL},
+	{ON_USER | ON_CLASSES, "^\\CLSID\\*\\LocalServer32", class_server_key,
+	 "COM class of a user", NULL},
+	{ON_USER | ON_CLASSES, "^\\CLSID\\*\\ScriptletURL", class_server_key,
+	 "COM scriptlet of a user", NULL},
+	{CL, "^\\CLSID\\*\\TreatAs", class_server_key, "COM class treated as another", NULL},
+	{SW, CV "App Paths\\*", some_values, "App path", ""},
+	{ON_USER, "Control Panel\\Desktop", some_values, "Screen saver", "SCRNSAVE.EXE"},
+	{SW, "~\\Policies\\Microsoft\\Windows\\Control Panel\\Desktop", some_values, "Screen saver",
+	 "SCRNSAVE.EXE"},
+	{SW, "~\\Microsoft\\Command Processor", some_values, "Command processor autorun",
+	 "AutoRun"},
+	{SW, "~\\Microsoft\\Office\\*\\Addins\\*", office_addin, "Office add-in", NULL},
+	{SW, "~\\Microsoft\\Office\\*\\*\\Addins\\*", office_addin, "Office add-in", NULL},
+	{SW, "~\\Microsoft\\Office test\\Special\\Perf", some_values, "Office test DLL", ""},
+	{SW, "~\\Microsoft\\Office\\*\\Word\\Options", some_values, "Office startup path",
+	 "STARTUP-PATH"},
+	{SW, "~\\Microsoft\\Office\\*\\Excel\\Options", some_values, "Office startup path",
+	 "OPEN*|AltStartup"},
+	{SW, "~\\Microsoft\\Office\\*\\Outlook\\WebView\\*", some_values, "Outlook page", "URL"},
+	{SW, "~\\Microsoft\\Office\\*\\Outlook\\Today", some_values, "Outlook page",
+	 "URL|UserDefinedUrl"},
+	{SW, NT "AppCompatFlags\\InstalledSDB\\*", shim_database, "Shim database", NULL},
+	{SW, NT "AppCompatFlags\\Custom\\*", every_value, "Shimmed program", NULL},
+	{SW, NT "Accessibility\\ATs\\*", some_values, "Accessibility program", "StartExe"},
+	{SW, "~\\Microsoft\\Cryptography\\OID\\EncodingType 0\\CryptSIPDll*\\*", some_values,
+	 "Subject interface package", "Dll"},
+	{SW, "~\\Microsoft\\Cryptography\\Providers\\Trust\\*\\*", some_values, "Trust provider",
+	 "$DLL"},
+	{ON_SYSTEM, CONTROL "ContentIndex\\Language\\*", some_values, "Word breaker",
+	 "DLLPathOverride|StemmerDLLPathOverride|WBDLLPathOverride"},
+	{0},
 };

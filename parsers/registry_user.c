@@ -1,9 +1,10 @@
 /*
- * What a user did, from the user's hives: programs started, documents and folders opened, addresses typed, shares
- * and servers connected to. Facts: libyal's winreg-kb and documentation of shell items; Didier Stevens on UserAssist.
+ * What a user did, from the user's hives: programs started, documents and folders opened, addresses
+ * typed, shares and servers connected to. Facts: libyal's winreg-kb and documentation of shell
+ * items; Didier Stevens on UserAssist.
  *
- * Lists of most recently used things say their order; only the first was certainly used at the key's last write
- * time, so only it gets that time.
+ * Lists of most recently used things say their order; only the first was certainly used at the
+ * key's last write time, so only it gets that time.
  */
 #include "parsers/registry.h"
 #include "parsers/shell_item.h"
@@ -34,7 +35,8 @@ static void rot13(char *s)
 	}
 }
 
-static int user_assist(struct registry *r, const struct hive_key *k, const struct registry_rule *rule)
+static int user_assist(struct registry *r, const struct hive_key *k,
+		       const struct registry_rule *rule)
 {
 	uint32_t n = hive_value_count(&r->hive, k);
 	int status = OK;
@@ -73,13 +75,15 @@ static int user_assist(struct registry *r, const struct hive_key *k, const struc
 				path = colon + 1;
 		}
 		if (path[0] == '{' && strlen(path) > 38 && path[37] == '}') {
-			/* A known folder's GUID in front: put its bytes together for the table of names. */
-			static const uint8_t at[16] = { 7, 5, 3, 1, 12, 10, 17, 15, 20, 22, 25, 27, 29, 31, 33, 35 };
+			/* A known folder's GUID in front: put its bytes together for the table of
+			 * names. */
+			static const uint8_t at[16] = {7,  5,  3,  1,  12, 10, 17, 15,
+						       20, 22, 25, 27, 29, 31, 33, 35};
 			uint8_t guid[16];
 			const char *folder;
 
 			for (unsigned j = 0; j < 16; j++) {
-				char two[3] = { path[at[j]], path[at[j] + 1], 0 };
+				char two[3] = {path[at[j]], path[at[j] + 1], 0};
 
 				guid[j] = (uint8_t)strtoul(two, NULL, 16);
 			}
@@ -87,7 +91,8 @@ static int user_assist(struct registry *r, const struct hive_key *k, const struc
 			if (folder)
 				path = arena_printf(&r->arena, "%s%s", folder, path + 38);
 		}
-		registry_event(r, k, KIND_PROCESS_SEEN, time_from_filetime(last), "Last Time Executed", name);
+		registry_event(r, k, KIND_PROCESS_SEEN, time_from_filetime(last),
+			       "Last Time Executed", name);
 		if (r->p->event.ts == TIME_NONE)
 			r->p->event.ts_desc = "Not a time";
 		event_add(r->p, "Image", value_text(path));
@@ -106,16 +111,16 @@ static int user_assist(struct registry *r, const struct hive_key *k, const struc
 
 /* ---- shell items: their own times ---- */
 
-static int item_times(struct registry *r, const struct hive_key *k, const char *path, const struct shell_item *item,
-		      const char *value)
+static int item_times(struct registry *r, const struct hive_key *k, const char *path,
+		      const struct shell_item *item, const char *value)
 {
 	const struct {
 		int64_t ts;
 		const char *desc;
 	} times[] = {
-		{ item->created, "Creation Time" },
-		{ item->modified, "Content Modification Time" },
-		{ item->accessed, "Last Access Time" },
+		{item->created, "Creation Time"},
+		{item->modified, "Content Modification Time"},
+		{item->accessed, "Last Access Time"},
 	};
 	int status = OK;
 
@@ -126,23 +131,27 @@ static int item_times(struct registry *r, const struct hive_key *k, const char *
 		event_add(r->p, "TargetFilename", value_text(path));
 		registry_add(r, "ShortName", item->short_name);
 		if (item->reference)
-			event_addf(r->p, "FileReference", "%llu-%llu", (unsigned long long)(item->reference & 0xffffffffffff),
+			event_addf(r->p, "FileReference", "%llu-%llu",
+				   (unsigned long long)(item->reference & 0xffffffffffff),
 				   (unsigned long long)(item->reference >> 48));
 		event_add(r->p, "Artifact", value_text("Shell item"));
-		event_messagef(r->p, "%s (shell item in %.*s)", path, (int)r->path.len, r->path.data);
+		event_messagef(r->p, "%s (shell item in %.*s)", path, (int)r->path.len,
+			       r->path.data);
 		status = event_emit(r->p);
 	}
 	return status;
 }
 
 /* Times of each item of a list. */
-static int list_times(struct registry *r, const struct hive_key *k, struct view list, const char *value)
+static int list_times(struct registry *r, const struct hive_key *k, struct view list,
+		      const char *value)
 {
 	struct shell_item item;
 	const char *path = "";
 	int status = OK;
 
-	for (unsigned n = 0; n < 256 && status >= 0 && shell_item_next(&list, &r->arena, &item); n++) {
+	for (unsigned n = 0; n < 256 && status >= 0 && shell_item_next(&list, &r->arena, &item);
+	     n++) {
 		path = shell_item_join(&r->arena, path, &item);
 		status = item_times(r, k, path, &item, value);
 	}
@@ -152,21 +161,22 @@ static int list_times(struct registry *r, const struct hive_key *k, struct view 
 /* ---- most recently used ---- */
 
 enum mru_form {
-	MRU_STRING,        /* text */
-	MRU_NAME_ITEM,     /* UTF-16 name, then a shell item */
-	MRU_NAME_LIST,     /* UTF-16 name, then a shell item list */
-	MRU_LIST,          /* a shell item list */
+	MRU_STRING,    /* text */
+	MRU_NAME_ITEM, /* UTF-16 name, then a shell item */
+	MRU_NAME_LIST, /* UTF-16 name, then a shell item list */
+	MRU_LIST,      /* a shell item list */
 };
 
 struct mru {
-	const char *what;       /* Artifact */
+	const char *what; /* Artifact */
 	enum mru_form form;
 	enum event_kind kind;
-	const char *field;      /* where the entry goes */
+	const char *field; /* where the entry goes */
 	const char *verb;
 };
 
-static const char *entry_text(struct registry *r, const struct hive_value *v, const struct mru *m, struct view *items)
+static const char *entry_text(struct registry *r, const struct hive_value *v, const struct mru *m,
+			      struct view *items)
 {
 	struct view d = registry_data(r, v);
 	const char *name, *path;
@@ -175,7 +185,8 @@ static const char *entry_text(struct registry *r, const struct hive_value *v, co
 	*items = VIEW_EMPTY;
 	switch (m->form) {
 	case MRU_STRING:
-		name = v->type == REG_BINARY ? parse_utf16z(&r->arena, d) : registry_value_text(r, v);
+		name = v->type == REG_BINARY ? parse_utf16z(&r->arena, d)
+					     : registry_value_text(r, v);
 		n = strlen(name); /* RunMRU ends each entry with "\1" */
 		if (n > 2 && strcmp(name + n - 2, "\\1") == 0)
 			name = arena_strndup(&r->arena, name, n - 2);
@@ -190,15 +201,16 @@ static const char *entry_text(struct registry *r, const struct hive_value *v, co
 		name = parse_utf16z(&r->arena, view_clip(d, 0, n));
 		*items = view_from(d, n + 2);
 		path = shell_item_path(*items, &r->arena);
-		if (m->form == MRU_NAME_ITEM) /* the item names the shortcut in Recent, the text the document */
+		if (m->form == MRU_NAME_ITEM) /* the item names the shortcut in Recent, the text the
+						 document */
 			return name;
 		return *path ? arena_printf(&r->arena, "%s (%s)", name, path) : name;
 	}
 	return "";
 }
 
-static int mru_entry(struct registry *r, const struct hive_key *k, const struct mru *m, const struct hive_value *v,
-		     unsigned position)
+static int mru_entry(struct registry *r, const struct hive_key *k, const struct mru *m,
+		     const struct hive_value *v, unsigned position)
 {
 	const char *name = registry_name(r, v->name, v->ascii);
 	struct view items;
@@ -208,7 +220,8 @@ static int mru_entry(struct registry *r, const struct hive_key *k, const struct 
 
 	if (!text || !*text)
 		return OK;
-	registry_event(r, k, m->kind, ts, ts == TIME_NONE ? "Not a time" : "Content Modification Time", name);
+	registry_event(r, k, m->kind, ts,
+		       ts == TIME_NONE ? "Not a time" : "Content Modification Time", name);
 	if (m->form == MRU_NAME_LIST && strstr(text, " (")) {
 		size_t n = (size_t)(strstr(text, " (") - text);
 
@@ -247,7 +260,7 @@ static int mru_walk(struct registry *r, const struct hive_key *k, const struct m
 		return status;
 	}
 	for (; letters && *letters && position < 256 && status >= 0; letters++) {
-		char name[2] = { *letters, 0 };
+		char name[2] = {*letters, 0};
 		struct hive_value v;
 
 		if (hive_find_value(&r->hive, k, name, &v))
@@ -256,33 +269,42 @@ static int mru_walk(struct registry *r, const struct hive_key *k, const struct m
 	return status;
 }
 
-#define MRU(name, ...)                                                                                             \
-	static int name(struct registry *r, const struct hive_key *k, const struct registry_rule *rule)            \
-	{                                                                                                          \
-		static const struct mru m = { __VA_ARGS__ };                                                       \
-		(void)rule;                                                                                        \
-		return mru_walk(r, k, &m);                                                                         \
+#define MRU(name, ...)                                                                             \
+	static int name(struct registry *r, const struct hive_key *k,                              \
+			const struct registry_rule *rule)                                          \
+	{                                                                                          \
+		static const struct mru m = {__VA_ARGS__};                                         \
+		(void)rule;                                                                        \
+		return mru_walk(r, k, &m);                                                         \
 	}
 MRU(run_mru, "RunMRU", MRU_STRING, KIND_COMMAND_HISTORY, "CommandLine", "Typed in the Run dialog")
 MRU(recent_docs, "RecentDocs", MRU_NAME_ITEM, KIND_FILE_READ, "TargetFilename", "Document opened")
-MRU(open_save, "OpenSavePidlMRU", MRU_LIST, KIND_FILE_READ, "TargetFilename", "Opened or saved in a file dialog")
-MRU(open_save_text, "OpenSaveMRU", MRU_STRING, KIND_FILE_READ, "TargetFilename", "Opened or saved in a file dialog")
-MRU(last_visited, "LastVisitedPidlMRU", MRU_NAME_LIST, KIND_PROCESS_SEEN, "TargetFilename", "Program's last file dialog")
-MRU(last_visited_text, "LastVisitedMRU", MRU_STRING, KIND_PROCESS_SEEN, "Image", "Program's last file dialog")
+MRU(open_save, "OpenSavePidlMRU", MRU_LIST, KIND_FILE_READ, "TargetFilename",
+    "Opened or saved in a file dialog")
+MRU(open_save_text, "OpenSaveMRU", MRU_STRING, KIND_FILE_READ, "TargetFilename",
+    "Opened or saved in a file dialog")
+MRU(last_visited, "LastVisitedPidlMRU", MRU_NAME_LIST, KIND_PROCESS_SEEN, "TargetFilename",
+    "Program's last file dialog")
+MRU(last_visited_text, "LastVisitedMRU", MRU_STRING, KIND_PROCESS_SEEN, "Image",
+    "Program's last file dialog")
 MRU(stream_mru, "StreamMRU", MRU_LIST, KIND_FILE_READ, "TargetFilename", "Folder opened")
-MRU(first_folder, "FirstFolder", MRU_STRING, KIND_PROCESS_SEEN, "Image", "Program's first file dialog")
+MRU(first_folder, "FirstFolder", MRU_STRING, KIND_PROCESS_SEEN, "Image",
+    "Program's first file dialog")
 MRU(word_wheel, "WordWheelQuery", MRU_STRING, KIND_COMMAND_HISTORY, "Query", "Searched in Explorer")
 MRU(ac_mru, "ACMru", MRU_STRING, KIND_COMMAND_HISTORY, "Query", "Searched")
-MRU(map_drive, "Map Network Drive MRU", MRU_STRING, KIND_NETWORK_SHARE, "ShareName", "Network drive mapped")
+MRU(map_drive, "Map Network Drive MRU", MRU_STRING, KIND_NETWORK_SHARE, "ShareName",
+    "Network drive mapped")
 MRU(any_mru, "MRU", MRU_STRING, KIND_FILE_READ, "TargetFilename", "Recently used")
 
 /* ---- numbered values: TypedPaths, TypedURLs, mstsc ---- */
 
-static int typed_paths(struct registry *r, const struct hive_key *k, const struct registry_rule *rule)
+static int typed_paths(struct registry *r, const struct hive_key *k,
+		       const struct registry_rule *rule)
 {
 	uint32_t n = hive_value_count(&r->hive, k);
 	struct hive_key times;
-	const char *parent = arena_printf(&r->arena, "%s", "Software\\Microsoft\\Internet Explorer\\TypedURLsTime");
+	const char *parent = arena_printf(&r->arena, "%s",
+					  "Software\\Microsoft\\Internet Explorer\\TypedURLsTime");
 	bool urls = strcmp(rule->place, "TypedURLs") == 0, timed;
 	int status = OK;
 
@@ -293,7 +315,8 @@ static int typed_paths(struct registry *r, const struct hive_key *k, const struc
 		int64_t ts = TIME_NONE;
 		bool first, own;
 
-		if (!hive_value_at(&r->hive, k, i, &v) || (v.type != REG_SZ && v.type != REG_EXPAND_SZ))
+		if (!hive_value_at(&r->hive, k, i, &v) ||
+		    (v.type != REG_SZ && v.type != REG_EXPAND_SZ))
 			continue;
 		name = registry_name(r, v.name, v.ascii);
 		text = registry_value_text(r, &v);
@@ -305,27 +328,46 @@ static int typed_paths(struct registry *r, const struct hive_key *k, const struc
 		own = ts != TIME_NONE;
 		if (!own && first)
 			ts = time_from_filetime(k->written);
-		registry_event(r, k, urls ? KIND_WEB_VISIT : strcmp(rule->place, "Terminal Server Client") == 0 ? KIND_NETWORK_CONNECT : KIND_COMMAND_HISTORY,
-			       ts, ts == TIME_NONE ? "Not a time" : own ? "Last Visited Time" : "Content Modification Time", name);
-		event_add(r->p, urls ? "Url" : strcmp(rule->place, "TypedPaths") == 0 ? "CommandLine" : "DestinationHostname", value_text(text));
+		registry_event(r, k,
+			       urls ? KIND_WEB_VISIT
+			       : strcmp(rule->place, "Terminal Server Client") == 0
+				       ? KIND_NETWORK_CONNECT
+				       : KIND_COMMAND_HISTORY,
+			       ts,
+			       ts == TIME_NONE ? "Not a time"
+			       : own	       ? "Last Visited Time"
+					       : "Content Modification Time",
+			       name);
+		event_add(r->p,
+			  urls					   ? "Url"
+			  : strcmp(rule->place, "TypedPaths") == 0 ? "CommandLine"
+								   : "DestinationHostname",
+			  value_text(text));
 		event_add(r->p, "Artifact", value_text(rule->place));
-		event_messagef(r->p, "%s: %s", urls ? "Typed in Internet Explorer" : strcmp(rule->place, "TypedPaths") == 0 ? "Typed in Explorer" : "Remote desktop to", text);
+		event_messagef(r->p, "%s: %s",
+			       urls ? "Typed in Internet Explorer"
+			       : strcmp(rule->place, "TypedPaths") == 0 ? "Typed in Explorer"
+									: "Remote desktop to",
+			       text);
 		status = event_emit(r->p);
 	}
 	return status;
 }
 
-static int rdp_server(struct registry *r, const struct hive_key *k, const struct registry_rule *rule)
+static int rdp_server(struct registry *r, const struct hive_key *k,
+		      const struct registry_rule *rule)
 {
 	const char *name = key_name(r, k), *hint = registry_text(r, k, "UsernameHint");
 
 	(void)rule;
-	registry_event(r, k, KIND_NETWORK_CONNECT, time_from_filetime(k->written), "Last Connection Time", NULL);
+	registry_event(r, k, KIND_NETWORK_CONNECT, time_from_filetime(k->written),
+		       "Last Connection Time", NULL);
 	event_add(r->p, "DestinationHostname", value_text(name));
 	registry_add(r, "TargetUserName", hint);
 	event_add(r->p, "DestinationPort", value_unsigned(3389));
 	event_add(r->p, "Artifact", value_text("Terminal Server Client"));
-	event_messagef(r->p, "Remote desktop to %s%s%s", name, hint && *hint ? " as " : "", hint ? hint : "");
+	event_messagef(r->p, "Remote desktop to %s%s%s", name, hint && *hint ? " as " : "",
+		       hint ? hint : "");
 	return event_emit(r->p);
 }
 
@@ -349,22 +391,26 @@ static int bag(struct registry *r, const struct hive_key *k, const struct regist
 		r->bags[r->depth] = xstrdup("Desktop");
 		return OK;
 	}
-	if (!hive_key_at(&r->hive, k->parent, &parent) || !hive_find_value(&r->hive, &parent, name, &v))
+	if (!hive_key_at(&r->hive, k->parent, &parent) ||
+	    !hive_find_value(&r->hive, &parent, name, &v))
 		return OK;
 	d = registry_data(r, &v);
 	above = r->bags[r->depth - 1] ? r->bags[r->depth - 1] : "";
 	if (!shell_item_next(&d, &r->arena, &item))
 		return OK;
-	path = shell_item_join(&r->arena, strcmp(above, "Desktop") == 0 && item.rooted ? "" : above, &item);
+	path = shell_item_join(&r->arena, strcmp(above, "Desktop") == 0 && item.rooted ? "" : above,
+			       &item);
 	if (strlen(path) > LIMIT_PATH)
 		return OK;
 	free(r->bags[r->depth]);
 	r->bags[r->depth] = xstrdup(path);
-	/* A bag's key is written when a folder below it is opened; the parent's list says whether this one was the newest. */
+	/* A bag's key is written when a folder below it is opened; the parent's list says whether
+	 * this one was the newest. */
 	order = registry_bytes(r, &parent, "MRUListEx");
 	newest = order.len >= 4 && (uint32_t)strtoul(name, NULL, 10) == view_get32(order, 0);
 	ts = time_from_filetime(k->written);
-	registry_event(r, k, KIND_FILE_READ, ts, ts == TIME_NONE ? "Not a time" : "Content Modification Time", NULL);
+	registry_event(r, k, KIND_FILE_READ, ts,
+		       ts == TIME_NONE ? "Not a time" : "Content Modification Time", NULL);
 	event_add(r->p, "TargetFilename", value_text(path));
 	if (newest)
 		event_add(r->p, "LastOpened", value_time(time_from_filetime(parent.written)));
@@ -378,7 +424,8 @@ static int bag(struct registry *r, const struct hive_key *k, const struct regist
 
 /* ---- mounts and network drives ---- */
 
-static int mount_point(struct registry *r, const struct hive_key *k, const struct registry_rule *rule)
+static int mount_point(struct registry *r, const struct hive_key *k,
+		       const struct registry_rule *rule)
 {
 	char *name = (char *)(uintptr_t)key_name(r, k), *c;
 	bool share = name[0] == '#' && name[1] == '#';
@@ -388,8 +435,8 @@ static int mount_point(struct registry *r, const struct hive_key *k, const struc
 		for (c = name; *c; c++)
 			if (*c == '#')
 				*c = '\\';
-	registry_event(r, k, share ? KIND_NETWORK_SHARE : KIND_DEVICE_CONNECT, time_from_filetime(k->written),
-		       "Content Modification Time", NULL);
+	registry_event(r, k, share ? KIND_NETWORK_SHARE : KIND_DEVICE_CONNECT,
+		       time_from_filetime(k->written), "Content Modification Time", NULL);
 	event_add(r->p, share ? "ShareName" : "DeviceName", value_text(name));
 	registry_add(r, "Label", registry_text(r, k, "_LabelFromReg"));
 	event_add(r->p, "Artifact", value_text("MountPoints2"));
@@ -397,14 +444,17 @@ static int mount_point(struct registry *r, const struct hive_key *k, const struc
 	return event_emit(r->p);
 }
 
-static int network_drive(struct registry *r, const struct hive_key *k, const struct registry_rule *rule)
+static int network_drive(struct registry *r, const struct hive_key *k,
+			 const struct registry_rule *rule)
 {
-	const char *path = registry_text(r, k, "RemotePath"), *user = registry_text(r, k, "UserName");
+	const char *path = registry_text(r, k, "RemotePath"),
+		   *user = registry_text(r, k, "UserName");
 
 	(void)rule;
 	if (!path)
 		return OK;
-	registry_event(r, k, KIND_NETWORK_SHARE, time_from_filetime(k->written), "Content Modification Time", NULL);
+	registry_event(r, k, KIND_NETWORK_SHARE, time_from_filetime(k->written),
+		       "Content Modification Time", NULL);
 	event_add(r->p, "ShareName", value_text(path));
 	event_add(r->p, "DeviceName", value_text(key_name(r, k)));
 	if (user && strcmp(user, "0") != 0)
@@ -417,7 +467,8 @@ static int network_drive(struct registry *r, const struct hive_key *k, const str
 /* ---- Office ---- */
 
 /* "[F00000000][T01CD0146EA1EADB0][O00000000]*C:\path": T is a FILETIME in hex. */
-static int office_mru(struct registry *r, const struct hive_key *k, const struct registry_rule *rule)
+static int office_mru(struct registry *r, const struct hive_key *k,
+		      const struct registry_rule *rule)
 {
 	uint32_t n = hive_value_count(&r->hive, k);
 	int status = OK;
@@ -439,9 +490,14 @@ static int office_mru(struct registry *r, const struct hive_key *k, const struct
 			ts = time_from_filetime(strtoull(stamp + 2, NULL, 16));
 		path = strchr(text, '*');
 		path = stamp && path ? path + 1 : text;
-		if (ts == TIME_NONE && (strcasecmp(name, "Item 1") == 0 || strcasecmp(name, "File1") == 0))
+		if (ts == TIME_NONE &&
+		    (strcasecmp(name, "Item 1") == 0 || strcasecmp(name, "File1") == 0))
 			ts = time_from_filetime(k->written);
-		registry_event(r, k, KIND_FILE_READ, ts, ts == TIME_NONE ? "Not a time" : stamp ? "Last Access Time" : "Content Modification Time", name);
+		registry_event(r, k, KIND_FILE_READ, ts,
+			       ts == TIME_NONE ? "Not a time"
+			       : stamp	       ? "Last Access Time"
+					       : "Content Modification Time",
+			       name);
 		event_add(r->p, "TargetFilename", value_text(path));
 		event_add(r->p, "Artifact", value_text("Office MRU"));
 		event_messagef(r->p, "Opened in Office: %s", path);
@@ -450,8 +506,10 @@ static int office_mru(struct registry *r, const struct hive_key *k, const struct
 	return status;
 }
 
-/* Documents that the user trusted: path by value name; the first 8 bytes are a FILETIME, the last 4 say what was enabled. */
-static int office_trust(struct registry *r, const struct hive_key *k, const struct registry_rule *rule)
+/* Documents that the user trusted: path by value name; the first 8 bytes are a FILETIME, the last 4
+ * say what was enabled. */
+static int office_trust(struct registry *r, const struct hive_key *k,
+			const struct registry_rule *rule)
 {
 	uint32_t n = hive_value_count(&r->hive, k);
 	int status = OK;
@@ -468,11 +526,13 @@ static int office_trust(struct registry *r, const struct hive_key *k, const stru
 		d = registry_data(r, &v);
 		name = registry_name(r, v.name, v.ascii);
 		macros = d.len >= 24 && view_get32(d, 20) == 0x7fffffff;
-		registry_event(r, k, KIND_FILE_READ, time_from_filetime(view_get64(d, 0)), "Last Access Time", name);
+		registry_event(r, k, KIND_FILE_READ, time_from_filetime(view_get64(d, 0)),
+			       "Last Access Time", name);
 		event_add(r->p, "TargetFilename", value_text(name));
 		event_add(r->p, "MacrosEnabled", value_bool(macros));
 		event_add(r->p, "Artifact", value_text("Office trust record"));
-		event_messagef(r->p, "Trusted in Office%s: %s", macros ? ", macros enabled" : "", name);
+		event_messagef(r->p, "Trusted in Office%s: %s", macros ? ", macros enabled" : "",
+			       name);
 		status = event_emit(r->p);
 	}
 	return status;
@@ -480,8 +540,9 @@ static int office_trust(struct registry *r, const struct hive_key *k, const stru
 
 /*
  * ---- Explorer's program cache (winreg-kb, "Programs cache") ----
- * Shell item lists, each behind a byte (0: the folder of the next ones, 1: an entry, 2: the end of a part) and its size in
- * 32 bits. What stands before the first and between parts differs by version (1, 9, 12, 13h) and is slid over.
+ * Shell item lists, each behind a byte (0: the folder of the next ones, 1: an entry, 2: the end of
+ * a part) and its size in 32 bits. What stands before the first and between parts differs by
+ * version (1, 9, 12, 13h) and is slid over.
  */
 static bool cached_list(struct view d, size_t at, struct view *list)
 {
@@ -493,9 +554,11 @@ static bool cached_list(struct view d, size_t at, struct view *list)
 	return list->len && shell_item_list_size(*list) == size && view_get16(*list, size - 2) == 0;
 }
 
-static int programs_cache(struct registry *r, const struct hive_key *k, const struct registry_rule *rule)
+static int programs_cache(struct registry *r, const struct hive_key *k,
+			  const struct registry_rule *rule)
 {
-	static const char *const values[] = { "ProgramsCache", "ProgramsCacheSMP", "ProgramsCacheTBP" };
+	static const char *const values[] = {"ProgramsCache", "ProgramsCacheSMP",
+					     "ProgramsCacheTBP"};
 	int status = OK;
 
 	(void)rule;
@@ -518,18 +581,14 @@ static int programs_cache(struct registry *r, const struct hive_key *k, const st
 
 static int ccleaner(struct registry *r, const struct hive_key *k, const struct registry_rule *rule)
 {
-	const char *text = registry_text(r, k, "UpdateKey"); /* "07/13/2013 10:03:14 AM", local time */
-	unsigned month, day, year, hour, minute, second;
-	char half = 0;
+	const char *text =
+		registry_text(r, k, "UpdateKey"); /* "07/13/2013 10:03:14 AM", local time */
+	int64_t ts = registry_american_time(text);
 
 	(void)rule;
-	if (!text || sscanf(text, "%2u/%2u/%4u %2u:%2u:%2u %cM", &month, &day, &year, &hour, &minute, &second, &half) < 6)
+	if (ts == TIME_NONE)
 		return OK;
-	if (half == 'P' && hour < 12)
-		hour += 12;
-	if (half == 'A' && hour == 12)
-		hour = 0;
-	registry_event(r, k, KIND_OTHER, time_from_civil(year, month, day, hour, minute, second, 0), "Update Time", "UpdateKey");
+	registry_event(r, k, KIND_OTHER, ts, "Update Time", "UpdateKey");
 	r->p->event.flags = EVENT_ZONE_ASSUMED | EVENT_SECOND_PRECISION;
 	event_add(r->p, "Details", value_text(text));
 	event_messagef(r->p, "CCleaner looked for updates");
@@ -537,7 +596,8 @@ static int ccleaner(struct registry *r, const struct hive_key *k, const struct r
 }
 
 /* Windows 10 1607 to 1709. */
-static int recent_app(struct registry *r, const struct hive_key *k, const struct registry_rule *rule)
+static int recent_app(struct registry *r, const struct hive_key *k,
+		      const struct registry_rule *rule)
 {
 	const char *path = registry_text(r, k, "AppPath"), *id = registry_text(r, k, "AppId");
 	uint64_t last = 0, count = 0;
@@ -547,16 +607,22 @@ static int recent_app(struct registry *r, const struct hive_key *k, const struct
 	(void)registry_number(r, k, "LaunchCount", &count);
 	if (!last)
 		return OK;
-	registry_event(r, k, KIND_PROCESS_SEEN, time_from_filetime(last), "Last Time Executed", NULL);
+	registry_event(r, k, KIND_PROCESS_SEEN, time_from_filetime(last), "Last Time Executed",
+		       NULL);
 	event_add(r->p, "Image", value_text(path && *path ? path : id));
 	event_add(r->p, "RunCount", value_unsigned(count));
 	event_add(r->p, "Artifact", value_text("RecentApps"));
-	event_messagef(r->p, "%s ran %llu times", path && *path ? path : id ? id : "?", (unsigned long long)count);
+	event_messagef(r->p, "%s ran %llu times",
+		       path && *path ? path
+		       : id	     ? id
+				     : "?",
+		       (unsigned long long)count);
 	return event_emit(r->p);
 }
 
 /* Names of programs: no time of their own. */
-static int program_names(struct registry *r, const struct hive_key *k, const struct registry_rule *rule)
+static int program_names(struct registry *r, const struct hive_key *k,
+			 const struct registry_rule *rule)
 {
 	uint32_t n = hive_value_count(&r->hive, k);
 	int status = OK;
@@ -572,7 +638,8 @@ static int program_names(struct registry *r, const struct hive_key *k, const str
 			continue;
 		registry_event(r, k, KIND_PROCESS_SEEN, TIME_NONE, "Not a time", name);
 		if (strcmp(rule->place, "MUICache") == 0 && strrchr(name, '.') &&
-		    (strcasecmp(strrchr(name, '.'), ".FriendlyAppName") == 0 || strcasecmp(strrchr(name, '.'), ".ApplicationCompany") == 0))
+		    (strcasecmp(strrchr(name, '.'), ".FriendlyAppName") == 0 ||
+		     strcasecmp(strrchr(name, '.'), ".ApplicationCompany") == 0))
 			name = arena_strndup(&r->arena, name, (size_t)(strrchr(name, '.') - name));
 		event_add(r->p, "Image", value_text(name));
 		if (v.type == REG_SZ)
@@ -594,7 +661,8 @@ static int eula(struct registry *r, const struct hive_key *k, const struct regis
 	(void)rule;
 	if (!registry_number(r, k, "EulaAccepted", &n) || !n)
 		return OK;
-	registry_event(r, k, KIND_PROCESS_SEEN, time_from_filetime(k->written), "Content Modification Time", "EulaAccepted");
+	registry_event(r, k, KIND_PROCESS_SEEN, time_from_filetime(k->written),
+		       "Content Modification Time", "EulaAccepted");
 	event_add(r->p, "Image", value_text(name));
 	event_add(r->p, "Details", value_unsigned(n));
 	event_add(r->p, "Artifact", value_text("Sysinternals EULA"));
@@ -615,9 +683,11 @@ static int putty(struct registry *r, const struct hive_key *k, const struct regi
 		if (!hive_value_at(&r->hive, k, i, &v))
 			continue;
 		name = registry_name(r, v.name, v.ascii);
-		registry_event(r, k, KIND_NETWORK_CONNECT, n == 1 ? time_from_filetime(k->written) : TIME_NONE,
+		registry_event(r, k, KIND_NETWORK_CONNECT,
+			       n == 1 ? time_from_filetime(k->written) : TIME_NONE,
 			       n == 1 ? "Content Modification Time" : "Not a time", name);
-		event_add(r->p, "DestinationHostname", value_text(strchr(name, ':') ? strchr(name, ':') + 1 : name));
+		event_add(r->p, "DestinationHostname",
+			  value_text(strchr(name, ':') ? strchr(name, ':') + 1 : name));
 		event_add(r->p, "Artifact", value_text("PuTTY host key"));
 		event_messagef(r->p, "SSH server known to PuTTY: %s", name);
 		status = event_emit(r->p);
@@ -629,60 +699,73 @@ static int putty(struct registry *r, const struct hive_key *k, const struct regi
 #define UC (ON_USER | ON_CLASSES)
 
 const struct registry_rule registry_user_rules[] = {
-	{ U, EXPLORER "UserAssist\\*\\Count", user_assist, NULL, NULL },
-	{ U, EXPLORER "RunMRU", run_mru, NULL, NULL },
-	{ U, EXPLORER "RecentDocs", recent_docs, NULL, NULL },
-	{ U, EXPLORER "RecentDocs\\*", recent_docs, NULL, NULL },
-	{ U, EXPLORER "ComDlg32\\OpenSavePidlMRU", open_save, NULL, NULL },
-	{ U, EXPLORER "ComDlg32\\OpenSavePidlMRU\\*", open_save, NULL, NULL },
-	{ U, EXPLORER "ComDlg32\\OpenSaveMRU", open_save_text, NULL, NULL },
-	{ U, EXPLORER "ComDlg32\\OpenSaveMRU\\*", open_save_text, NULL, NULL },
-	{ U, EXPLORER "ComDlg32\\LastVisitedPidlMRU", last_visited, NULL, NULL },
-	{ U, EXPLORER "ComDlg32\\LastVisitedPidlMRULegacy", last_visited, NULL, NULL },
-	{ U, EXPLORER "ComDlg32\\CIDSizeMRU", first_folder, NULL, NULL },
-	{ U, EXPLORER "ComDlg32\\FirstFolder", first_folder, NULL, NULL },
-	{ U, EXPLORER "ComDlg32\\LastVisitedMRU", last_visited_text, NULL, NULL },
-	{ U, EXPLORER "StreamMRU", stream_mru, NULL, NULL },
-	{ U, EXPLORER "WordWheelQuery", word_wheel, NULL, NULL },
-	{ U, EXPLORER "WordWheelQuery\\*", word_wheel, NULL, NULL },
-	{ U, "Software\\Microsoft\\Search Assistant\\ACMru\\*", ac_mru, NULL, NULL },
-	{ U, EXPLORER "Map Network Drive MRU", map_drive, NULL, NULL },
-	{ U, "~\\Microsoft\\Windows\\CurrentVersion\\Applets\\*\\Recent File List", office_mru, NULL, NULL },
-	{ U, "~\\Microsoft\\MediaPlayer\\Player\\RecentFileList", any_mru, NULL, NULL },
-	{ U, EXPLORER "TypedPaths", typed_paths, "TypedPaths", NULL },
-	{ U, "~\\Microsoft\\Internet Explorer\\TypedURLs", typed_paths, "TypedURLs", NULL },
-	{ U, "~\\Microsoft\\Terminal Server Client\\Default", typed_paths, "Terminal Server Client", NULL },
-	{ U, "~\\Microsoft\\Terminal Server Client\\Servers\\*", rdp_server, NULL, NULL },
-	{ U, "~\\Microsoft\\Windows\\Shell\\BagMRU", bag, NULL, "root" },
-	{ U, "~\\Microsoft\\Windows\\ShellNoRoam\\BagMRU", bag, NULL, "root" },
-	{ U, "~\\Microsoft\\Windows\\Shell\\BagMRU\\**", bag, NULL, NULL },
-	{ U, "~\\Microsoft\\Windows\\ShellNoRoam\\BagMRU\\**", bag, NULL, NULL },
-	{ UC, "Local Settings\\Software\\Microsoft\\Windows\\Shell\\BagMRU", bag, NULL, "root" },
-	{ UC, "Local Settings\\Software\\Microsoft\\Windows\\ShellNoRoam\\BagMRU", bag, NULL, "root" },
-	{ UC, "Local Settings\\Software\\Microsoft\\Windows\\Shell\\BagMRU\\**", bag, NULL, NULL },
-	{ UC, "Local Settings\\Software\\Microsoft\\Windows\\ShellNoRoam\\BagMRU\\**", bag, NULL, NULL },
-	{ UC, "Wow6432Node\\Local Settings\\Software\\Microsoft\\Windows\\Shell\\BagMRU", bag, NULL, "root" },
-	{ UC, "Wow6432Node\\Local Settings\\Software\\Microsoft\\Windows\\Shell\\BagMRU\\**", bag, NULL, NULL },
-	{ U, EXPLORER "MountPoints2\\*", mount_point, NULL, NULL },
-	{ U, "Network\\*", network_drive, NULL, NULL },
-	{ U, "~\\Microsoft\\Office\\*\\*\\File MRU", office_mru, NULL, NULL },
-	{ U, "~\\Microsoft\\Office\\*\\*\\Place MRU", office_mru, NULL, NULL },
-	{ U, "~\\Microsoft\\Office\\*\\*\\User MRU\\*\\File MRU", office_mru, NULL, NULL },
-	{ U, "~\\Microsoft\\Office\\*\\*\\User MRU\\*\\Place MRU", office_mru, NULL, NULL },
-	{ U, "~\\Microsoft\\Office\\*\\*\\Recent Files", office_mru, NULL, NULL },
-	{ U, "~\\Microsoft\\Office\\*\\*\\Security\\Trusted Documents\\TrustRecords", office_trust, NULL, NULL },
-	{ U, EXPLORER "StartPage", programs_cache, NULL, NULL },
-	{ U, EXPLORER "StartPage2", programs_cache, NULL, NULL },
-	{ U, "~\\Piriform\\CCleaner", ccleaner, NULL, NULL },
-	{ U, "~\\Microsoft\\Windows\\CurrentVersion\\Search\\RecentApps\\*", recent_app, NULL, NULL },
-	{ U, EXPLORER "FeatureUsage\\AppSwitched", program_names, "FeatureUsage AppSwitched", NULL },
-	{ U, EXPLORER "FeatureUsage\\AppLaunch", program_names, "FeatureUsage AppLaunch", NULL },
-	{ U, "~\\Microsoft\\Windows NT\\CurrentVersion\\AppCompatFlags\\Compatibility Assistant\\Store", program_names, "Compatibility Assistant", NULL },
-	{ U, "~\\Microsoft\\Windows NT\\CurrentVersion\\AppCompatFlags\\Compatibility Assistant\\Persisted", program_names, "Compatibility Assistant", NULL },
-	{ U, "~\\Microsoft\\Windows\\ShellNoRoam\\MUICache", program_names, "MUICache", NULL },
-	{ UC, "Local Settings\\Software\\Microsoft\\Windows\\Shell\\MuiCache", program_names, "MUICache", NULL },
-	{ U, "~\\Sysinternals\\*", eula, NULL, NULL },
-	{ U, "Software\\SimonTatham\\PuTTY\\SshHostKeys", putty, NULL, NULL },
-	{ U, "~\\WinRAR\\ArcHistory", any_mru, NULL, NULL },
-	{ 0 },
+	{U, EXPLORER "UserAssist\\*\\Count", user_assist, NULL, NULL},
+	{U, EXPLORER "RunMRU", run_mru, NULL, NULL},
+	{U, EXPLORER "RecentDocs", recent_docs, NULL, NULL},
+	{U, EXPLORER "RecentDocs\\*", recent_docs, NULL, NULL},
+	{U, EXPLORER "ComDlg32\\OpenSavePidlMRU", open_save, NULL, NULL},
+	{U, EXPLORER "ComDlg32\\OpenSavePidlMRU\\*", open_save, NULL, NULL},
+	{U, EXPLORER "ComDlg32\\OpenSaveMRU", open_save_text, NULL, NULL},
+	{U, EXPLORER "ComDlg32\\OpenSaveMRU\\*", open_save_text, NULL, NULL},
+	{U, EXPLORER "ComDlg32\\LastVisitedPidlMRU", last_visited, NULL, NULL},
+	{U, EXPLORER "ComDlg32\\LastVisitedPidlMRULegacy", last_visited, NULL, NULL},
+	{U, EXPLORER "ComDlg32\\CIDSizeMRU", first_folder, NULL, NULL},
+	{U, EXPLORER "ComDlg32\\FirstFolder", first_folder, NULL, NULL},
+	{U, EXPLORER "ComDlg32\\LastVisitedMRU", last_visited_text, NULL, NULL},
+	{U, EXPLORER "StreamMRU", stream_mru, NULL, NULL},
+	{U, EXPLORER "WordWheelQuery", word_wheel, NULL, NULL},
+	{U, EXPLORER "WordWheelQuery\\*", word_wheel, NULL, NULL},
+	{U, "Software\\Microsoft\\Search Assistant\\ACMru\\*", ac_mru, NULL, NULL},
+	{U, EXPLORER "Map Network Drive MRU", map_drive, NULL, NULL},
+	{U, "~\\Microsoft\\Windows\\CurrentVersion\\Applets\\*\\Recent File List", office_mru, NULL,
+	 NULL},
+	{U, "~\\Microsoft\\MediaPlayer\\Player\\RecentFileList", any_mru, NULL, NULL},
+	{U, EXPLORER "TypedPaths", typed_paths, "TypedPaths", NULL},
+	{U, "~\\Microsoft\\Internet Explorer\\TypedURLs", typed_paths, "TypedURLs", NULL},
+	{U, "~\\Microsoft\\Terminal Server Client\\Default", typed_paths, "Terminal Server Client",
+	 NULL},
+	{U, "~\\Microsoft\\Terminal Server Client\\Servers\\*", rdp_server, NULL, NULL},
+	{U, "~\\Microsoft\\Windows\\Shell\\BagMRU", bag, NULL, "root"},
+	{U, "~\\Microsoft\\Windows\\ShellNoRoam\\BagMRU", bag, NULL, "root"},
+	{U, "~\\Microsoft\\Windows\\Shell\\BagMRU\\**", bag, NULL, NULL},
+	{U, "~\\Microsoft\\Windows\\ShellNoRoam\\BagMRU\\**", bag, NULL, NULL},
+	{UC, "Local Settings\\Software\\Microsoft\\Windows\\Shell\\BagMRU", bag, NULL, "root"},
+	{UC, "Local Settings\\Software\\Microsoft\\Windows\\ShellNoRoam\\BagMRU", bag, NULL,
+	 "root"},
+	{UC, "Local Settings\\Software\\Microsoft\\Windows\\Shell\\BagMRU\\**", bag, NULL, NULL},
+	{UC, "Local Settings\\Software\\Microsoft\\Windows\\ShellNoRoam\\BagMRU\\**", bag, NULL,
+	 NULL},
+	{UC, "Wow6432Node\\Local Settings\\Software\\Microsoft\\Windows\\Shell\\BagMRU", bag, NULL,
+	 "root"},
+	{UC, "Wow6432Node\\Local Settings\\Software\\Microsoft\\Windows\\Shell\\BagMRU\\**", bag,
+	 NULL, NULL},
+	{U, EXPLORER "MountPoints2\\*", mount_point, NULL, NULL},
+	{U, "Network\\*", network_drive, NULL, NULL},
+	{U, "~\\Microsoft\\Office\\*\\*\\File MRU", office_mru, NULL, NULL},
+	{U, "~\\Microsoft\\Office\\*\\*\\Place MRU", office_mru, NULL, NULL},
+	{U, "~\\Microsoft\\Office\\*\\*\\User MRU\\*\\File MRU", office_mru, NULL, NULL},
+	{U, "~\\Microsoft\\Office\\*\\*\\User MRU\\*\\Place MRU", office_mru, NULL, NULL},
+	{U, "~\\Microsoft\\Office\\*\\*\\Recent Files", office_mru, NULL, NULL},
+	{U, "~\\Microsoft\\Office\\*\\*\\Security\\Trusted Documents\\TrustRecords", office_trust,
+	 NULL, NULL},
+	{U, EXPLORER "StartPage", programs_cache, NULL, NULL},
+	{U, EXPLORER "StartPage2", programs_cache, NULL, NULL},
+	{U, "~\\Piriform\\CCleaner", ccleaner, NULL, NULL},
+	{U, "~\\Microsoft\\Windows\\CurrentVersion\\Search\\RecentApps\\*", recent_app, NULL, NULL},
+	{U, EXPLORER "FeatureUsage\\AppSwitched", program_names, "FeatureUsage AppSwitched", NULL},
+	{U, EXPLORER "FeatureUsage\\AppLaunch", program_names, "FeatureUsage AppLaunch", NULL},
+	{U,
+	 "~\\Microsoft\\Windows NT\\CurrentVersion\\AppCompatFlags\\Compatibility Assistant\\Store",
+	 program_names, "Compatibility Assistant", NULL},
+	{U,
+	 "~\\Microsoft\\Windows NT\\CurrentVersion\\AppCompatFlags\\Compatibility "
+	 "Assistant\\Persisted",
+	 program_names, "Compatibility Assistant", NULL},
+	{U, "~\\Microsoft\\Windows\\ShellNoRoam\\MUICache", program_names, "MUICache", NULL},
+	{UC, "Local Settings\\Software\\Microsoft\\Windows\\Shell\\MuiCache", program_names,
+	 "MUICache", NULL},
+	{U, "~\\Sysinternals\\*", eula, NULL, NULL},
+	{U, "Software\\SimonTatham\\PuTTY\\SshHostKeys", putty, NULL, NULL},
+	{U, "~\\WinRAR\\ArcHistory", any_mru, NULL, NULL},
+	{0},
 };

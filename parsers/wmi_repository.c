@@ -1,10 +1,12 @@
 /*
- * WMI repository (OBJECTS.DATA): event filters, consumers and bindings, the subscriptions that run something when an
- * event happens (ATT&CK T1546.003). Instances are carved: each begins with the hash of its class's name (SHA-256 of the
- * upper-case name in UTF-16LE, written as 64 UTF-16 hex digits), two FILETIMEs and its encoding length; strings stand in a heap
- * ([MS-WMIO] 2.2.66: length with the top bit set; 2.2.78: a flag, 0 for 8-bit text, 1 for UTF-16, then the text). So what was deleted
- * and not yet overwritten is found as well. Facts: Ballenthin, Graeber, Teodorescu, "WMI offense, defense, and forensics";
- * libyal, "WMI repository file format". Instances that go over a page's end are read as far as they stand together.
+ * WMI repository (OBJECTS.DATA): event filters, consumers and bindings, the subscriptions that run
+ * something when an event happens (ATT&CK T1546.003). Instances are carved: each begins with the
+ * hash of its class's name (SHA-256 of the upper-case name in UTF-16LE, written as 64 UTF-16 hex
+ * digits), two FILETIMEs and its encoding length; strings stand in a heap
+ * ([MS-WMIO] 2.2.66: length with the top bit set; 2.2.78: a flag, 0 for 8-bit text, 1 for UTF-16,
+ * then the text). So what was deleted and not yet overwritten is found as well. Facts: Ballenthin,
+ * Graeber, Teodorescu, "WMI offense, defense, and forensics"; libyal, "WMI repository file format".
+ * Instances that go over a page's end are read as far as they stand together.
  */
 #include "parsers/registry.h" /* command_image */
 
@@ -13,10 +15,10 @@
 
 #include <strings.h>
 
-#define HASH     128u /* 64 hex digits in UTF-16 */
-#define HEAD     (HASH + 20u)
+#define HASH		  128u /* 64 hex digits in UTF-16 */
+#define HEAD		  (HASH + 20u)
 #define SIZE_MAX_INSTANCE (256u << 10)
-#define STRINGS_MAX 64u
+#define STRINGS_MAX	  64u
 
 enum role { FILTER, BINDING, CONSUMER };
 
@@ -25,16 +27,16 @@ static const struct {
 	enum role role;
 	const char *place;
 } classes[] = {
-	{ "__EventFilter", FILTER, "WMI event filter" },
-	{ "__FilterToConsumerBinding", BINDING, "WMI binding" },
-	{ "CommandLineEventConsumer", CONSUMER, "WMI command line consumer" },
-	{ "ActiveScriptEventConsumer", CONSUMER, "WMI script consumer" },
-	{ "LogFileEventConsumer", CONSUMER, "WMI log file consumer" },
-	{ "NTEventLogEventConsumer", CONSUMER, "WMI event log consumer" },
-	{ "SMTPEventConsumer", CONSUMER, "WMI mail consumer" },
-	{ "__TimerInstruction", CONSUMER, "WMI timer" },
-	{ "__IntervalTimerInstruction", CONSUMER, "WMI timer" },
-	{ "__AbsoluteTimerInstruction", CONSUMER, "WMI timer" },
+	{"__EventFilter", FILTER, "WMI event filter"},
+	{"__FilterToConsumerBinding", BINDING, "WMI binding"},
+	{"CommandLineEventConsumer", CONSUMER, "WMI command line consumer"},
+	{"ActiveScriptEventConsumer", CONSUMER, "WMI script consumer"},
+	{"LogFileEventConsumer", CONSUMER, "WMI log file consumer"},
+	{"NTEventLogEventConsumer", CONSUMER, "WMI event log consumer"},
+	{"SMTPEventConsumer", CONSUMER, "WMI mail consumer"},
+	{"__TimerInstruction", CONSUMER, "WMI timer"},
+	{"__IntervalTimerInstruction", CONSUMER, "WMI timer"},
+	{"__AbsoluteTimerInstruction", CONSUMER, "WMI timer"},
 };
 #define CLASSES (sizeof(classes) / sizeof(classes[0]))
 
@@ -72,7 +74,7 @@ static bool heap_string(struct parse *p, struct view *heap, const char **text)
 		*text = parse_utf16z(&p->arena, view_clip(*heap, 0, n));
 		*heap = view_from(*heap, n + 2 <= heap->len ? n + 2 : heap->len);
 	} else {
-		struct buffer b = { 0 };
+		struct buffer b = {0};
 
 		while (n < heap->len && heap->data[n])
 			n++;
@@ -84,7 +86,8 @@ static bool heap_string(struct parse *p, struct view *heap, const char **text)
 	return *text != NULL;
 }
 
-/* The heap of an instance: its size has the top bit set and fits, and the class's own name comes first. */
+/* The heap of an instance: its size has the top bit set and fits, and the class's own name comes
+ * first. */
 static struct view find_heap(struct view body, const char *class)
 {
 	size_t n = strlen(class);
@@ -92,8 +95,10 @@ static struct view find_heap(struct view body, const char *class)
 	for (size_t at = 0; at + 5 + n <= body.len; at++) {
 		uint32_t size = view_get32(body, at);
 
-		if (size >> 31 && (size & 0x7fffffff) <= body.len - at - 4 && body.data[at + 4] == 0 &&
-		    strncasecmp((const char *)body.data + at + 5, class, n) == 0 && view_get8(body, at + 5 + n) == 0)
+		if (size >> 31 && (size & 0x7fffffff) <= body.len - at - 4 &&
+		    body.data[at + 4] == 0 &&
+		    strncasecmp((const char *)body.data + at + 5, class, n) == 0 &&
+		    view_get8(body, at + 5 + n) == 0)
 			return view_sub(body, at + 4, size & 0x7fffffff);
 	}
 	return VIEW_EMPTY;
@@ -112,12 +117,15 @@ static bool starts(const char *s, const char *with)
 	return strncasecmp(s, with, strlen(with)) == 0;
 }
 
-static int instance(struct parse *p, size_t class, uint64_t offset, struct view head, struct view body)
+static int instance(struct parse *p, size_t class, uint64_t offset, struct view head,
+		    struct view body)
 {
-	const char *strings[STRINGS_MAX], *name = NULL, *query = NULL, *language = NULL, *space = NULL, *command = NULL, *filter = NULL,
-		   *consumer = NULL;
+	const char *strings[STRINGS_MAX], *name = NULL, *query = NULL, *language = NULL,
+					  *space = NULL, *command = NULL, *filter = NULL,
+					  *consumer = NULL;
 	struct view heap = find_heap(body, classes[class].name);
-	int64_t first = time_from_filetime(view_get64(head, HASH)), second = time_from_filetime(view_get64(head, HASH + 8));
+	int64_t first = time_from_filetime(view_get64(head, HASH)),
+		second = time_from_filetime(view_get64(head, HASH + 8));
 	struct value list[STRINGS_MAX];
 	unsigned n = 0;
 
@@ -145,7 +153,8 @@ static int instance(struct parse *p, size_t class, uint64_t offset, struct view 
 		} else if (strcasecmp(s, "VBScript") == 0 || strcasecmp(s, "JScript") == 0) {
 			language = s;
 		} else if (!command || strlen(s) > strlen(command)) {
-			/* The longest is what runs; the others are the name, a folder, a window's title. */
+			/* The longest is what runs; the others are the name, a folder, a window's
+			 * title. */
 			if (command && !name)
 				name = command;
 			command = s;
@@ -158,7 +167,8 @@ static int instance(struct parse *p, size_t class, uint64_t offset, struct view 
 			return OK;
 		name = consumer ? key_of(p, consumer) : filter;
 	}
-	event_start(p, KIND_PERSISTENCE, first, first == TIME_NONE ? "Not a time" : "Recorded Time", offset);
+	event_start(p, KIND_PERSISTENCE, first, first == TIME_NONE ? "Not a time" : "Recorded Time",
+		    offset);
 	event_add(p, "Place", value_text(classes[class].place));
 	event_add(p, "Name", value_text(name));
 	event_add(p, "CommandLine", value_text(command));
@@ -169,15 +179,20 @@ static int instance(struct parse *p, size_t class, uint64_t offset, struct view 
 	event_add(p, "Consumer", value_text(consumer));
 	if (command && strcmp(classes[class].name, "CommandLineEventConsumer") == 0)
 		event_add(p, "Image", value_text(command_image(&p->arena, command)));
-	event_add(p, "File", value_text(strrchr(p->path, '/') ? strrchr(p->path, '/') + 1 : p->path));
+	event_add(p, "File",
+		  value_text(strrchr(p->path, '/') ? strrchr(p->path, '/') + 1 : p->path));
 	event_add(p, "SecondTime", value_time(second));
 	for (unsigned i = 0; i < n; i++)
 		list[i] = value_text(strings[i]);
-	event_add(p, "Strings", (struct value){ .type = VALUE_LIST, .len = n, .list = list });
+	event_add(p, "Strings", (struct value){.type = VALUE_LIST, .len = n, .list = list});
 	if (classes[class].role == BINDING)
-		event_messagef(p, "WMI: filter %s starts consumer %s", filter ? filter : "?", name ? name : "?");
+		event_messagef(p, "WMI: filter %s starts consumer %s", filter ? filter : "?",
+			       name ? name : "?");
 	else
-		event_messagef(p, "%s %s: %s", classes[class].place, name ? name : "", query ? query : command ? command : "");
+		event_messagef(p, "%s %s: %s", classes[class].place, name ? name : "",
+			       query	 ? query
+			       : command ? command
+					 : "");
 	return event_emit(p);
 }
 
@@ -200,7 +215,8 @@ static int parse(struct parse *p, struct view bytes)
 			if (memcmp(d, hashes[c], HASH) != 0)
 				continue;
 			if (size >= 16 && size <= SIZE_MAX_INSTANCE)
-				status = instance(p, c, at, view_sub(bytes, at, HEAD), view_clip(bytes, at + HEAD, size));
+				status = instance(p, c, at, view_sub(bytes, at, HEAD),
+						  view_clip(bytes, at + HEAD, size));
 			break;
 		}
 		if (at % (1u << 20) == 0)
@@ -212,7 +228,10 @@ static int parse(struct parse *p, struct view bytes)
 static int probe(const struct probe *p)
 {
 	/* No magic number: the name, and pages of 8192 bytes. */
-	return view_glob(view_text(p->name), "objects.data") && p->size >= 8192 && p->size % 8192 == 0 ? BID_BOTH : BID_NO;
+	return view_glob(view_text(p->name), "objects.data") && p->size >= 8192 &&
+			       p->size % 8192 == 0
+		       ? BID_BOTH
+		       : BID_NO;
 }
 
 const struct parser parser_wmi_repository = {
