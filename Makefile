@@ -67,6 +67,8 @@ unit: $(UNIT)
 	@set -e; for t in $(UNIT); do $$t 2>$$t.log || { cat $$t.log; exit 1; }; done
 
 # Event logs, for the benchmarks and as fixtures.
+$(BUILD)/tests/load: $(BUILD)/tests/bench/load.o $(BUILD)/libkonseki.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 $(BUILD)/tests/make_evtx: $(BUILD)/tests/bench/make_evtx.o $(BUILD)/tests/lib/evtx_writer.o $(BUILD)/libkonseki.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
@@ -159,7 +161,7 @@ demo: deps-build
 	@mkdir -p build; mv build-demo.log build/demo-build.log
 	@scripts/demo
 
-bench: all $(BUILD)/tests/make_evtx
+bench: all $(BUILD)/tests/make_evtx $(BUILD)/tests/load
 	KONSEKI=$(abspath $(BUILD)/konseki) BUILD=$(BUILD) python3 tests/bench/run
 
 help:
