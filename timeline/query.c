@@ -327,7 +327,8 @@ static int by_id(const void *x, const void *y)
 
 static struct known_shape *shape_of(struct case_query *q, int64_t id)
 {
-	return q->shape_count ? bsearch(&id, q->shapes, q->shape_count, sizeof(*q->shapes), by_id) : NULL; /* id comes first */
+	return q->shape_count ? bsearch(&id, q->shapes, q->shape_count, sizeof(*q->shapes), by_id)
+			      : NULL; /* id comes first */
 }
 
 static bool json_matches(struct case_query *q, struct view json, const char *glob)
@@ -479,7 +480,8 @@ static int load_hosts(struct case_query *q)
 
 static bool wanted_host(const struct case_query *q, int64_t id)
 {
-	return q->all_hosts || (q->host_count && bsearch(&id, q->hosts, q->host_count, sizeof(*q->hosts), by_id));
+	return q->all_hosts ||
+	       (q->host_count && bsearch(&id, q->hosts, q->host_count, sizeof(*q->hosts), by_id));
 }
 
 /* ---- blocks ---- */

@@ -1,8 +1,8 @@
 /*
  * Signatures for text search: a Bloom filter, one hash, of the trigrams of a block's text, with
- * ASCII letters lower-cased. The filter is filled at its full size and then folded (halves OR-ed)
- * while it stays sparse, so that a small block has a small one. Stored as it stands in the case:
- * the hash is part of the schema.
+ * ASCII letters lower-cased; what begins with three hexadecimal digits counts by five bytes. The
+ * filter is filled at its full size and then folded (halves OR-ed) while it stays sparse, so that a
+ * small block has a small one. Stored as it stands in the case: the hash is part of the schema.
  */
 #ifndef KONSEKI_TIMELINE_SIGNATURE_H
 #define KONSEKI_TIMELINE_SIGNATURE_H
