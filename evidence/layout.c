@@ -30,6 +30,7 @@ struct layout {
 	enum layout_kind kind;
 	char *input; /* file name of the input */
 	char *host;
+	unsigned host_rank; /* see set_host */
 	char *manifest_text;
 	struct entry *entries;
 	size_t count, cap;
@@ -203,14 +204,31 @@ static char *text_of(json_t *object, const char *key)
 	return text ? xstrdup(text) : NULL;
 }
 
-static void set_host(struct layout *l, const char *name, size_t n)
+/*
+ * Who says the host's name, the more trusted the lower: what the collector wrote, then a hostname file, the nearer to the
+ * top the better, then the input's own name. A planted /tmp/x/etc/hostname must not rename the machine.
+ */
+enum { BY_COLLECTOR = 0, BY_FILE = 1, BY_NAME = UINT16_MAX };
+
+static unsigned depth_of(const char *name)
+{
+	unsigned n = 0;
+
+	for (; *name; name++)
+		n += *name == '/';
+	return n;
+}
+
+static void set_host(struct layout *l, const char *name, size_t n, unsigned rank)
 {
 	struct buffer b = { 0 };
 
 	while (n && strchr(" \t\r\n", name[n - 1]))
 		n--;
-	if (n == 0 || n > 255 || l->host)
+	if (n == 0 || n > 255 || (l->host && l->host_rank <= rank))
 		return;
+	free(l->host);
+	l->host_rank = rank;
 	text_utf8(&b, view_of(name, n));
 	l->host = xmemdup0(b.data, b.len);
 	buffer_release(&b);
@@ -359,7 +377,7 @@ static void csv_list(struct layout *l, const char *name, struct view text, bool 
 		bool zoned;
 
 		if (orc && cell(cells, n, host))
-			set_host(l, cell(cells, n, host), strlen(cell(cells, n, host)));
+			set_host(l, cell(cells, n, host), strlen(cell(cells, n, host)), BY_COLLECTOR);
 		if (!from || !to)
 			continue;
 		key = xstrdup(to);
@@ -413,7 +431,7 @@ void layout_read(struct layout *l, const char *name, struct view content)
 		if (!text)
 			text = json_string_value(json_object_get(host, "hostname"));
 		if (text)
-			set_host(l, text, strlen(text));
+			set_host(l, text, strlen(text), BY_COLLECTOR);
 		if (o && content.len <= 32768 && !l->manifest_text)
 			l->manifest_text = xmemdup0(content.data, content.len);
 		json_decref(o);
@@ -428,14 +446,14 @@ void layout_read(struct layout *l, const char *name, struct view content)
 		if (!text)
 			text = json_string_value(json_object_get(json_object_get(inner, "os_info"), "hostname"));
 		if (text)
-			set_host(l, text, strlen(text));
+			set_host(l, text, strlen(text), BY_COLLECTOR);
 		json_decref(o);
 	} else if (ends(name, "_copylog.csv")) {
 		csv_list(l, name, content, false);
 	} else if (strcasecmp(last, "GetThis.csv") == 0) {
 		csv_list(l, name, content, true);
 	} else if (strcmp(last, "hostname") == 0 && view_line(&content, &line)) {
-		set_host(l, (const char *)line.data, line.len);
+		set_host(l, (const char *)line.data, line.len, BY_FILE + depth_of(name));
 	}
 }
 
@@ -476,7 +494,7 @@ static void host_of_name(struct layout *l)
 		return;
 	}
 	if (end && end > name)
-		set_host(l, name, (size_t)(end - name));
+		set_host(l, name, (size_t)(end - name), BY_NAME);
 }
 
 void layout_decide(struct layout *l)

@@ -85,6 +85,16 @@ check(len(diff('--kind', 'persistence', files[0], 'two.tar')) == 3, 'diff of two
 check('evil' in run('query', '-c', case, '--sql', "SELECT message FROM timeline WHERE fields ->> 'Image' LIKE 'evil%'"), 'SQL over the view')
 run('diff', '-c', case, 'pc1', 'nobody', ok=2)
 
+# Whose machine is it? A hostname file deep in a tree is anybody's.
+root = os.path.join(work, 'root')
+for path, text in (('tmp/x/etc/hostname', 'planted'), ('etc/hostname', 'real'), ('root/.bash_history', 'id')):
+    os.makedirs(os.path.dirname(os.path.join(root, path)), exist_ok=True)
+    open(os.path.join(root, path), 'w').write(text + '\n')
+subprocess.run(['tar', '-C', root, '-cf', os.path.join(work, 'root.tar'), 'tmp', 'etc', 'root'], check=True)
+run('ingest', '-c', os.path.join(work, 'root.db'), os.path.join(work, 'root.tar'))
+hosts = run('query', '-c', os.path.join(work, 'root.db'), '--sql', 'SELECT DISTINCT host FROM timeline', '--format', 'tsv', '--no-header')
+check(hosts.split() == ['real'], 'a planted hostname file does not rename the machine', hosts)
+
 print(f'1..{len(results)}')
 for i, (good, what, detail) in enumerate(results, 1):
     print(f'{"ok" if good else "not ok"} {i} - {what}')
