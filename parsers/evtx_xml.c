@@ -10,6 +10,10 @@
 
 #include "base/text.h"
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 /* Text of one record's XML: a template can use one value, or itself, again and again. */
 #define RECORD_MAX ((size_t)8 << 20)
 
@@ -31,15 +35,41 @@ static const uint8_t special[256] =
 											     so */
 };
 
+/* How many bytes can be written as they are. */
+static size_t plain_bytes(struct view v)
+{
+	size_t n = 0;
+
+#if defined(__SSE2__)
+	for (; v.len - n >= 16; n += 16) {
+		__m128i b = _mm_loadu_si128((const __m128i *)(const void *)(v.data + n));
+		__m128i low = _mm_cmpeq_epi8(_mm_min_epu8(b, _mm_set1_epi8(0x1f)), b);
+		__m128i quotes = _mm_or_si128(_mm_cmpeq_epi8(b, _mm_set1_epi8('"')),
+					      _mm_cmpeq_epi8(b, _mm_set1_epi8('\'')));
+		__m128i angles = _mm_or_si128(_mm_cmpeq_epi8(b, _mm_set1_epi8('<')),
+					      _mm_cmpeq_epi8(b, _mm_set1_epi8('>')));
+		__m128i others = _mm_or_si128(_mm_cmpeq_epi8(b, _mm_set1_epi8('&')),
+					      _mm_cmpeq_epi8(b, _mm_set1_epi8((char)0xef)));
+		unsigned mask = (unsigned)_mm_movemask_epi8(
+			_mm_or_si128(_mm_or_si128(low, quotes), _mm_or_si128(angles, others)));
+
+		for (; mask; mask &= mask - 1) /* tabs and line feeds are fine */
+			if (special[v.data[n + (unsigned)__builtin_ctz(mask)]])
+				return n + (unsigned)__builtin_ctz(mask);
+	}
+#endif
+	while (n < v.len && !special[v.data[n]])
+		n++;
+	return n;
+}
+
 /* Character data, or an attribute's value in single quotes. The text is valid UTF-8. */
 static void escape(struct buffer *out, struct view utf8)
 {
 	while (utf8.len) {
 		uint32_t code = 0;
-		size_t n = 0;
+		size_t n = plain_bytes(utf8);
 
-		while (n < utf8.len && !special[utf8.data[n]])
-			n++;
 		buffer_append(out, utf8.data, n);
 		utf8 = view_from(utf8, n);
 		if (!text_decode(&utf8, &code))
@@ -82,14 +112,12 @@ static void write_value(struct writer *w, const struct evtx_hole *h)
 	/* Only texts can hold what must be escaped, and few of them do. */
 	if (v.type != VALUE_UTF16 && v.type != VALUE_UTF8 && v.type != VALUE_LIST)
 		return;
-	for (size_t i = before; i < w->out->len; i++) {
-		if (special[(uint8_t)w->out->data[i]]) {
-			w->text.len = 0;
-			buffer_append(&w->text, w->out->data + i, w->out->len - i);
-			w->out->len = i;
-			escape(w->out, buffer_as_view(&w->text));
-			return;
-		}
+	before += plain_bytes(view_from(buffer_as_view(w->out), before));
+	if (before < w->out->len) {
+		w->text.len = 0;
+		buffer_append(&w->text, w->out->data + before, w->out->len - before);
+		w->out->len = before;
+		escape(w->out, buffer_as_view(&w->text));
 	}
 }
 
