@@ -87,7 +87,7 @@ struct end {
 
 /* ---- jobs ---- */
 
-enum job_flag { JOB_CARVE = 1, JOB_HASH = 2, JOB_FIRST = 4, JOB_LAST = 8, JOB_HASH_ONLY = 16, JOB_KNOWN = 32, JOB_FORCED = 64 };
+enum job_flag { JOB_CARVE = 1, JOB_HASH = 2, JOB_FIRST = 4, JOB_LAST = 8, JOB_HASH_ONLY = 16, JOB_KNOWN = 32, JOB_FORCED = 64, JOB_COLLECTED = 128 };
 
 /* What the server is asked for, followed by the path of a reader's input. A reader comes with two descriptors: input, socket. */
 struct server_request {
@@ -98,7 +98,7 @@ struct server_request {
 };
 
 /* From a reader, an item of the evidence; its texts follow, each with its NUL, absent ones empty. */
-enum item_flag { ITEM_UNREADABLE = 1, ITEM_DELETED = 2, ITEM_UNCLAIMED = 4, ITEM_END = 8, ITEM_TYPE = 16, ITEM_PLAIN = 32 };
+enum item_flag { ITEM_UNREADABLE = 1, ITEM_DELETED = 2, ITEM_UNCLAIMED = 4, ITEM_END = 8, ITEM_TYPE = 16, ITEM_PLAIN = 32, ITEM_COLLECTED = 64 };
 struct item_message {
 	uint32_t flags, texts;
 	uint64_t size, memory, offset, position;
@@ -523,6 +523,7 @@ static void run_job(struct worker *w, const struct job_message *m, const char *p
 	p->mtime = m->mtime;
 	p->now = m->now;
 	p->carve = m->flags & JOB_CARVE;
+	p->collected = m->flags & JOB_COLLECTED;
 	p->segment_from = m->segment_from;
 	p->segment_to = m->segment_to;
 	p->companion = companion;
@@ -704,7 +705,8 @@ static void reader_alive(void *data)
 static int reader_item(void *data, struct evidence *e, const struct item *item)
 {
 	struct reader *r = data;
-	struct item_message m = { .flags = (item->unreadable ? ITEM_UNREADABLE : 0u) | (item->deleted ? ITEM_DELETED : 0u),
+	struct item_message m = { .flags = (item->unreadable ? ITEM_UNREADABLE : 0u) | (item->deleted ? ITEM_DELETED : 0u) |
+					   (strcmp(evidence_type(e), "bundle") == 0 ? ITEM_COLLECTED : 0u),
 				  .size = item->size, .mtime = item->mtime, .offset = PROBLEM_NO_OFFSET };
 	const char *texts[TEXT_COUNT] = { item->path, item->member, item->host, item->sha256, item->error, NULL };
 	int fds[1 + COMPANIONS];
@@ -1429,7 +1431,7 @@ int pipeline_add(struct pipeline *p, const struct artefact *file, int fd, const 
 		a->size = (uint64_t)st.st_size;
 	m.mtime = a->mtime;
 	m.now = time_now();
-	m.flags = (p->options.carve ? JOB_CARVE : 0u) | (p->options.hash ? JOB_HASH : 0u);
+	m.flags = (a->collected ? JOB_COLLECTED : 0u) | (p->options.carve ? JOB_CARVE : 0u) | (p->options.hash ? JOB_HASH : 0u);
 	for (size_t i = 0; i < count && i < COMPANIONS; i++) {
 		memcpy(m.suffix[i], companions[i].suffix, sizeof(m.suffix[i]));
 		m.suffix[i][sizeof(m.suffix[i]) - 1] = 0;
@@ -1630,7 +1632,7 @@ static int take_container(struct pipeline *p, const char *shown, const char *nam
 		a = (struct artefact){ .path = path ? path : texts[TEXT_PATH] ? texts[TEXT_PATH] : "", .shown = label,
 				       .host = texts[TEXT_HOST] ? texts[TEXT_HOST] : outer->host, .member = texts[TEXT_MEMBER],
 				       .stated = texts[TEXT_SHA256], .note = texts[TEXT_ERROR], .mtime = m.mtime, .size = m.size,
-				       .memory = m.memory, .input = number };
+				       .memory = m.memory, .input = number, .collected = (m.flags & ITEM_COLLECTED) != 0 };
 		if (texts[TEXT_PROBLEM])
 			(void)problem_set(&a.problem, ERR_TRUNCATED, m.offset, "%s", texts[TEXT_PROBLEM]);
 		if (count == 0) {

@@ -47,6 +47,7 @@ struct artefact {
 	uint64_t events, losses;
 	int64_t first, last;         /* times of events, or TIME_NONE */
 	char sha256[65];             /* hex, where options.hash */
+	bool collected;              /* from a bundle: see struct parse */
 	bool loose;                  /* a file of its own, also when it has a member's name */
 	void *tag;                   /* the user's own */
 };

@@ -1,0 +1,195 @@
+/*
+ * Access logs of web servers in the common and combined formats of Apache httpd (mod_log_config), which nginx and many others
+ * write too: host ident user [13/Jan/2016:19:31:16 +0000] "GET /x HTTP/1.1" 200 494 "referer" "agent", with a virtual host
+ * ("name:port") before it or not. Text inside of the quotes has \" and \xNN escapes, kept as they are.
+ */
+#include "parsers/parser.h"
+
+struct request {
+	struct view vhost, client, user, method, path, protocol, status, size, referer, agent;
+	int64_t ts;
+};
+
+static bool digits(struct view v, size_t at, size_t n, unsigned *out)
+{
+	if (!view_has(v, at, n))
+		return false;
+	for (*out = 0; n > 0; n--, at++) {
+		if (v.data[at] < '0' || v.data[at] > '9')
+			return false;
+		*out = *out * 10 + (unsigned)(v.data[at] - '0');
+	}
+	return true;
+}
+
+/* [13/Jan/2016:19:31:16 +0200] without the brackets */
+static bool time_of(struct view v, int64_t *ts)
+{
+	unsigned day, month, year, hour, minute, second, zh, zm;
+	int64_t t;
+
+	if (v.len < 26 || v.data[2] != '/' || v.data[6] != '/' || v.data[11] != ':' || v.data[14] != ':' || v.data[17] != ':' ||
+	    v.data[20] != ' ' || (v.data[21] != '+' && v.data[21] != '-') || !digits(v, 0, 2, &day) || !digits(v, 7, 4, &year) ||
+	    !digits(v, 12, 2, &hour) || !digits(v, 15, 2, &minute) || !digits(v, 18, 2, &second) || !digits(v, 22, 2, &zh) ||
+	    !digits(v, 24, 2, &zm))
+		return false;
+	month = time_month(view_sub(v, 3, 3));
+	t = time_from_civil(year, month, day, hour, minute, second, 0);
+	if (month == 0 || t == TIME_NONE || zh > 23)
+		return false;
+	*ts = t - (v.data[21] == '-' ? -1 : 1) * (int64_t)(zh * 3600 + zm * 60) * TIME_SECOND;
+	return true;
+}
+
+static struct view word(struct view *rest)
+{
+	struct view head = VIEW_EMPTY;
+
+	while (rest->len && rest->data[0] == ' ')
+		*rest = view_from(*rest, 1);
+	(void)view_token(rest, ' ', &head);
+	return head.len == 1 && head.data[0] == '-' ? VIEW_EMPTY : head;
+}
+
+/* "..." with backslash escapes; what is cut off ends with the line. */
+static struct view quoted(struct view *rest)
+{
+	struct view text;
+	size_t i;
+
+	while (rest->len && rest->data[0] == ' ')
+		*rest = view_from(*rest, 1);
+	if (rest->len == 0 || rest->data[0] != '"')
+		return VIEW_EMPTY;
+	for (i = 1; i < rest->len && rest->data[i] != '"'; i++)
+		if (rest->data[i] == '\\')
+			i++;
+	if (i > rest->len)
+		i = rest->len;
+	text = view_sub(*rest, 1, i - 1);
+	*rest = view_from(*rest, i < rest->len ? i + 1 : i);
+	return text.len == 1 && text.data[0] == '-' ? VIEW_EMPTY : text;
+}
+
+static bool read_line(struct view line, struct request *r)
+{
+	size_t open = view_find(view_clip(line, 0, 4096), 0, " [", 2), close;
+	struct view head, request, rest;
+	uint64_t n;
+
+	*r = (struct request){ .ts = TIME_NONE };
+	if (open >= 4096 || !view_has(line, open, 30))
+		return false;
+	close = open + 28;
+	if (line.data[close] != ']' || !time_of(view_sub(line, open + 2, 26), &r->ts))
+		return false;
+	head = view_clip(line, 0, open);
+	r->client = word(&head);
+	/* Four words before the time: the first is the virtual host. */
+	rest = head;
+	(void)word(&rest);
+	(void)word(&rest);
+	if (view_trim(rest).len) {
+		r->vhost = r->client;
+		r->client = word(&head);
+	}
+	(void)word(&head);
+	r->user = word(&head);
+	rest = view_from(line, close + 1);
+	request = quoted(&rest);
+	r->status = word(&rest);
+	r->size = word(&rest);
+	r->referer = quoted(&rest);
+	r->agent = quoted(&rest);
+	if (!view_decimal(r->status, &n) || n > 999 || r->client.len == 0)
+		return false;
+	/* A request that is no HTTP stays as it came, as the path. */
+	close = view_find(request, 0, " ", 1);
+	if (close < request.len && close < 24) {
+		r->method = view_clip(request, 0, close);
+		request = view_from(request, close + 1);
+		for (close = request.len; close > 0 && request.data[close - 1] != ' ';)
+			close--;
+		if (close > 0 && view_starts(view_from(request, close), "HTTP/", 5)) {
+			r->protocol = view_from(request, close);
+			request = view_clip(request, 0, close - 1);
+		}
+	}
+	r->path = request;
+	return true;
+}
+
+static int probe(const struct probe *p)
+{
+	struct view rest = p->head, line;
+	struct request r;
+
+	for (unsigned i = 0; i < 3 && view_line(&rest, &line); i++)
+		if (line.len)
+			return read_line(line, &r) ? BID_CONTENT + (view_glob(view_text(p->name), "*access*") ? 15 : 5) : BID_NO;
+	return BID_NO;
+}
+
+static void add(struct parse *p, const char *name, struct view v)
+{
+	if (v.len)
+		event_add(p, name, value_view(v));
+}
+
+static int parse(struct parse *p, struct view bytes)
+{
+	struct view rest = bytes, line;
+	uint64_t number = 0, n;
+	int status = OK;
+
+	while (status >= 0 && view_line(&rest, &line)) {
+		uint64_t offset = (uint64_t)(line.data - bytes.data);
+		struct request r;
+		size_t query;
+
+		number++;
+		if (line.len == 0)
+			continue;
+		parse_release(p, offset);
+		line = view_clip(line, 0, LIMIT_LINE);
+		if (!read_line(line, &r)) {
+			status = parse_lost(p, offset, "no request");
+			continue;
+		}
+		event_start(p, KIND_WEB_REQUEST, r.ts, "Recorded Time", offset);
+		p->event.record = number;
+		p->event.flags = EVENT_SECOND_PRECISION;
+		/* Names of Sigma's category webserver (the W3C extended log's). */
+		add(p, "c-ip", r.client);
+		add(p, "cs-username", r.user);
+		add(p, "cs-method", r.method);
+		query = view_find(r.path, 0, "?", 1);
+		add(p, "cs-uri", r.path);
+		add(p, "cs-uri-stem", view_clip(r.path, 0, query));
+		add(p, "cs-uri-query", view_from(r.path, query < r.path.len ? query + 1 : query));
+		add(p, "cs-version", r.protocol);
+		add(p, "cs-host", r.vhost);
+		if (view_decimal(r.status, &n))
+			event_add(p, "sc-status", value_unsigned(n));
+		if (view_decimal(r.size, &n))
+			event_add(p, "sc-bytes", value_unsigned(n));
+		add(p, "cs-referer", r.referer);
+		add(p, "cs-user-agent", r.agent);
+		add(p, "IpAddress", r.client);
+		if (r.user.len)
+			event_user(p, value_view(r.user));
+		event_messagef(p, "%.*s: %.*s %.*s %.*s", (int)(r.client.len > 64 ? 64 : r.client.len), (const char *)r.client.data,
+			       (int)r.method.len, r.method.len ? (const char *)r.method.data : "", (int)(r.path.len > 2000 ? 2000 : r.path.len),
+			       r.path.len ? (const char *)r.path.data : "", (int)r.status.len, (const char *)r.status.data);
+		status = event_emit(p);
+	}
+	return status;
+}
+
+const struct parser parser_web_access = {
+	.name = "web_access",
+	.title = "Access logs of web servers (Apache, nginx)",
+	.version = 1,
+	.probe = probe,
+	.parse = parse,
+};
