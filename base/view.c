@@ -7,7 +7,7 @@ size_t view_find(struct view v, size_t from, const void *needle, size_t n)
 {
 	const uint8_t *hit;
 
-	if (from > v.len || n == 0)
+	if (from > v.len || n == 0 || n > v.len - from)
 		return v.len;
 	hit = memmem(v.data + from, v.len - from, needle, n);
 	return hit ? (size_t)(hit - v.data) : v.len;

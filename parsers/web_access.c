@@ -98,6 +98,19 @@ static bool read_line(struct view line, struct request *r)
 	rest = view_from(line, close + 1);
 	request = quoted(&rest);
 	r->status = word(&rest);
+	if (!view_decimal(r->status, &n)) {
+		/* Some servers leave quotes in the request as they are: it ends where a status follows. */
+		struct view all = view_from(line, open + 30);
+		unsigned code;
+
+		for (size_t at = 2; (at = view_find(all, at, "\" ", 2)) < all.len; at++)
+			if (digits(all, at + 2, 3, &code) && at + 5 < all.len && all.data[at + 5] == ' ') {
+				request = view_sub(all, 1, at - 1);
+				rest = view_from(all, at + 1);
+				r->status = word(&rest);
+				break;
+			}
+	}
 	r->size = word(&rest);
 	r->referer = quoted(&rest);
 	r->agent = quoted(&rest);
