@@ -237,6 +237,9 @@ static int done(void *data, struct artefact *a)
 			return OK;
 		e.status = "unclaimed";
 		break;
+	case OUTCOME_LEFT_OUT:
+		e.status = "left out";
+		break;
 	case OUTCOME_FAILED:
 		e.status = a->parser ? "failed" : "unreadable";
 		break;

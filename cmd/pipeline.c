@@ -109,7 +109,11 @@ struct item_message {
 enum item_text { TEXT_PATH, TEXT_MEMBER, TEXT_HOST, TEXT_SHA256, TEXT_ERROR, TEXT_PROBLEM, TEXT_COUNT };
 #define ITEM_TEXT_MAX (2 * (LIMIT_PATH + 1) + 8192)
 #define READER_AHEAD 64                  /* items that a reader may be ahead of the parent */
-#define READER_SECONDS 120               /* of CPU without a block read: libtsk looks at every inode for orphans */
+/* Seconds of CPU without a block read: libtsk looks at every inode for orphans, and loops for ever on some damaged
+ * tables. A small image needs no time to speak of. */
+#define READER_SECONDS 12
+#define READER_SECONDS_MAX 120
+#define READER_RATE (8u << 20) /* bytes of the input for each second more */
 #define NESTING 3                        /* evidence inside evidence */
 
 /* What goes through the socket, followed by the texts path and host, NUL-terminated. */
@@ -931,7 +935,7 @@ static void tell(struct pipeline *p, const struct artefact *a)
 {
 	const char *name = a->parser ? a->parser->name : "any";
 
-	if (p->options.quiet && a->outcome == OUTCOME_UNCLAIMED)
+	if (a->outcome == OUTCOME_LEFT_OUT || (p->options.quiet && a->outcome == OUTCOME_UNCLAIMED))
 		return;
 	if (a->outcome != OUTCOME_PARSED || a->problem.reason[0])
 		clear_progress(p);
@@ -955,6 +959,7 @@ static void tell(struct pipeline *p, const struct artefact *a)
 		if (a->problem.reason[0])
 			complain(a->shown, &a->problem);
 		break;
+	case OUTCOME_LEFT_OUT:
 	case OUTCOME_SKIPPED:
 		break;
 	}
@@ -979,6 +984,9 @@ static void finish_artefact(struct pipeline *p, struct artefact_state *s)
 		break;
 	case OUTCOME_SKIPPED:
 		p->totals.skipped++;
+		break;
+	case OUTCOME_LEFT_OUT:
+		p->totals.left_out++;
 		break;
 	default:
 		p->totals.failed++;
@@ -1548,12 +1556,13 @@ static int take_container(struct pipeline *p, const char *shown, const char *nam
 			  unsigned depth, const struct artefact *outer)
 {
 	struct server_request request = { .reader = 1, .kind = (int32_t)kind, .by_name = real_path != NULL };
+	struct stat st;
 	char *packet = xmalloc(sizeof(struct item_message) + ITEM_TEXT_MAX);
 	int pair[2], fds[2], outer_reader = p->reader_fd, status;
 	bool ended = false, timed_out = false, inside = false;
 	struct problem problem = { .offset = PROBLEM_NO_OFFSET };
 	uint32_t alive = UINT32_MAX;
-	int64_t cpu = 0;
+	int64_t cpu = 0, patience = READER_SECONDS * TIME_SECOND;
 	clockid_t clock;
 	int32_t pid;
 	/* Given by the user, alone or in a folder of such: an input. What lies deeper belongs to that. */
@@ -1565,6 +1574,10 @@ static int take_container(struct pipeline *p, const char *shown, const char *nam
 		free(packet);
 		return OK;
 	}
+	if (fstat(fd, &st) == 0 && st.st_size > 0)
+		patience += (int64_t)st.st_size / READER_RATE * TIME_SECOND;
+	if (patience > READER_SECONDS_MAX * TIME_SECOND)
+		patience = READER_SECONDS_MAX * TIME_SECOND;
 	fds[0] = fd;
 	fds[1] = pair[1];
 	pid = ask_server(p, &request, real_path ? real_path : name, fds);
@@ -1589,7 +1602,7 @@ static int take_container(struct pipeline *p, const char *shown, const char *nam
 		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
 			p->reader_fd = pair[0];
 			pump(p, true);
-			if (clock_getcpuclockid(pid, &clock) == 0 && clock_ns(clock) - cpu > READER_SECONDS * TIME_SECOND) {
+			if (clock_getcpuclockid(pid, &clock) == 0 && clock_ns(clock) - cpu > patience) {
 				timed_out = alive == atomic_load(&p->shared->reader_alive);
 				if (timed_out)
 					(void)kill(pid, SIGKILL);
@@ -1636,8 +1649,10 @@ static int take_container(struct pipeline *p, const char *shown, const char *nam
 		if (texts[TEXT_PROBLEM])
 			(void)problem_set(&a.problem, ERR_TRUNCATED, m.offset, "%s", texts[TEXT_PROBLEM]);
 		if (count == 0) {
-			status = m.flags & ITEM_UNCLAIMED ? add_done(p, &a, OUTCOME_UNCLAIMED, NULL) :
-							    add_done(p, &a, OUTCOME_FAILED, a.note ? a.note : "cannot be read");
+			status = m.flags & ITEM_UNCLAIMED ? add_done(p, &a, OUTCOME_UNCLAIMED, NULL)
+				 : a.note && strncmp(a.note, "left out: ", 10) == 0
+					 ? add_done(p, &a, OUTCOME_LEFT_OUT, NULL)
+					 : add_done(p, &a, OUTCOME_FAILED, a.note ? a.note : "cannot be read");
 		} else {
 			for (unsigned i = 1; i < count; i++) {
 				companions[i - 1].fd = files[i];

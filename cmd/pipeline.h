@@ -21,6 +21,7 @@ struct pipeline;
 enum outcome {
 	OUTCOME_PARSED,    /* to its end; losses may have been told */
 	OUTCOME_UNCLAIMED, /* no parser wants it */
+	OUTCOME_LEFT_OUT,  /* on purpose, by the collector (a secret, a size limit): note says why */
 	OUTCOME_SKIPPED,   /* its content has the SHA-256 that ops->known gave */
 	OUTCOME_FAILED,    /* the parser, or what reads the content, gave it up: problem says why */
 	OUTCOME_CRASHED,   /* the worker died: signal says of what; 0: of no more memory; negative: its exit status */
@@ -89,7 +90,7 @@ struct pipeline_ops {
 };
 
 struct pipeline_totals {
-	uint64_t inputs, artefacts, parsed, unclaimed, skipped, failed, damaged; /* failed: crashed and timed out too */
+	uint64_t inputs, artefacts, parsed, unclaimed, skipped, left_out, failed, damaged; /* failed: crashed and timed out too */
 	uint64_t damaged_inputs;
 	uint64_t bytes, events, losses;
 };
