@@ -5,16 +5,21 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-/* What makes a thing of a kind the same thing, and what of it is its state. Fields that are not there are left out. */
+/* What makes a thing of a kind the same thing, and what of it is its state. Fields that are not
+ * there are left out. */
 static const struct topic {
 	const char *kind;
 	const char *identity[8], *state[6];
 } topics[] = {
-	{ "persistence", { "Place", "Name", "CommandLine", "User", "TargetFilename", "TargetObject" }, { "Hashes", "Enabled", "Schedule" } },
-	{ "account_seen", { "TargetUserName", "UserId", "TargetSid" }, { "PasswordState", "LastPasswordChange", "Groups", "Shell", "AuthorizedKeys" } },
-	{ "network_listen", { "Protocol", "SourceIp", "SourcePort", "Path", "Image" }, { "User" } },
-	{ "process_seen", { "Image", "Name", "CommandLine", "User" }, { "Hashes", "Deleted", "Memfd" } },
-	{ "module_seen", { "Name", "ImageLoaded" }, { "Hashes" } },
+	{"persistence",
+	 {"Place", "Name", "CommandLine", "User", "TargetFilename", "TargetObject"},
+	 {"Hashes", "Enabled", "Schedule"}},
+	{"account_seen",
+	 {"TargetUserName", "UserId", "TargetSid"},
+	 {"PasswordState", "LastPasswordChange", "Groups", "Shell", "AuthorizedKeys"}},
+	{"network_listen", {"Protocol", "SourceIp", "SourcePort", "Path", "Image"}, {"User"}},
+	{"process_seen", {"Image", "Name", "CommandLine", "User"}, {"Hashes", "Deleted", "Memfd"}},
+	{"module_seen", {"Name", "ImageLoaded"}, {"Hashes"}},
 };
 #define TOPICS (sizeof(topics) / sizeof(topics[0]))
 
@@ -67,10 +72,13 @@ static int condition(sqlite3 *db, struct buffer *sql, const char *name, struct p
 	bool bundle = false;
 
 	if (sqlite3_prepare_v2(db,
-			       "SELECT id, 1 FROM bundle WHERE path = ?1 OR substr(path, -length('/' || ?1)) = '/' || ?1 "
-			       "UNION ALL SELECT id, 0 FROM host WHERE name = ?1 COLLATE NOCASE ORDER BY 2 DESC, 1 DESC LIMIT 1",
+			       "SELECT id, 1 FROM bundle WHERE path = ?1 OR substr(path, "
+			       "-length('/' || ?1)) = '/' || ?1 "
+			       "UNION ALL SELECT id, 0 FROM host WHERE name = ?1 COLLATE NOCASE "
+			       "ORDER BY 2 DESC, 1 DESC LIMIT 1",
 			       -1, &s, NULL) != SQLITE_OK)
-		return problem_set(problem, ERR_DATABASE, PROBLEM_NO_OFFSET, "%s", sqlite3_errmsg(db));
+		return problem_set(problem, ERR_DATABASE, PROBLEM_NO_OFFSET, "%s",
+				   sqlite3_errmsg(db));
 	(void)sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
 	if (sqlite3_step(s) == SQLITE_ROW) {
 		id = sqlite3_column_int64(s, 0);
@@ -78,10 +86,13 @@ static int condition(sqlite3 *db, struct buffer *sql, const char *name, struct p
 	}
 	(void)sqlite3_finalize(s);
 	if (!id)
-		return problem_set(problem, ERR_NOT_FOUND, PROBLEM_NO_OFFSET, "%s: no such host or bundle in this case", name);
+		return problem_set(problem, ERR_NOT_FOUND, PROBLEM_NO_OFFSET,
+				   "%s: no such host or bundle in this case", name);
 	if (bundle)
-		buffer_printf(sql, " AND (e.artifact IN (SELECT id FROM artifact WHERE bundle = %lld) OR e.id IN (SELECT event FROM event_source "
-				   "WHERE artifact IN (SELECT id FROM artifact WHERE bundle = %lld)))",
+		buffer_printf(sql,
+			      " AND (e.artifact IN (SELECT id FROM artifact WHERE bundle = %lld) "
+			      "OR e.id IN (SELECT event FROM event_source "
+			      "WHERE artifact IN (SELECT id FROM artifact WHERE bundle = %lld)))",
 			      (long long)id, (long long)id);
 	else
 		buffer_printf(sql, " AND e.host = %lld", (long long)id);
@@ -96,9 +107,10 @@ static const struct topic *topic_of(const char *kind)
 	return NULL;
 }
 
-static int load(sqlite3 *db, const char *name, const char *kinds, struct side *side, struct problem *problem)
+static int load(sqlite3 *db, const char *name, const char *kinds, struct side *side,
+		struct problem *problem)
 {
-	struct buffer sql = { 0 }, shapes = { 0 }, text = { 0 };
+	struct buffer sql = {0}, shapes = {0}, text = {0};
 	sqlite3_stmt *s = NULL;
 	int status, step;
 
@@ -111,29 +123,37 @@ static int load(sqlite3 *db, const char *name, const char *kinds, struct side *s
 	filter_list(&shapes, "kind", kinds);
 	buffer_char(&shapes, ')');
 	/* By blocks that have such events: a case of millions has few of them. */
-	buffer_printf(&sql, "SELECT t.kind, t.fields, t.id FROM timeline t WHERE t.id IN (SELECT e.id FROM (SELECT DISTINCT block FROM block_shape "
-			    "WHERE shape IN %s) x JOIN block b ON b.first = x.block JOIN event e ON e.id BETWEEN b.first AND b.last WHERE e.shape IN %s",
+	buffer_printf(&sql,
+		      "SELECT t.kind, t.fields, t.id FROM timeline t WHERE t.id IN (SELECT e.id "
+		      "FROM (SELECT DISTINCT block FROM block_shape "
+		      "WHERE shape IN %s) x JOIN block b ON b.first = x.block JOIN event e ON e.id "
+		      "BETWEEN b.first AND b.last WHERE e.shape IN %s",
 		      buffer_text(&shapes), shapes.data);
 	status = condition(db, &sql, name, problem);
 	buffer_char(&sql, ')');
 	if (status >= 0 && sqlite3_prepare_v2(db, buffer_text(&sql), -1, &s, NULL) != SQLITE_OK)
-		status = problem_set(problem, ERR_DATABASE, PROBLEM_NO_OFFSET, "%s", sqlite3_errmsg(db));
+		status = problem_set(problem, ERR_DATABASE, PROBLEM_NO_OFFSET, "%s",
+				     sqlite3_errmsg(db));
 	while (status >= 0 && (step = sqlite3_step(s)) != SQLITE_DONE) {
 		const struct topic *topic;
 		struct thing *t;
 		json_t *fields;
 
 		if (step != SQLITE_ROW) {
-			status = problem_set(problem, ERR_DATABASE, PROBLEM_NO_OFFSET, "%s", sqlite3_errmsg(db));
+			status = problem_set(problem, ERR_DATABASE, PROBLEM_NO_OFFSET, "%s",
+					     sqlite3_errmsg(db));
 			break;
 		}
 		topic = topic_of((const char *)sqlite3_column_text(s, 0));
-		fields = sqlite3_column_text(s, 1) ? json_loads((const char *)sqlite3_column_text(s, 1), 0, NULL) : NULL;
+		fields = sqlite3_column_text(s, 1)
+				 ? json_loads((const char *)sqlite3_column_text(s, 1), 0, NULL)
+				 : NULL;
 		text.len = 0;
 		if (topic && fields)
 			describe(&text, fields, topic->identity, 8);
 		if (text.len) {
-			side->things = xgrow(side->things, &side->cap, side->count + 1, sizeof(*side->things));
+			side->things = xgrow(side->things, &side->cap, side->count + 1,
+					     sizeof(*side->things));
 			t = &side->things[side->count++];
 			t->topic = topic;
 			t->event = sqlite3_column_int64(s, 2);
@@ -166,7 +186,8 @@ static int in_order(const void *a, const void *b)
 	return order ? order : x->event < y->event ? -1 : x->event > y->event;
 }
 
-/* Index behind the things that are the same as the one at i (many processes of one command line are one thing). */
+/* Index behind the things that are the same as the one at i (many processes of one command line are
+ * one thing). */
 static size_t behind(const struct side *s, size_t i)
 {
 	size_t n = i + 1;
@@ -176,11 +197,12 @@ static size_t behind(const struct side *s, size_t i)
 	return n;
 }
 
-int diff_run(sqlite3 *db, const char *a, const char *b, const char *kinds, int (*row)(void *data, const struct diff_row *row),
-	     void *data, struct problem *problem)
+int diff_run(sqlite3 *db, const char *a, const char *b, const char *kinds,
+	     int (*row)(void *data, const struct diff_row *row), void *data,
+	     struct problem *problem)
 {
-	struct side sides[2] = { 0 };
-	struct buffer change = { 0 };
+	struct side sides[2] = {0};
+	struct buffer change = {0};
 	size_t i = 0, j = 0;
 	int status = load(db, a, kinds, &sides[0], problem);
 
@@ -190,9 +212,10 @@ int diff_run(sqlite3 *db, const char *a, const char *b, const char *kinds, int (
 		if (sides[n].count)
 			qsort(sides[n].things, sides[n].count, sizeof(struct thing), in_order);
 	while (status == OK && (i < sides[0].count || j < sides[1].count)) {
-		const struct thing *x = i < sides[0].count ? &sides[0].things[i] : NULL, *y = j < sides[1].count ? &sides[1].things[j] : NULL;
+		const struct thing *x = i < sides[0].count ? &sides[0].things[i] : NULL,
+				   *y = j < sides[1].count ? &sides[1].things[j] : NULL;
 		int order = !x ? 1 : !y ? -1 : compare_things(x, y);
-		struct diff_row r = { .change = "" };
+		struct diff_row r = {.change = ""};
 
 		if (order <= 0)
 			i = behind(&sides[0], i);
@@ -206,7 +229,8 @@ int diff_run(sqlite3 *db, const char *a, const char *b, const char *kinds, int (
 		r.event = (order >= 0 ? y : x)->event;
 		if (order == 0) {
 			change.len = 0;
-			buffer_printf(&change, "%s -> %s", *x->state ? x->state : "(none)", *y->state ? y->state : "(none)");
+			buffer_printf(&change, "%s -> %s", *x->state ? x->state : "(none)",
+				      *y->state ? y->state : "(none)");
 			r.change = buffer_text(&change);
 		}
 		status = row(data, &r);

@@ -20,7 +20,8 @@ static const char *column(struct arena *a, sqlite3_stmt *s, int i)
 
 static struct dive_event row_event(struct arena *a, sqlite3_stmt *s)
 {
-	struct dive_event e = { .id = sqlite3_column_int64(s, COL_ID), .ts = TIME_NONE, .process = PROCESS_NONE };
+	struct dive_event e = {
+		.id = sqlite3_column_int64(s, COL_ID), .ts = TIME_NONE, .process = PROCESS_NONE};
 
 	e.time = column(a, s, COL_TIME);
 	e.kind = column(a, s, COL_KIND);
@@ -49,14 +50,15 @@ static const char *text_field(const json_t *fields, const char *const *names)
 {
 	for (; *names; names++) {
 		const json_t *v = json_object_get(fields, *names);
-		const char *text = json_is_array(v) ? json_string_value(json_array_get(v, 0)) : json_string_value(v);
+		const char *text = json_is_array(v) ? json_string_value(json_array_get(v, 0))
+						    : json_string_value(v);
 
 		if (text && *text && strcmp(text, "-") != 0)
 			return text;
 	}
 	return NULL;
 }
-#define TEXT(fields, ...) text_field(fields, (const char *const[]){ __VA_ARGS__, NULL })
+#define TEXT(fields, ...) text_field(fields, (const char *const[]){__VA_ARGS__, NULL})
 
 /* A process id as a number, in decimal or as 0x text. */
 static uint64_t id_field(const json_t *fields, const char *name)
@@ -82,17 +84,20 @@ static const char *guid_field(const json_t *fields, const char *a, const char *b
 	return text && strspn(text, "{}0-") < strlen(text) ? text : NULL;
 }
 
-static struct process_record process_of(const char *kind, int64_t ts, int64_t event, const char *user, const json_t *f)
+static struct process_record process_of(const char *kind, int64_t ts, int64_t event,
+					const char *user, const json_t *f)
 {
-	struct process_record r = { .ts = ts, .event = event, .user = user };
+	struct process_record r = {.ts = ts, .event = event, .user = user};
 	/* 4688 and 4689 name the new process NewProcessId, and in ProcessId who made it. */
 	bool audit = json_object_get(f, "NewProcessId") != NULL;
 
-	r.what = strcmp(kind, "process_start") == 0 ? PROCESS_STARTED
-		 : strcmp(kind, "process_stop") == 0 ? PROCESS_STOPPED : PROCESS_SEEN;
+	r.what = strcmp(kind, "process_start") == 0  ? PROCESS_STARTED
+		 : strcmp(kind, "process_stop") == 0 ? PROCESS_STOPPED
+						     : PROCESS_SEEN;
 	r.pid = id_field(f, audit ? "NewProcessId" : "ProcessId");
 	r.ppid = id_field(f, audit ? "ProcessId" : "ParentProcessId");
-	r.image = audit ? TEXT(f, "NewProcessName", "Image") : TEXT(f, "Image", "ProcessName", "exe");
+	r.image =
+		audit ? TEXT(f, "NewProcessName", "Image") : TEXT(f, "Image", "ProcessName", "exe");
 	r.command_line = TEXT(f, "CommandLine");
 	r.guid = guid_field(f, "ProcessGuid", "ProcessGUID");
 	r.parent_guid = guid_field(f, "ParentProcessGuid", "ParentProcessGUID");
@@ -108,17 +113,21 @@ static size_t process_behind(const struct process_table *t, const json_t *f, int
 {
 	static const struct {
 		const char *guid, *guid2, *id;
-	} names[] = { { "ProcessGuid", "ProcessGUID", "ProcessId" }, { "SourceProcessGUID", "SourceProcessGuid", "SourceProcessId" } };
+	} names[] = {{"ProcessGuid", "ProcessGUID", "ProcessId"},
+		     {"SourceProcessGUID", "SourceProcessGuid", "SourceProcessId"}};
 	const char *provider = TEXT(f, "Provider_Name");
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		size_t p = process_find(t, guid_field(f, names[i].guid, names[i].guid2), id_field(f, names[i].id), ts);
+		size_t p = process_find(t, guid_field(f, names[i].guid, names[i].guid2),
+					id_field(f, names[i].id), ts);
 
 		if (p != PROCESS_NONE)
 			return p;
 	}
-	/* Who writes a PowerShell event is the PowerShell process itself; elsewhere it is only a logging service. */
-	if (provider && (strcmp(provider, "Microsoft-Windows-PowerShell") == 0 || strcmp(provider, "PowerShellCore") == 0))
+	/* Who writes a PowerShell event is the PowerShell process itself; elsewhere it is only a
+	 * logging service. */
+	if (provider && (strcmp(provider, "Microsoft-Windows-PowerShell") == 0 ||
+			 strcmp(provider, "PowerShellCore") == 0))
 		return process_find(t, NULL, id_field(f, "Execution_ProcessID"), ts);
 	return PROCESS_NONE;
 }
@@ -140,13 +149,15 @@ static int load_processes(sqlite3 *db, struct dive *d, struct problem *problem)
 
 	d->processes = process_table_new();
 	if (sqlite3_prepare_v2(db,
-			       "SELECT " ROW " FROM timeline WHERE id IN (SELECT e.id FROM event e WHERE e.host IS ?1 AND e.shape IN (SELECT id FROM "
-			       "shape WHERE kind IN ('process_start', 'process_stop', 'process_seen'))) AND json_valid(fields)",
+			       "SELECT " ROW " FROM timeline WHERE id IN (SELECT e.id FROM event e "
+					     "WHERE e.host IS ?1 AND e.shape IN (SELECT id FROM "
+			       "shape WHERE kind IN ('process_start', 'process_stop', "
+			       "'process_seen'))) AND json_valid(fields)",
 			       -1, &s, NULL) != SQLITE_OK)
 		return database_error(db, problem);
 	bind_host(s, d);
 	while ((step = sqlite3_step(s)) == SQLITE_ROW) {
-		struct arena a = { 0 };
+		struct arena a = {0};
 		struct dive_event e = row_event(&a, s);
 		json_t *f = json_loads((const char *)sqlite3_column_text(s, COL_FIELDS), 0, NULL);
 		struct process_record r = process_of(e.kind, e.ts, e.id, e.user, f);
@@ -163,10 +174,12 @@ static int load_processes(sqlite3 *db, struct dive *d, struct problem *problem)
 	return status;
 }
 
-/* The process and its descendants, without recursion: children come after their parents in no order, so repeat by list. */
+/* The process and its descendants, without recursion: children come after their parents in no
+ * order, so repeat by list. */
 static void mark_tree(struct dive *d)
 {
-	size_t count = process_count(d->processes), *stack = xmalloc((count + 1) * sizeof(size_t)), n = 0;
+	size_t count = process_count(d->processes), *stack = xmalloc((count + 1) * sizeof(size_t)),
+	       n = 0;
 
 	stack[n++] = d->process;
 	while (n) {
@@ -190,7 +203,9 @@ static void tree_span(const struct dive *d, int64_t *from, int64_t *until)
 	*until = INT64_MIN;
 	for (size_t i = 0; i < process_count(d->processes); i++) {
 		const struct process *p = process_at(d->processes, i);
-		int64_t end = p->stop != TIME_NONE ? p->stop : p->start != TIME_NONE ? p->start + 86400 * TIME_SECOND : TIME_NONE;
+		int64_t end = p->stop != TIME_NONE    ? p->stop
+			      : p->start != TIME_NONE ? p->start + 86400 * TIME_SECOND
+						      : TIME_NONE;
 
 		if (!d->in_tree[i])
 			continue;
@@ -207,7 +222,8 @@ static void tree_span(const struct dive *d, int64_t *from, int64_t *until)
 	*until += 2 * TIME_SECOND;
 }
 
-static int load_touched(sqlite3 *db, struct dive *d, const struct dive_options *o, struct problem *problem)
+static int load_touched(sqlite3 *db, struct dive *d, const struct dive_options *o,
+			struct problem *problem)
 {
 	sqlite3_stmt *s = NULL;
 	int64_t from, until;
@@ -221,7 +237,8 @@ static int load_touched(sqlite3 *db, struct dive *d, const struct dive_options *
 	if (d->focus.ts == TIME_NONE)
 		return OK;
 	if (sqlite3_prepare_v2(db,
-			       "SELECT " ROW " FROM timeline WHERE id IN (SELECT e.id FROM event e WHERE e.host IS ?1 AND e.ts BETWEEN ?2 AND ?3) "
+			       "SELECT " ROW " FROM timeline WHERE id IN (SELECT e.id FROM event e "
+					     "WHERE e.host IS ?1 AND e.ts BETWEEN ?2 AND ?3) "
 			       "AND json_valid(fields) ORDER BY time, id",
 			       -1, &s, NULL) != SQLITE_OK)
 		return database_error(db, problem);
@@ -229,11 +246,12 @@ static int load_touched(sqlite3 *db, struct dive *d, const struct dive_options *
 	(void)sqlite3_bind_int64(s, 2, from);
 	(void)sqlite3_bind_int64(s, 3, until);
 	while ((step = sqlite3_step(s)) == SQLITE_ROW) {
-		struct arena a = { 0 };
+		struct arena a = {0};
 		struct dive_event e = row_event(&a, s);
 		enum event_kind kind = event_kind_of(view_text(e.kind ? e.kind : ""));
 		json_t *f = json_loads((const char *)sqlite3_column_text(s, COL_FIELDS), 0, NULL);
-		bool own = kind == KIND_PROCESS_START || kind == KIND_PROCESS_STOP || kind == KIND_PROCESS_SEEN;
+		bool own = kind == KIND_PROCESS_START || kind == KIND_PROCESS_STOP ||
+			   kind == KIND_PROCESS_SEEN;
 		struct dive_list *list = NULL;
 
 		e.process = own ? PROCESS_NONE : process_behind(d->processes, f, e.ts);
@@ -241,7 +259,8 @@ static int load_touched(sqlite3 *db, struct dive *d, const struct dive_options *
 			list = &d->touched[e.process].events;
 			if (kind < KIND_COUNT)
 				d->touched[e.process].kinds[kind]++;
-		} else if (e.id != d->focus.id && e.ts >= d->focus.ts - o->window && e.ts <= d->focus.ts + o->window) {
+		} else if (e.id != d->focus.id && e.ts >= d->focus.ts - o->window &&
+			   e.ts <= d->focus.ts + o->window) {
 			list = &d->around;
 		}
 		if (list && list->count < o->limit) {
@@ -262,16 +281,19 @@ static int load_touched(sqlite3 *db, struct dive *d, const struct dive_options *
 }
 
 /* The logons whose session id the event's fields name. */
-static int load_logons(sqlite3 *db, struct dive *d, const char *logon_id, size_t limit, struct problem *problem)
+static int load_logons(sqlite3 *db, struct dive *d, const char *logon_id, size_t limit,
+		       struct problem *problem)
 {
 	sqlite3_stmt *s = NULL;
 	int step;
 
-	if (sqlite3_prepare_v2(db,
-			       "SELECT " ROW " FROM timeline WHERE id IN (SELECT e.id FROM event e WHERE e.host IS ?1 AND e.ts <= ?3 AND e.shape IN "
-			       "(SELECT id FROM shape WHERE kind = 'logon')) AND json_valid(fields) AND "
-			       "json_extract(fields, '$.TargetLogonId') = ?2 ORDER BY time DESC",
-			       -1, &s, NULL) != SQLITE_OK)
+	if (sqlite3_prepare_v2(
+		    db,
+		    "SELECT " ROW " FROM timeline WHERE id IN (SELECT e.id FROM event e WHERE "
+				  "e.host IS ?1 AND e.ts <= ?3 AND e.shape IN "
+		    "(SELECT id FROM shape WHERE kind = 'logon')) AND json_valid(fields) AND "
+		    "json_extract(fields, '$.TargetLogonId') = ?2 ORDER BY time DESC",
+		    -1, &s, NULL) != SQLITE_OK)
 		return database_error(db, problem);
 	bind_host(s, d);
 	(void)sqlite3_bind_text(s, 2, logon_id, -1, SQLITE_STATIC);
@@ -285,7 +307,8 @@ static int load_logons(sqlite3 *db, struct dive *d, const char *logon_id, size_t
 	return step == SQLITE_DONE ? OK : database_error(db, problem);
 }
 
-int dive_run(sqlite3 *db, int64_t event, const struct dive_options *o, struct dive *d, struct problem *problem)
+int dive_run(sqlite3 *db, int64_t event, const struct dive_options *o, struct dive *d,
+	     struct problem *problem)
 {
 	sqlite3_stmt *s = NULL;
 	json_t *fields = NULL;
@@ -293,13 +316,18 @@ int dive_run(sqlite3 *db, int64_t event, const struct dive_options *o, struct di
 	char *logon = NULL;
 	int status;
 
-	*d = (struct dive){ .process = PROCESS_NONE, .arena.limit = (size_t)1 << 30 };
-	if (sqlite3_prepare_v2(db, "SELECT " ROW ", (SELECT host FROM event WHERE event.id = ?1) FROM timeline WHERE id = ?1", -1, &s, NULL) != SQLITE_OK)
+	*d = (struct dive){.process = PROCESS_NONE, .arena.limit = (size_t)1 << 30};
+	if (sqlite3_prepare_v2(
+		    db,
+		    "SELECT " ROW
+		    ", (SELECT host FROM event WHERE event.id = ?1) FROM timeline WHERE id = ?1",
+		    -1, &s, NULL) != SQLITE_OK)
 		return database_error(db, problem);
 	(void)sqlite3_bind_int64(s, 1, event);
 	if (sqlite3_step(s) != SQLITE_ROW) {
 		(void)sqlite3_finalize(s);
-		return problem_set(problem, ERR_NOT_FOUND, PROBLEM_NO_OFFSET, "no event %lld in this case", (long long)event);
+		return problem_set(problem, ERR_NOT_FOUND, PROBLEM_NO_OFFSET,
+				   "no event %lld in this case", (long long)event);
 	}
 	d->focus = row_event(&d->arena, s);
 	if (sqlite3_column_type(s, COL_HOST) != SQLITE_NULL)

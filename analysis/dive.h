@@ -31,24 +31,26 @@ struct dive_touched {
 
 struct dive {
 	struct dive_event focus;
-	char *host;      /* NULL: not known */
+	char *host;	 /* NULL: not known */
 	int64_t host_id; /* row of table host, 0: none */
 	struct process_table *processes;
-	size_t process;                /* behind the focus, or PROCESS_NONE */
-	struct dive_touched *touched;  /* for each process of the table; empty outside the tree */
-	bool *in_tree;                 /* the process and its descendants */
-	struct dive_list logons;       /* that opened the session it ran in */
-	struct dive_list around;       /* same host, within `window` of the focus, other than the tree's */
+	size_t process;		      /* behind the focus, or PROCESS_NONE */
+	struct dive_touched *touched; /* for each process of the table; empty outside the tree */
+	bool *in_tree;		      /* the process and its descendants */
+	struct dive_list logons;      /* that opened the session it ran in */
+	struct dive_list
+		around; /* same host, within `window` of the focus, other than the tree's */
 	struct arena arena;
 };
 
 struct dive_options {
-	size_t limit;    /* events listed for each process and around */
-	int64_t window;  /* ns before and after the focus */
+	size_t limit;	/* events listed for each process and around */
+	int64_t window; /* ns before and after the focus */
 };
 
 /* Fills *d, released with dive_release also on failure. ERR_NOT_FOUND: no such event. */
-int dive_run(sqlite3 *db, int64_t event, const struct dive_options *options, struct dive *d, struct problem *problem);
+int dive_run(sqlite3 *db, int64_t event, const struct dive_options *options, struct dive *d,
+	     struct problem *problem);
 void dive_release(struct dive *d);
 
 #endif

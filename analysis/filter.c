@@ -17,7 +17,8 @@ void filter_quote(struct buffer *sql, const char *text)
 
 bool filter_is_column(const char *name)
 {
-	static const char *const columns[] = { "id", "time", "host", "kind", "user", "source", "parser", "ts_desc", "message" };
+	static const char *const columns[] = {"id",	"time",	  "host",    "kind",   "user",
+					      "source", "parser", "ts_desc", "message"};
 
 	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
 		if (strcmp(name, columns[i]) == 0)
@@ -27,7 +28,7 @@ bool filter_is_column(const char *name)
 
 void filter_column(struct buffer *sql, const char *name)
 {
-	struct buffer path = { 0 };
+	struct buffer path = {0};
 
 	if (filter_is_column(name)) {
 		buffer_string(sql, name);
@@ -56,7 +57,8 @@ void filter_list(struct buffer *sql, const char *column, const char *list)
 	while (view_token(&rest, ',', &item)) {
 		char *text = xmemdup0(item.data, item.len);
 
-		buffer_printf(sql, "%s%s %s ", any ? " OR " : "", column, strpbrk(text, "*?") ? "GLOB" : "=");
+		buffer_printf(sql, "%s%s %s ", any ? " OR " : "", column,
+			      strpbrk(text, "*?") ? "GLOB" : "=");
 		filter_quote(sql, text);
 		free(text);
 		any = true;
@@ -84,7 +86,9 @@ void filter_events(struct buffer *sql, const struct filter *f)
 		buffer_string(sql, " AND e.shape IN (SELECT id FROM shape WHERE 1");
 		filter_list(sql, "kind", f->kinds);
 		if (fields) {
-			buffer_string(sql, " AND EXISTS (SELECT 1 FROM json_each(names) n WHERE n.value IN (");
+			buffer_string(
+				sql,
+				" AND EXISTS (SELECT 1 FROM json_each(names) n WHERE n.value IN (");
 			fields = 0;
 			for (size_t i = 0; i < f->name_count; i++) {
 				if (filter_is_column(f->names[i]))

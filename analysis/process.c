@@ -140,7 +140,8 @@ static const struct process_table *sorting; /* for qsort, which takes no argumen
 
 static int by_guid(const void *a, const void *b)
 {
-	return strcasecmp(sorting->list[*(const size_t *)a].guid, sorting->list[*(const size_t *)b].guid);
+	return strcasecmp(sorting->list[*(const size_t *)a].guid,
+			  sorting->list[*(const size_t *)b].guid);
 }
 
 static void index_guids(struct process_table *t)
@@ -183,8 +184,10 @@ static size_t find_pid(const struct process_table *t, uint64_t pid, int64_t ts, 
 		size_t middle = (low + high) / 2;
 		const struct process *p = &t->list[middle];
 
-		/* TIME_NONE is the smallest: an unknown start sorts before every other of its id. */
-		if (p->pid < pid || (p->pid == pid && (ts == TIME_NONE || p->start <= ts + SAME_START))) {
+		/* TIME_NONE is the smallest: an unknown start sorts before every other of its id.
+		 */
+		if (p->pid < pid ||
+		    (p->pid == pid && (ts == TIME_NONE || p->start <= ts + SAME_START))) {
 			if (p->pid == pid)
 				found = middle;
 			low = middle + 1;
@@ -192,8 +195,8 @@ static size_t find_pid(const struct process_table *t, uint64_t pid, int64_t ts, 
 			high = middle;
 		}
 	}
-	if (found != PROCESS_NONE && running && ts != TIME_NONE && t->list[found].stop != TIME_NONE &&
-	    t->list[found].stop + SAME_START < ts)
+	if (found != PROCESS_NONE && running && ts != TIME_NONE &&
+	    t->list[found].stop != TIME_NONE && t->list[found].stop + SAME_START < ts)
 		return PROCESS_NONE;
 	return found;
 }
@@ -213,7 +216,8 @@ static void apply_stops(struct process_table *t)
 
 		if (at == PROCESS_NONE)
 			at = find_pid(t, r->pid, r->ts, false);
-		if (at != PROCESS_NONE && (t->list[at].stop == TIME_NONE || r->ts < t->list[at].stop) &&
+		if (at != PROCESS_NONE &&
+		    (t->list[at].stop == TIME_NONE || r->ts < t->list[at].stop) &&
 		    (t->list[at].start == TIME_NONE || r->ts >= t->list[at].start))
 			t->list[at].stop = r->ts;
 	}
@@ -221,7 +225,8 @@ static void apply_stops(struct process_table *t)
 
 static int by_start(const void *a, const void *b)
 {
-	const struct process *x = &sorting->list[*(const size_t *)a], *y = &sorting->list[*(const size_t *)b];
+	const struct process *x = &sorting->list[*(const size_t *)a],
+			     *y = &sorting->list[*(const size_t *)b];
 
 	if (x->start != y->start)
 		return x->start < y->start ? -1 : 1;
@@ -235,9 +240,13 @@ static void add_named_parents(struct process_table *t)
 
 	for (size_t i = 0; i < count; i++) {
 		struct process *p = &t->list[i];
-		struct process_record r = { .what = PROCESS_SEEN, .ts = TIME_NONE, .pid = p->ppid, .ppid = UINT64_MAX,
-					    .image = p->parent_image, .guid = p->parent_guid,
-					    .command_line = p->parent_command_line };
+		struct process_record r = {.what = PROCESS_SEEN,
+					   .ts = TIME_NONE,
+					   .pid = p->ppid,
+					   .ppid = UINT64_MAX,
+					   .image = p->parent_image,
+					   .guid = p->parent_guid,
+					   .command_line = p->parent_command_line};
 		size_t at;
 
 		if (!p->parent_image || (!p->parent_guid && p->ppid == UINT64_MAX))

@@ -47,7 +47,8 @@ static void chacha_block(const uint32_t start[16], uint8_t out[64])
 	memcpy(out, x, 64);
 }
 
-static void chacha_start(uint32_t state[16], const uint8_t key[32], uint32_t counter, const uint8_t nonce[12])
+static void chacha_start(uint32_t state[16], const uint8_t key[32], uint32_t counter,
+			 const uint8_t nonce[12])
 {
 	state[0] = 0x61707865;
 	state[1] = 0x3320646e;
@@ -97,7 +98,7 @@ static void poly_start(struct poly *p, const uint8_t key[32])
 
 static void poly_block(struct poly *p, const uint8_t b[16])
 {
-	uint64_t d[5] = { 0 };
+	uint64_t d[5] = {0};
 	uint32_t carry = 0;
 
 	p->h[0] += load32(b) & 0x3ffffff;
@@ -125,7 +126,7 @@ static void poly_padded(struct poly *p, struct view v)
 	for (; v.len >= 16; v = view_from(v, 16))
 		poly_block(p, v.data);
 	if (v.len) {
-		uint8_t last[16] = { 0 };
+		uint8_t last[16] = {0};
 
 		memcpy(last, v.data, v.len);
 		poly_block(p, last);
@@ -157,7 +158,8 @@ static void poly_end(struct poly *p, uint8_t tag[16])
 	for (unsigned i = 0; i < 5; i++)
 		h[i] = (h[i] & ~mask) | (g[i] & mask);
 	{
-		uint32_t words[4] = { h[0] | h[1] << 26, h[1] >> 6 | h[2] << 20, h[2] >> 12 | h[3] << 14, h[3] >> 18 | h[4] << 8 };
+		uint32_t words[4] = {h[0] | h[1] << 26, h[1] >> 6 | h[2] << 20,
+				     h[2] >> 12 | h[3] << 14, h[3] >> 18 | h[4] << 8};
 
 		sum = 0;
 		for (unsigned i = 0; i < 4; i++) {
@@ -169,11 +171,12 @@ static void poly_end(struct poly *p, uint8_t tag[16])
 	}
 }
 
-void aead_tag(const uint8_t key[AEAD_KEY], const uint8_t nonce[AEAD_NONCE], struct view more, struct view cipher, uint8_t tag[AEAD_TAG])
+void aead_tag(const uint8_t key[AEAD_KEY], const uint8_t nonce[AEAD_NONCE], struct view more,
+	      struct view cipher, uint8_t tag[AEAD_TAG])
 {
 	uint32_t state[16];
 	uint8_t block[64];
-	uint64_t lengths[2] = { more.len, cipher.len };
+	uint64_t lengths[2] = {more.len, cipher.len};
 	struct poly p;
 
 	chacha_start(state, key, 0, nonce);
@@ -185,13 +188,15 @@ void aead_tag(const uint8_t key[AEAD_KEY], const uint8_t nonce[AEAD_NONCE], stru
 	poly_end(&p, tag);
 }
 
-void aead_seal(const uint8_t key[AEAD_KEY], const uint8_t nonce[AEAD_NONCE], uint8_t *data, size_t n, uint8_t tag[AEAD_TAG])
+void aead_seal(const uint8_t key[AEAD_KEY], const uint8_t nonce[AEAD_NONCE], uint8_t *data,
+	       size_t n, uint8_t tag[AEAD_TAG])
 {
 	chacha_xor(key, nonce, data, n);
 	aead_tag(key, nonce, VIEW_EMPTY, view_of(data, n), tag);
 }
 
-bool aead_open(const uint8_t key[AEAD_KEY], const uint8_t nonce[AEAD_NONCE], uint8_t *data, size_t n, const uint8_t tag[AEAD_TAG])
+bool aead_open(const uint8_t key[AEAD_KEY], const uint8_t nonce[AEAD_NONCE], uint8_t *data,
+	       size_t n, const uint8_t tag[AEAD_TAG])
 {
 	uint8_t want[AEAD_TAG], other = 0;
 
@@ -205,9 +210,10 @@ bool aead_open(const uint8_t key[AEAD_KEY], const uint8_t nonce[AEAD_NONCE], uin
 }
 
 /* RFC 2104 over two parts and a byte. */
-static void hmac_parts(struct view key, struct view a, struct view b, int last, uint8_t out[SHA256_SIZE])
+static void hmac_parts(struct view key, struct view a, struct view b, int last,
+		       uint8_t out[SHA256_SIZE])
 {
-	uint8_t block[64] = { 0 }, pad[64], final = (uint8_t)last;
+	uint8_t block[64] = {0}, pad[64], final = (uint8_t)last;
 	struct sha256 h;
 
 	if (key.len > 64)

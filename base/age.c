@@ -34,7 +34,8 @@ static const char bech32_digits[] = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 
 static uint32_t bech32_step(uint32_t sum, uint8_t value)
 {
-	static const uint32_t generator[5] = { 0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd, 0x2a1462b3 };
+	static const uint32_t generator[5] = {0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd,
+					      0x2a1462b3};
 	uint8_t top = (uint8_t)(sum >> 25);
 
 	sum = (sum & 0x1ffffff) << 5 ^ value;
@@ -194,7 +195,8 @@ bool age_probe(struct view bytes)
 
 static void base64_write(struct buffer *out, const uint8_t *data, size_t n)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	uint32_t bits = 0;
 	unsigned have = 0;
 
@@ -221,8 +223,12 @@ static bool base64_read(struct view text, uint8_t *out, size_t n)
 		return false;
 	for (size_t i = 0; i < text.len; i++) {
 		uint8_t c = text.data[i];
-		int value = c >= 'A' && c <= 'Z' ? c - 'A' : c >= 'a' && c <= 'z' ? c - 'a' + 26 : c >= '0' && c <= '9' ? c - '0' + 52 :
-			    c == '+' ? 62 : c == '/' ? 63 : -1;
+		int value = c >= 'A' && c <= 'Z'   ? c - 'A'
+			    : c >= 'a' && c <= 'z' ? c - 'a' + 26
+			    : c >= '0' && c <= '9' ? c - '0' + 52
+			    : c == '+'		   ? 62
+			    : c == '/'		   ? 63
+						   : -1;
 
 		if (value < 0)
 			return false;
@@ -239,12 +245,14 @@ static bool base64_read(struct view text, uint8_t *out, size_t n)
 
 /* ---- the format ---- */
 
-static void derive(const uint8_t *secret, size_t n, struct view salt, const char *info, uint8_t out[32])
+static void derive(const uint8_t *secret, size_t n, struct view salt, const char *info,
+		   uint8_t out[32])
 {
 	hkdf_sha256(view_of(secret, n), salt, view_text(info), out, 32);
 }
 
-static void wrap_key(const uint8_t shared[32], const uint8_t share[32], const uint8_t recipient[32], uint8_t out[32])
+static void wrap_key(const uint8_t shared[32], const uint8_t share[32], const uint8_t recipient[32],
+		     uint8_t out[32])
 {
 	uint8_t salt[64];
 
@@ -271,13 +279,15 @@ struct age_encrypt {
 	uint8_t chunk[CHUNK + AEAD_TAG];
 };
 
-struct age_encrypt *age_encrypt_new(const struct age_key *recipients, size_t count, age_write *write, void *data)
+struct age_encrypt *age_encrypt_new(const struct age_key *recipients, size_t count,
+				    age_write *write, void *data)
 {
 	static const uint8_t zero[AEAD_NONCE];
 	struct age_encrypt *a = xcalloc(1, sizeof(*a));
-	struct buffer head = { 0 };
+	struct buffer head = {0};
 	uint8_t file_key[FILE_KEY], nonce[16], mac[32], key[32];
-	bool ok = count > 0 && random_bytes(file_key, sizeof(file_key)) && random_bytes(nonce, sizeof(nonce));
+	bool ok = count > 0 && random_bytes(file_key, sizeof(file_key)) &&
+		  random_bytes(nonce, sizeof(nonce));
 
 	a->write = write;
 	a->data = data;
@@ -365,17 +375,18 @@ void age_encrypt_free(struct age_encrypt *a)
 	free(a);
 }
 
-/* The body of a stanza: lines of 64 digits and a shorter last one. Only what fits our kind is decoded. */
-static bool open_stanza(struct view arguments, struct view body, const struct age_key *identities, size_t count,
-			uint8_t file_key[FILE_KEY])
+/* The body of a stanza: lines of 64 digits and a shorter last one. Only what fits our kind is
+ * decoded. */
+static bool open_stanza(struct view arguments, struct view body, const struct age_key *identities,
+			size_t count, uint8_t file_key[FILE_KEY])
 {
 	static const uint8_t zero[AEAD_NONCE];
 	uint8_t share[32], raw[BODY], shared[32], key[32];
 	struct view type;
 	bool found = false;
 
-	if (!view_token(&arguments, ' ', &type) || !view_is(type, "X25519") || !base64_read(arguments, share, sizeof(share)) ||
-	    !base64_read(body, raw, sizeof(raw)))
+	if (!view_token(&arguments, ' ', &type) || !view_is(type, "X25519") ||
+	    !base64_read(arguments, share, sizeof(share)) || !base64_read(body, raw, sizeof(raw)))
 		return false;
 	for (size_t i = 0; i < count && !found; i++) {
 		struct age_key public;
@@ -392,10 +403,10 @@ static bool open_stanza(struct view arguments, struct view body, const struct ag
 	return found;
 }
 
-int age_decrypt(struct view file, const struct age_key *identities, size_t count, age_write *write, void *data,
-		struct problem *problem)
+int age_decrypt(struct view file, const struct age_key *identities, size_t count, age_write *write,
+		void *data, struct problem *problem)
 {
-	uint8_t file_key[FILE_KEY] = { 0 }, key[32], mac[32], want[32], nonce[AEAD_NONCE], other = 0;
+	uint8_t file_key[FILE_KEY] = {0}, key[32], mac[32], want[32], nonce[AEAD_NONCE], other = 0;
 	struct view rest = file, line, arguments = VIEW_EMPTY, body = VIEW_EMPTY;
 	uint8_t *chunk = NULL;
 	bool opened = false, end = false;
@@ -444,19 +455,25 @@ int age_decrypt(struct view file, const struct age_key *identities, size_t count
 
 		at = file.len - rest.len;
 		if (one.len < AEAD_TAG || (n == 0 && counter)) {
-			status = problem_set(problem, ERR_TRUNCATED, at, "ends without its last chunk");
+			status = problem_set(problem, ERR_TRUNCATED, at,
+					     "ends without its last chunk");
 			break;
 		}
 		memcpy(chunk, one.data, n);
 		chunk_nonce(nonce, counter, last);
 		if (!aead_open(key, nonce, chunk, n, one.data + n)) {
-			/* A full chunk that opens as one in the middle: the file was cut behind it. */
+			/* A full chunk that opens as one in the middle: the file was cut behind it.
+			 */
 			chunk_nonce(nonce, counter, false);
-			if (last && n == CHUNK && aead_open(key, nonce, chunk, n, one.data + n) && write(data, chunk, n))
-				status = problem_set(problem, ERR_TRUNCATED, file.len, "ends without its last chunk");
+			if (last && n == CHUNK && aead_open(key, nonce, chunk, n, one.data + n) &&
+			    write(data, chunk, n))
+				status = problem_set(problem, ERR_TRUNCATED, file.len,
+						     "ends without its last chunk");
 			else
-				status = problem_set(problem, last ? ERR_TRUNCATED : ERR_INTEGRITY, at,
-						     last ? "the last chunk is cut or altered" : "a chunk is altered");
+				status = problem_set(problem, last ? ERR_TRUNCATED : ERR_INTEGRITY,
+						     at,
+						     last ? "the last chunk is cut or altered"
+							  : "a chunk is altered");
 			break;
 		}
 		if (n && !write(data, chunk, n)) {

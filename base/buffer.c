@@ -73,5 +73,5 @@ const char *buffer_text(struct buffer *b)
 void buffer_release(struct buffer *b)
 {
 	free(b->data);
-	*b = (struct buffer){ 0 };
+	*b = (struct buffer){0};
 }

@@ -119,7 +119,7 @@ int bundle_tar_parse(struct view head, struct bundle_tar *tar)
 	struct view path = VIEW_EMPTY, prefix;
 	uint8_t type;
 
-	*tar = (struct bundle_tar){ 0 };
+	*tar = (struct bundle_tar){0};
 	if (head.len < BUNDLE_TAR_BLOCK)
 		return ERR_TRUNCATED;
 	if (head.data[0] == 0) {
@@ -136,7 +136,8 @@ int bundle_tar_parse(struct view head, struct bundle_tar *tar)
 		if (!view_has(head, BUNDLE_TAR_BLOCK, (size_t)size))
 			return ERR_TRUNCATED;
 		records = view_sub(head, BUNDLE_TAR_BLOCK, (size_t)size);
-		/* "LENGTH KEY=VALUE\n"; our values hold no newline, other writers' are cut by the length. */
+		/* "LENGTH KEY=VALUE\n"; our values hold no newline, other writers' are cut by the
+		 * length. */
 		while (records.len) {
 			uint64_t n;
 			size_t space = view_find(records, 0, " ", 1);
@@ -177,12 +178,12 @@ int bundle_tar_parse(struct view head, struct bundle_tar *tar)
 static int frame_head(struct view frame, struct buffer *head, struct bundle_tar *tar)
 {
 	ZSTD_DCtx *d = ZSTD_createDCtx();
-	ZSTD_inBuffer in = { frame.data, frame.len, 0 };
+	ZSTD_inBuffer in = {frame.data, frame.len, 0};
 	int status = ERR_TRUNCATED;
 
 	head->len = 0;
 	while (d && head->len < BUNDLE_HEAD_LIMIT * 2) {
-		ZSTD_outBuffer out = { buffer_reserve(head, 1536), 1536, 0 };
+		ZSTD_outBuffer out = {buffer_reserve(head, 1536), 1536, 0};
 		size_t left = ZSTD_decompressStream(d, &out, &in);
 
 		if (ZSTD_isError(left)) {
@@ -191,7 +192,8 @@ static int frame_head(struct view frame, struct buffer *head, struct bundle_tar 
 		}
 		head->len += out.pos;
 		status = bundle_tar_parse(buffer_as_view(head), tar);
-		if (status != ERR_TRUNCATED || left == 0 || (in.pos == in.size && out.pos < out.size))
+		if (status != ERR_TRUNCATED || left == 0 ||
+		    (in.pos == in.size && out.pos < out.size))
 			break;
 	}
 	ZSTD_freeDCtx(d);
@@ -200,7 +202,7 @@ static int frame_head(struct view frame, struct buffer *head, struct bundle_tar 
 
 bool bundle_probe(struct view bytes)
 {
-	struct buffer head = { 0 };
+	struct buffer head = {0};
 	struct bundle_tar tar;
 	bool yes = view_get32(bytes, 0) == ZSTD_MAGICNUMBER &&
 		   frame_head(view_clip(bytes, 0, 1 << 20), &head, &tar) == OK && !tar.end &&
@@ -216,9 +218,8 @@ static void add(struct bundle_index *index, uint64_t offset, uint64_t length, ui
 {
 	index->entries =
 		xgrow(index->entries, &index->cap, index->count + 1, sizeof(*index->entries));
-	index->entries[index->count++] =
-		(struct bundle_entry){ offset, length, size, data_offset,
-				       xmemdup0(name.data, name.len) };
+	index->entries[index->count++] = (struct bundle_entry){offset, length, size, data_offset,
+							       xmemdup0(name.data, name.len)};
 }
 
 static int load_index(struct view bytes, struct bundle_index *index, struct problem *problem)
@@ -231,10 +232,12 @@ static int load_index(struct view bytes, struct bundle_index *index, struct prob
 
 	if (bytes.len < 8 + BUNDLE_INDEX_HEAD + BUNDLE_INDEX_TAIL ||
 	    memcmp(bytes.data + bytes.len - 8, "konsekiE", 8) != 0)
-		return problem_set(problem, ERR_TRUNCATED, bytes.len, "the index at the end is missing");
+		return problem_set(problem, ERR_TRUNCATED, bytes.len,
+				   "the index at the end is missing");
 	length = view_get64(bytes, bytes.len - 16);
 	if (length > bytes.len || length < 8 + BUNDLE_INDEX_HEAD + BUNDLE_INDEX_TAIL)
-		return problem_set(problem, ERR_FORMAT, bytes.len - 16, "wrong length of the index");
+		return problem_set(problem, ERR_FORMAT, bytes.len - 16,
+				   "wrong length of the index");
 	frame = view_from(bytes, bytes.len - (size_t)length);
 	offset = bytes.len - length;
 	content = view_from(frame, 8);
@@ -243,7 +246,8 @@ static int load_index(struct view bytes, struct bundle_index *index, struct prob
 		return problem_set(problem, ERR_FORMAT, offset, "the index has a wrong header");
 	sha256(view_clip(content, 0, content.len - BUNDLE_INDEX_TAIL), digest);
 	if (memcmp(digest, content.data + content.len - BUNDLE_INDEX_TAIL, sizeof(digest)) != 0)
-		return problem_set(problem, ERR_INTEGRITY, offset, "the index is altered (SHA-256)");
+		return problem_set(problem, ERR_INTEGRITY, offset,
+				   "the index is altered (SHA-256)");
 	if (view_get32(content, 8) != BUNDLE_VERSION)
 		return problem_set(problem, ERR_UNSUPPORTED, offset, "version %u of the format",
 				   view_get32(content, 8));
@@ -260,13 +264,15 @@ static int load_index(struct view bytes, struct bundle_index *index, struct prob
 		if (!view_has(content, at, BUNDLE_ENTRY_HEAD) ||
 		    !view_has(content, at + BUNDLE_ENTRY_HEAD, name) || from > offset ||
 		    n > offset - from || memchr(content.data + at + BUNDLE_ENTRY_HEAD, 0, name))
-			return problem_set(problem, ERR_FORMAT, offset + 8 + at, "entry %u of the index is wrong", i);
+			return problem_set(problem, ERR_FORMAT, offset + 8 + at,
+					   "entry %u of the index is wrong", i);
 		add(index, from, n, view_get64(content, at + 16), view_get32(content, at + 24),
 		    view_sub(content, at + BUNDLE_ENTRY_HEAD, name));
 		at += BUNDLE_ENTRY_HEAD + name;
 	}
 	if (at != content.len)
-		return problem_set(problem, ERR_FORMAT, offset + 8 + at, "bytes behind the entries of the index");
+		return problem_set(problem, ERR_FORMAT, offset + 8 + at,
+				   "bytes behind the entries of the index");
 	index->index_offset = index->end = offset;
 	index->complete = true;
 	return OK;
@@ -275,7 +281,7 @@ static int load_index(struct view bytes, struct bundle_index *index, struct prob
 /* Goes over the frames: every whole frame that a receipt follows is a member. */
 static void scan(struct view bytes, struct bundle_index *index, struct problem *problem)
 {
-	struct buffer head = { 0 };
+	struct buffer head = {0};
 	uint64_t at = 0;
 
 	while (at < bytes.len) {
@@ -286,8 +292,12 @@ static void scan(struct view bytes, struct bundle_index *index, struct problem *
 
 		if (magic == BUNDLE_INDEX_MAGIC)
 			break; /* damaged, or it would have been read: problem says how */
-		length = magic == ZSTD_MAGICNUMBER ? ZSTD_findFrameCompressedSize(rest.data, rest.len) : 0;
-		receipt = ZSTD_isError(length) || length == 0 ? VIEW_EMPTY : view_sub(rest, length, BUNDLE_RECEIPT_SIZE);
+		length = magic == ZSTD_MAGICNUMBER
+				 ? ZSTD_findFrameCompressedSize(rest.data, rest.len)
+				 : 0;
+		receipt = ZSTD_isError(length) || length == 0
+				  ? VIEW_EMPTY
+				  : view_sub(rest, length, BUNDLE_RECEIPT_SIZE);
 		if (receipt.len == 0 || view_get32(receipt, 0) != BUNDLE_RECEIPT_MAGIC ||
 		    view_get64(receipt, 16) != at || view_get64(receipt, 24) != length ||
 		    frame_head(view_clip(rest, 0, length), &head, &tar) < 0) {
@@ -297,7 +307,7 @@ static void scan(struct view bytes, struct bundle_index *index, struct problem *
 			if (!view_has(rest, next, BUNDLE_RECEIPT_SIZE - 8)) {
 				if (magic == ZSTD_MAGICNUMBER &&
 				    frame_head(rest, &head, &tar) == OK && !tar.end) {
-					struct buffer name = { 0 };
+					struct buffer name = {0};
 
 					buffer_view(&name, view_clip(tar.name, 0, 120));
 					(void)problem_set(problem, ERR_TRUNCATED, at,
@@ -319,9 +329,9 @@ static void scan(struct view bytes, struct bundle_index *index, struct problem *
 
 int bundle_index_load(struct view bytes, struct bundle_index *index, struct problem *problem)
 {
-	struct problem why = { PROBLEM_NO_OFFSET, "" };
+	struct problem why = {PROBLEM_NO_OFFSET, ""};
 
-	*index = (struct bundle_index){ 0 };
+	*index = (struct bundle_index){0};
 	if (load_index(bytes, index, &why) == OK)
 		return OK;
 	bundle_index_release(index);
@@ -346,7 +356,7 @@ void bundle_index_release(struct bundle_index *index)
 	for (size_t i = 0; i < index->count; i++)
 		free(index->entries[i].name);
 	free(index->entries);
-	*index = (struct bundle_index){ 0 };
+	*index = (struct bundle_index){0};
 }
 
 int bundle_read(struct view bytes, const struct bundle_entry *entry, uint64_t limit,
@@ -354,7 +364,7 @@ int bundle_read(struct view bytes, const struct bundle_entry *entry, uint64_t li
 {
 	struct view frame = view_sub(bytes, (size_t)entry->offset, (size_t)entry->length);
 	ZSTD_DCtx *d = ZSTD_createDCtx();
-	ZSTD_inBuffer in = { frame.data, frame.len, 0 };
+	ZSTD_inBuffer in = {frame.data, frame.len, 0};
 	size_t step = 128u << 10;
 	uint64_t at = 0; /* in the frame's content */
 	char *piece = xmalloc(step);
@@ -362,11 +372,12 @@ int bundle_read(struct view bytes, const struct bundle_entry *entry, uint64_t li
 
 	out->len = 0;
 	while (d && out->len < entry->size) {
-		ZSTD_outBuffer o = { piece, step, 0 };
+		ZSTD_outBuffer o = {piece, step, 0};
 		size_t left = ZSTD_decompressStream(d, &o, &in), skip, take;
 
 		if (ZSTD_isError(left)) {
-			status = problem_set(problem, ERR_FORMAT, entry->offset, "%s", ZSTD_getErrorName(left));
+			status = problem_set(problem, ERR_FORMAT, entry->offset, "%s",
+					     ZSTD_getErrorName(left));
 			break;
 		}
 		skip = at < entry->data_offset ? (size_t)(entry->data_offset - at) : 0;
@@ -376,7 +387,8 @@ int bundle_read(struct view bytes, const struct bundle_entry *entry, uint64_t li
 			take = (size_t)(entry->size - out->len);
 		if (take > limit - out->len) {
 			buffer_append(out, piece + skip, (size_t)(limit - out->len));
-			status = problem_set(problem, ERR_LIMIT, entry->offset, "larger than the limit");
+			status = problem_set(problem, ERR_LIMIT, entry->offset,
+					     "larger than the limit");
 			break;
 		}
 		buffer_append(out, piece + skip, take);
@@ -419,11 +431,21 @@ static bool json_string(struct view *v, struct buffer *out)
 		if (++i >= v->len)
 			return false;
 		switch (v->data[i]) {
-		case 'b': buffer_char(out, '\b'); break;
-		case 'f': buffer_char(out, '\f'); break;
-		case 'n': buffer_char(out, '\n'); break;
-		case 'r': buffer_char(out, '\r'); break;
-		case 't': buffer_char(out, '\t'); break;
+		case 'b':
+			buffer_char(out, '\b');
+			break;
+		case 'f':
+			buffer_char(out, '\f');
+			break;
+		case 'n':
+			buffer_char(out, '\n');
+			break;
+		case 'r':
+			buffer_char(out, '\r');
+			break;
+		case 't':
+			buffer_char(out, '\t');
+			break;
 		case 'u':
 			for (unsigned n = 0; n < 4; n++) {
 				int digit = ++i < v->len ? hex_digit(v->data[i]) : -1;
@@ -434,7 +456,8 @@ static bool json_string(struct view *v, struct buffer *out)
 			}
 			buffer_append(out, utf8, text_encode(code, utf8));
 			break;
-		default: buffer_char(out, (char)v->data[i]);
+		default:
+			buffer_char(out, (char)v->data[i]);
 		}
 	}
 	if (i >= v->len)
@@ -445,7 +468,7 @@ static bool json_string(struct view *v, struct buffer *out)
 
 bool bundle_json_value(struct view line, const char *name, struct buffer *out)
 {
-	struct buffer key = { 0 };
+	struct buffer key = {0};
 	bool found = false;
 
 	line = view_trim(line);
@@ -470,7 +493,8 @@ bool bundle_json_value(struct view line, const char *name, struct buffer *out)
 		} else {
 			size_t n = 0, depth = 0;
 
-			/* A number, a word, or something nested, which is handed over as it is written. */
+			/* A number, a word, or something nested, which is handed over as it is
+			 * written. */
 			for (bool text = false; n < line.len; n++) {
 				uint8_t c = line.data[n];
 

@@ -2,8 +2,9 @@
  * The bundle on disk: what the writer (collectors/bundle.c), `konseki verify` and the evidence
  * layer share. Reading side; everything here takes hostile bytes.
  *
- * FORMAT, version 1. Numbers are little endian. A bundle is a POSIX tar (ustar with pax headers where
- * needed) cut at its members, each piece a zstd frame of its own (RFC 8878), so that `tar --zstd` reads it:
+ * FORMAT, version 1. Numbers are little endian. A bundle is a POSIX tar (ustar with pax headers
+ *where needed) cut at its members, each piece a zstd frame of its own (RFC 8878), so that `tar
+ *--zstd` reads it:
  *
  *	bundle  := (frame receipt)* index
  *	frame   := zstd frame with content size and checksum: [pax header] ustar header, content,
@@ -53,7 +54,8 @@
 #define BUNDLE_ENTRY_HEAD    32
 #define BUNDLE_INDEX_TAIL    48
 #define BUNDLE_TAR_BLOCK     512
-/* Headers of one member: two ustar headers and a pax record of a path of LIMIT_PATH, escaped threefold. */
+/* Headers of one member: two ustar headers and a pax record of a path of LIMIT_PATH, escaped
+ * threefold. */
 #define BUNDLE_HEAD_LIMIT (128u << 10)
 
 /*
@@ -62,7 +64,8 @@
  * stay. What follows the "files/" turns back by bundle_member_path.
  */
 void bundle_member_name(struct buffer *out, struct view path);
-/* "files/var/log/x%0Ay" to "/var/log/x\ny"; a member outside of files/ as it is. The manifest's `path` wins where it differs (drives). */
+/* "files/var/log/x%0Ay" to "/var/log/x\ny"; a member outside of files/ as it is. The manifest's
+ * `path` wins where it differs (drives). */
 void bundle_member_path(struct buffer *out, struct view member);
 
 /* The tar headers at the start of a frame's content. */
@@ -72,7 +75,8 @@ struct bundle_tar {
 	uint64_t data_offset; /* of the file's content */
 	bool end;	      /* the tar's end: no name, no file */
 };
-/* `head` is the beginning of the content. ERR_TRUNCATED when the headers do not end in it, ERR_FORMAT when they are none. */
+/* `head` is the beginning of the content. ERR_TRUNCATED when the headers do not end in it,
+ * ERR_FORMAT when they are none. */
 int bundle_tar_parse(struct view head, struct bundle_tar *tar);
 
 struct bundle_entry {
@@ -85,19 +89,22 @@ struct bundle_entry {
 struct bundle_index {
 	struct bundle_entry *entries; /* the tar's end is not among them */
 	size_t count, cap;
-	bool complete;	       /* the index at the end was there and whole */
-	uint64_t end;	       /* bytes of whole members (offset of the index, or of the first byte that cannot be read) */
-	uint64_t index_offset; /* of the index frame; only when complete */
+	bool complete; /* the index at the end was there and whole */
+	uint64_t end;  /* bytes of whole members (offset of the index, or of the first byte that
+			  cannot be read) */
+	uint64_t index_offset;	     /* of the index frame; only when complete */
 	uint8_t digest[SHA256_SIZE]; /* of the bytes before it; only when complete */
 };
 
-/* True when the bytes begin like a bundle: a zstd frame whose first tar header is ours. Decompresses one header. */
+/* True when the bytes begin like a bundle: a zstd frame whose first tar header is ours.
+ * Decompresses one header. */
 bool bundle_probe(struct view bytes);
 
 /*
  * Reads the index, or where it is missing or damaged goes over the frames from the start and makes
- * one of the whole members (`complete` is false then, and *problem says where it ends and why). Hashes are
- * not checked here, but every range is inside of `bytes`. ERR_FORMAT when it is no bundle at all.
+ * one of the whole members (`complete` is false then, and *problem says where it ends and why).
+ * Hashes are not checked here, but every range is inside of `bytes`. ERR_FORMAT when it is no
+ * bundle at all.
  */
 int bundle_index_load(struct view bytes, struct bundle_index *index, struct problem *problem);
 /* The entry of a member, or NULL. */
@@ -105,15 +112,16 @@ const struct bundle_entry *bundle_index_find(const struct bundle_index *index, c
 void bundle_index_release(struct bundle_index *index);
 
 /*
- * The content of one entry. Decompresses into `out` what there is of it; ERR_TRUNCATED or ERR_FORMAT with
- * *problem when that is not all. Capped by `limit` bytes (ERR_LIMIT).
+ * The content of one entry. Decompresses into `out` what there is of it; ERR_TRUNCATED or
+ * ERR_FORMAT with *problem when that is not all. Capped by `limit` bytes (ERR_LIMIT).
  */
 int bundle_read(struct view bytes, const struct bundle_entry *entry, uint64_t limit,
 		struct buffer *out, struct problem *problem);
 
 /*
  * A value of a flat JSON object on one line, as the manifests are: text unescaped into `out`
- * (numbers, true, false and null as written). False when the object has no such name or is not well formed.
+ * (numbers, true, false and null as written). False when the object has no such name or is not well
+ * formed.
  */
 bool bundle_json_value(struct view line, const char *name, struct buffer *out);
 

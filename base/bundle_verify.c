@@ -21,10 +21,10 @@ struct member {
 	bool good, told; /* told: it has a line in the manifest */
 };
 
-__attribute__((format(printf, 4, 5))) static void fault(struct bundle_verifier *v, const char *member,
-						       uint64_t offset, const char *fmt, ...)
+__attribute__((format(printf, 4, 5))) static void
+fault(struct bundle_verifier *v, const char *member, uint64_t offset, const char *fmt, ...)
 {
-	struct problem p = { .offset = offset };
+	struct problem p = {.offset = offset};
 	va_list args;
 
 	va_start(args, fmt);
@@ -40,15 +40,15 @@ static bool all_zero(const char *p, size_t n)
 }
 
 /*
- * One frame: its content is exactly a tar member with the entry's name and size, or without an entry the tar's end.
- * The SHA-256 of the file goes to `digest`. Reason of a fault, or NULL.
+ * One frame: its content is exactly a tar member with the entry's name and size, or without an
+ * entry the tar's end. The SHA-256 of the file goes to `digest`. Reason of a fault, or NULL.
  */
 static const char *check_content(struct work *work, struct view frame, const struct bundle_entry *e,
 				 uint8_t digest[SHA256_SIZE])
 {
 	ZSTD_DCtx *d = work->zstd;
-	ZSTD_inBuffer in = { frame.data, frame.len, 0 };
-	struct buffer head = { 0 };
+	ZSTD_inBuffer in = {frame.data, frame.len, 0};
+	struct buffer head = {0};
 	struct sha256 h;
 	size_t left = 1;
 	char *piece = work->piece;
@@ -62,7 +62,7 @@ static const char *check_content(struct work *work, struct view frame, const str
 	if (e && (e->data_offset > 2 * BUNDLE_HEAD_LIMIT || e->size > UINT64_MAX / 2))
 		why = "impossible sizes in the index";
 	while (!why && left) {
-		ZSTD_outBuffer out = { piece, PIECE, 0 };
+		ZSTD_outBuffer out = {piece, PIECE, 0};
 		size_t i = 0;
 
 		left = ZSTD_decompressStream(d, &out, &in);
@@ -79,7 +79,8 @@ static const char *check_content(struct work *work, struct view frame, const str
 			buffer_append(&head, piece, i);
 		}
 		if (i < out.pos && at + i < end) {
-			size_t n = out.pos - i < end - at - i ? out.pos - i : (size_t)(end - at - i);
+			size_t n =
+				out.pos - i < end - at - i ? out.pos - i : (size_t)(end - at - i);
 
 			sha256_update(&h, piece + i, n);
 			if (!e && !all_zero(piece + i, n))
@@ -109,7 +110,8 @@ static const char *check_content(struct work *work, struct view frame, const str
 
 /* A frame and the receipt behind it. True when both are right. */
 static bool check_frame(struct bundle_verifier *v, struct work *work, struct view bytes,
-			uint64_t offset, uint64_t length, const struct bundle_entry *e, uint8_t digest[SHA256_SIZE])
+			uint64_t offset, uint64_t length, const struct bundle_entry *e,
+			uint8_t digest[SHA256_SIZE])
 {
 	const char *name = e ? e->name : "end of the tar", *why;
 	struct view frame = view_sub(bytes, (size_t)offset, (size_t)length);
@@ -126,8 +128,8 @@ static bool check_frame(struct bundle_verifier *v, struct work *work, struct vie
 		fault(v, name, offset, "altered: %s", why);
 	} else if (view_get32(receipt, 0) != BUNDLE_RECEIPT_MAGIC ||
 		   view_get32(receipt, 4) != BUNDLE_RECEIPT_SIZE - 8 ||
-		   memcmp(receipt.data + 8, "konsekiR", 8) != 0 || view_get64(receipt, 16) != offset ||
-		   view_get64(receipt, 24) != length) {
+		   memcmp(receipt.data + 8, "konsekiR", 8) != 0 ||
+		   view_get64(receipt, 16) != offset || view_get64(receipt, 24) != length) {
 		fault(v, name, offset + length, "altered: its receipt is not right");
 	} else if (memcmp(receipt.data + 32, stored, sizeof(stored)) != 0) {
 		fault(v, name, offset, "altered: SHA-256 of the stored frame is not its receipt's");
@@ -175,12 +177,13 @@ static void check_manifest(struct bundle_verifier *v, struct view bytes, struct 
 {
 	struct member *lines = find(sorted, count, "manifest.jsonl");
 	struct member *head = find(sorted, count, "manifest.json");
-	struct buffer text = { 0 }, value = { 0 };
+	struct buffer text = {0}, value = {0};
 	char hex[2 * SHA256_SIZE + 1];
 	struct view rest, one;
 	uint64_t n = 0;
 
-	if (!lines || !lines->good || bundle_read(bytes, lines->entry, LIMIT_MEMBER, &text, NULL) < 0) {
+	if (!lines || !lines->good ||
+	    bundle_read(bytes, lines->entry, LIMIT_MEMBER, &text, NULL) < 0) {
 		if (v->result.complete && !lines)
 			fault(v, "manifest.jsonl", PROBLEM_NO_OFFSET, "is missing");
 		goto out;
@@ -193,19 +196,22 @@ static void check_manifest(struct bundle_verifier *v, struct view bytes, struct 
 		if (bundle_json_value(one, "error", &value))
 			v->result.notes++;
 		else if (!bundle_json_value(one, "member", &value))
-			fault(v, "manifest.jsonl", PROBLEM_NO_OFFSET, "line %" PRIu64 " names no member", n);
+			fault(v, "manifest.jsonl", PROBLEM_NO_OFFSET,
+			      "line %" PRIu64 " names no member", n);
 		if (!bundle_json_value(one, "member", &value))
 			continue;
 		m = find(sorted, count, buffer_text(&value));
 		if (!m) {
-			fault(v, buffer_text(&value), PROBLEM_NO_OFFSET, "is in the manifest, not in the bundle");
+			fault(v, buffer_text(&value), PROBLEM_NO_OFFSET,
+			      "is in the manifest, not in the bundle");
 			continue;
 		}
 		m->told = true;
 		if (!m->good)
 			continue; /* told already */
 		sha256_hex(m->digest, hex);
-		if (!bundle_json_value(one, "sha256", &value) || !view_is(buffer_as_view(&value), hex))
+		if (!bundle_json_value(one, "sha256", &value) ||
+		    !view_is(buffer_as_view(&value), hex))
 			fault(v, m->entry->name, m->entry->offset, "SHA-256 is not the manifest's");
 		if (!bundle_json_value(one, "size", &value) ||
 		    strtoull(buffer_text(&value), NULL, 10) != m->entry->size)
@@ -213,7 +219,8 @@ static void check_manifest(struct bundle_verifier *v, struct view bytes, struct 
 	}
 	for (size_t i = 0; i < count; i++)
 		if (!sorted[i]->told && !is_manifest(sorted[i]->entry->name))
-			fault(v, sorted[i]->entry->name, sorted[i]->entry->offset, "is not in the manifest");
+			fault(v, sorted[i]->entry->name, sorted[i]->entry->offset,
+			      "is not in the manifest");
 	if (!head && v->result.complete)
 		fault(v, "manifest.json", PROBLEM_NO_OFFSET, "is missing");
 	if (head && head->good && bundle_read(bytes, head->entry, LIMIT_ARENA, &text, NULL) == OK) {
@@ -239,14 +246,14 @@ int bundle_verify(struct view bytes, struct bundle_verifier *v)
 	struct work work;
 	int status = bundle_index_load(bytes, &index, &problem);
 
-	v->result = (struct bundle_verified){ 0 };
+	v->result = (struct bundle_verified){0};
 	if (status < 0) {
 		fault(v, NULL, problem.offset, "%s", problem.reason);
 		return status;
 	}
 	v->result.complete = index.complete;
 	v->result.members = index.count;
-	work = (struct work){ ZSTD_createDCtx(), xmalloc(PIECE) };
+	work = (struct work){ZSTD_createDCtx(), xmalloc(PIECE)};
 	if (!work.zstd) {
 		free(work.piece);
 		bundle_index_release(&index);
@@ -265,7 +272,8 @@ int bundle_verify(struct view bytes, struct bundle_verifier *v)
 			      index.complete ? "unaccounted" : "damaged", at);
 		if (e->offset >= at) {
 			at = e->offset;
-			members[i].good = check_frame(v, &work, bytes, e->offset, e->length, e, members[i].digest);
+			members[i].good = check_frame(v, &work, bytes, e->offset, e->length, e,
+						      members[i].digest);
 			at += e->length + BUNDLE_RECEIPT_SIZE;
 		}
 		if (members[i].good) {
@@ -278,16 +286,20 @@ int bundle_verify(struct view bytes, struct bundle_verifier *v)
 	qsort(sorted, index.count, sizeof(struct member *), by_name);
 	for (size_t i = 1; i < index.count; i++)
 		if (strcmp(sorted[i]->entry->name, sorted[i - 1]->entry->name) == 0)
-			fault(v, sorted[i]->entry->name, sorted[i]->entry->offset, "is there twice");
+			fault(v, sorted[i]->entry->name, sorted[i]->entry->offset,
+			      "is there twice");
 	if (index.complete) {
 		if (index.index_offset < at + BUNDLE_RECEIPT_SIZE)
 			fault(v, NULL, at, "the end of the tar is missing");
 		else
-			(void)check_frame(v, &work, bytes, at, index.index_offset - BUNDLE_RECEIPT_SIZE - at, NULL, digest);
+			(void)check_frame(v, &work, bytes, at,
+					  index.index_offset - BUNDLE_RECEIPT_SIZE - at, NULL,
+					  digest);
 		sha256_update(&all, bytes.data, (size_t)index.index_offset);
 		sha256_final(&all, digest);
 		if (memcmp(digest, index.digest, sizeof(digest)) != 0)
-			fault(v, NULL, PROBLEM_NO_OFFSET, "altered: SHA-256 of the bundle is not the index's");
+			fault(v, NULL, PROBLEM_NO_OFFSET,
+			      "altered: SHA-256 of the bundle is not the index's");
 	} else {
 		fault(v, NULL, problem.offset, "incomplete: %s", problem.reason);
 	}

@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-/* Numbers modulo 2^255 - 19 in five limbs of 51 bits; limbs may be a little larger between the steps. */
+/* Numbers modulo 2^255 - 19 in five limbs of 51 bits; limbs may be a little larger between the
+ * steps. */
 typedef uint64_t fe[5];
 __extension__ typedef unsigned __int128 wide;
 #define MASK ((UINT64_C(1) << 51) - 1)
@@ -55,7 +56,7 @@ static void fe_carry(fe h, wide r[5])
 
 static void fe_mul(fe h, const fe f, const fe g)
 {
-	wide r[5] = { 0 };
+	wide r[5] = {0};
 
 	for (unsigned i = 0; i < 5; i++)
 		for (unsigned j = 0; j < 5; j++) {
@@ -112,7 +113,7 @@ static void fe_store(uint8_t out[32], const fe f)
 /* f^(p-2), the inverse: all bits of 2^255 - 21 are set but the third and the fifth. */
 static void fe_invert(fe h, const fe f)
 {
-	fe r = { 1 };
+	fe r = {1};
 
 	for (int i = 254; i >= 0; i--) {
 		fe_mul(r, r, r);
@@ -137,7 +138,7 @@ static void fe_swap(fe f, fe g, uint64_t yes)
 /* RFC 7748, 5: the Montgomery ladder with its names. */
 bool x25519(uint8_t out[32], const uint8_t scalar[32], const uint8_t point[32])
 {
-	fe x1, x2 = { 1 }, z2 = { 0 }, x3, z3 = { 1 };
+	fe x1, x2 = {1}, z2 = {0}, x3, z3 = {1};
 	uint8_t k[32], any = 0;
 	uint64_t swap = 0;
 
@@ -186,7 +187,7 @@ bool x25519(uint8_t out[32], const uint8_t scalar[32], const uint8_t point[32])
 
 void x25519_base(uint8_t out[32], const uint8_t scalar[32])
 {
-	static const uint8_t nine[32] = { 9 };
+	static const uint8_t nine[32] = {9};
 
 	(void)x25519(out, scalar, nine);
 }

@@ -5,7 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* out = scalar * point (u-coordinates). False when the result is all zeros (a point of low order). */
+/* out = scalar * point (u-coordinates). False when the result is all zeros (a point of low order).
+ */
 bool x25519(uint8_t out[32], const uint8_t scalar[32], const uint8_t point[32]);
 /* The public key of a secret one. */
 void x25519_base(uint8_t out[32], const uint8_t scalar[32]);

@@ -16,7 +16,7 @@
 
 /* CPU seconds that a parser may use for an artefact, plus a second per LIMIT_WORKER_RATE bytes. */
 #define LIMIT_WORKER_SECONDS 15
-#define LIMIT_WORKER_RATE (2u << 20)
+#define LIMIT_WORKER_RATE    (2u << 20)
 
 /* Nesting of any recursive structure in evidence (binary XML, plist, JSON, archive in archive). */
 #define LIMIT_DEPTH 64

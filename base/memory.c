@@ -192,5 +192,5 @@ void arena_release(struct arena *a)
 		free(b);
 		b = next;
 	}
-	*a = (struct arena){ .limit = a->limit };
+	*a = (struct arena){.limit = a->limit};
 }

@@ -1,6 +1,6 @@
 /*
- * Allocation. The x-calls never return NULL: when memory runs out the process says so and exits with
- * status 2, which in a parser's process costs one artefact. Sizes that come from evidence are
+ * Allocation. The x-calls never return NULL: when memory runs out the process says so and exits
+ * with status 2, which in a parser's process costs one artefact. Sizes that come from evidence are
  * checked against limits.h before they get here.
  */
 #ifndef KONSEKI_BASE_MEMORY_H
@@ -16,7 +16,8 @@ char *xstrdup(const char *s);
 char *xmemdup0(const void *data, size_t n); /* copy with a NUL behind it */
 __attribute__((format(printf, 1, 2))) char *xasprintf(const char *fmt, ...);
 
-/* Grows an array by doubling so that `need` elements fit: ptr = grow(ptr, &cap, need, sizeof *ptr). */
+/* Grows an array by doubling so that `need` elements fit: ptr = grow(ptr, &cap, need, sizeof *ptr).
+ */
 void *xgrow(void *p, size_t *cap, size_t need, size_t size);
 
 /*

@@ -9,8 +9,8 @@
 
 void option_usage(FILE *to, const struct command_help *help, const struct option *table)
 {
-	fprintf(to, "usage: konseki%s%s [options]%s%s\n\n%s.\n\n", *help->name ? " " : "", help->name,
-		*help->operands ? " " : "", help->operands, help->summary);
+	fprintf(to, "usage: konseki%s%s [options]%s%s\n\n%s.\n\n", *help->name ? " " : "",
+		help->name, *help->operands ? " " : "", help->operands, help->summary);
 	for (const struct option *o = table; o->type != OPTION_END; o++) {
 		char left[80];
 		int n = snprintf(left, sizeof(left), "%s%c%s--%s%s%s", o->letter ? "-" : " ",
@@ -20,8 +20,8 @@ void option_usage(FILE *to, const struct command_help *help, const struct option
 		fprintf(to, "  %-26s%s%s\n", left, n > 25 ? "\n                            " : " ",
 			o->help);
 	}
-	fprintf(to, "  %-26s %s\n  %-26s %s\n", "    --help", "print this and exit", "    --version",
-		"print the version and exit");
+	fprintf(to, "  %-26s %s\n  %-26s %s\n", "    --help", "print this and exit",
+		"    --version", "print the version and exit");
 	if (help->text)
 		fprintf(to, "\n%s\n", help->text);
 }
@@ -48,8 +48,8 @@ static bool number(const char *text, unsigned long *out)
 
 static enum option_result misuse(const struct command_help *help, const char *what, const char *arg)
 {
-	fprintf(stderr, "konseki%s%s: %s: %s (see --help)\n", *help->name ? " " : "", help->name, arg,
-		what);
+	fprintf(stderr, "konseki%s%s: %s: %s (see --help)\n", *help->name ? " " : "", help->name,
+		arg, what);
 	return OPTION_MISUSE;
 }
 
@@ -106,7 +106,8 @@ enum option_result option_parse(const struct command_help *help, const struct op
 		}
 		n = strcspn(arg, "=");
 		for (o = table; o->type != OPTION_END; o++)
-			if (arg[1] == '-' ? strlen(o->name) == n - 2 && memcmp(arg + 2, o->name, n - 2) == 0
+			if (arg[1] == '-' ? strlen(o->name) == n - 2 &&
+						    memcmp(arg + 2, o->name, n - 2) == 0
 					  : o->letter && o->letter == arg[1])
 				break;
 		if (o->type == OPTION_END)

@@ -1,7 +1,8 @@
 /*
  * Option tables. A command declares its options; parsing, --help and the usage line follow from the
  * table. Every table inherits --help and --version. Long options take "--name VALUE" or
- * "--name=VALUE"; one-letter ones "-c VALUE" or "-cVALUE"; "--" ends them; options may follow operands.
+ * "--name=VALUE"; one-letter ones "-c VALUE" or "-cVALUE"; "--" ends them; options may follow
+ * operands.
  */
 #ifndef KONSEKI_BASE_OPTION_H
 #define KONSEKI_BASE_OPTION_H
@@ -25,7 +26,7 @@ struct option_list {
 
 struct option {
 	enum option_type type;
-	char letter;          /* 0 for none */
+	char letter;	      /* 0 for none */
 	const char *name;     /* without "--" */
 	const char *argument; /* name of the value in the help ("FILE"); NULL for flags */
 	const char *help;     /* one phrase */

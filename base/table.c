@@ -14,18 +14,18 @@ struct table {
 	FILE *to;
 	enum table_format format;
 	const char *const *columns;
-	size_t count, at;      /* columns; next column of the current row */
-	struct buffer line;    /* the row being made (all but aligned) */
-	struct buffer *held;   /* cells held back, row after row (aligned) */
-	size_t rows;           /* held */
-	unsigned *width;       /* of each column, once known */
+	size_t count, at;    /* columns; next column of the current row */
+	struct buffer line;  /* the row being made (all but aligned) */
+	struct buffer *held; /* cells held back, row after row (aligned) */
+	size_t rows;	     /* held */
+	unsigned *width;     /* of each column, once known */
 	bool header, widths_known;
-	unsigned screen;       /* columns of the terminal, 0 for unlimited */
+	unsigned screen; /* columns of the terminal, 0 for unlimited */
 };
 
 bool table_format_of(const char *text, enum table_format *format)
 {
-	static const char *const names[] = { "auto", "table", "tsv", "csv", "jsonl" };
+	static const char *const names[] = {"auto", "table", "tsv", "csv", "jsonl"};
 
 	*format = TABLE_AUTO;
 	if (!text)
@@ -66,7 +66,8 @@ struct table *table_open(FILE *to, enum table_format format, const char *const *
 			t->screen = size.ws_col;
 	} else if (header && format != TABLE_JSONL) {
 		for (size_t i = 0; i < count; i++)
-			fprintf(to, "%s%s", i ? (format == TABLE_CSV ? "," : "\t") : "", columns[i]);
+			fprintf(to, "%s%s", i ? (format == TABLE_CSV ? "," : "\t") : "",
+				columns[i]);
 		fputs(format == TABLE_CSV ? "\r\n" : "\n", to);
 	}
 	return t;
@@ -167,7 +168,7 @@ static void release_held(struct table *t)
 
 static void cell(struct table *t, const struct value *v)
 {
-	struct buffer plain = { 0 };
+	struct buffer plain = {0};
 
 	if (t->format == TABLE_JSONL) {
 		buffer_string(&t->line, t->at ? ",\"" : "{\"");
@@ -196,7 +197,9 @@ static void cell(struct table *t, const struct value *v)
 			release_held(t);
 		return;
 	}
-	buffer_string(&t->line, t->format == TABLE_JSONL ? "}\n" : t->format == TABLE_CSV ? "\r\n" : "\n");
+	buffer_string(&t->line, t->format == TABLE_JSONL ? "}\n"
+				: t->format == TABLE_CSV ? "\r\n"
+							 : "\n");
 	fwrite(t->line.data, 1, t->line.len, t->to);
 	t->line.len = 0;
 }

@@ -65,7 +65,8 @@ int64_t time_from_ole(double days)
 	return days == 0 ? TIME_NONE : from_double((days - 25569) * (double)DAY);
 }
 
-/* Days since 1970-01-01 of a civil date; see Hinnant, "chrono-compatible low-level date algorithms". */
+/* Days since 1970-01-01 of a civil date; see Hinnant, "chrono-compatible low-level date
+ * algorithms". */
 static int64_t days_of(int64_t year, unsigned month, unsigned day)
 {
 	int64_t y = month <= 2 ? year - 1 : year;
@@ -78,7 +79,7 @@ static int64_t days_of(int64_t year, unsigned month, unsigned day)
 
 static unsigned month_length(int64_t year, unsigned month)
 {
-	static const uint8_t length[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	static const uint8_t length[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 
 	return month == 2 && leap ? 29 : length[month - 1];
@@ -270,10 +271,10 @@ bool time_parse_user(struct view v, int64_t now, int64_t *ts)
 	static const struct {
 		const char *name;
 		int64_t seconds;
-	} units[] = { { "s", 1 },	{ "sec", 1 },	   { "second", 1 },  { "m", 60 },
-		      { "min", 60 },	{ "minute", 60 },  { "h", 3600 },    { "hour", 3600 },
-		      { "d", DAY },	{ "day", DAY },	   { "w", 7 * DAY }, { "week", 7 * DAY },
-		      { "y", 365 * DAY }, { "year", 365 * DAY } };
+	} units[] = {{"s", 1},	       {"sec", 1},	   {"second", 1},  {"m", 60},
+		     {"min", 60},      {"minute", 60},	   {"h", 3600},	   {"hour", 3600},
+		     {"d", DAY},       {"day", DAY},	   {"w", 7 * DAY}, {"week", 7 * DAY},
+		     {"y", 365 * DAY}, {"year", 365 * DAY}};
 	struct view unit;
 	uint64_t n;
 	size_t at = 0;
@@ -302,7 +303,8 @@ bool time_parse_user(struct view v, int64_t now, int64_t *ts)
 		size_t len = strlen(units[i].name);
 		int64_t back;
 
-		if (!(unit.len == len || (len > 1 && unit.len == len + 1 && unit.data[len] == 's')) ||
+		if (!(unit.len == len ||
+		      (len > 1 && unit.len == len + 1 && unit.data[len] == 's')) ||
 		    memcmp(unit.data, units[i].name, len) != 0)
 			continue;
 		if (__builtin_mul_overflow((int64_t)n * units[i].seconds, TIME_SECOND, &back) ||

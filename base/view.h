@@ -15,16 +15,16 @@ struct view {
 	size_t len;
 };
 
-#define VIEW_EMPTY ((struct view){ NULL, 0 })
+#define VIEW_EMPTY ((struct view){NULL, 0})
 
 static inline struct view view_of(const void *data, size_t len)
 {
-	return (struct view){ (const uint8_t *)data, len };
+	return (struct view){(const uint8_t *)data, len};
 }
 
 static inline struct view view_text(const char *s)
 {
-	return (struct view){ (const uint8_t *)s, s ? strlen(s) : 0 };
+	return (struct view){(const uint8_t *)s, s ? strlen(s) : 0};
 }
 
 /* True when [off, off+n) lies inside. */
@@ -36,13 +36,13 @@ static inline bool view_has(struct view v, size_t off, size_t n)
 /* The part [off, off+n), or an empty view when it does not lie inside. */
 static inline struct view view_sub(struct view v, size_t off, size_t n)
 {
-	return view_has(v, off, n) ? (struct view){ v.data + off, n } : VIEW_EMPTY;
+	return view_has(v, off, n) ? (struct view){v.data + off, n} : VIEW_EMPTY;
 }
 
 /* Everything from off on; empty when off is past the end. */
 static inline struct view view_from(struct view v, size_t off)
 {
-	return off <= v.len ? (struct view){ v.data + off, v.len - off } : VIEW_EMPTY;
+	return off <= v.len ? (struct view){v.data + off, v.len - off} : VIEW_EMPTY;
 }
 
 /* At most n bytes from off on: what is there. */

@@ -1,6 +1,6 @@
 /*
- * The case gives events as the lines that `query` prints, and the parser of our own lines reads them
- * back, a batch at a time.
+ * The case gives events as the lines that `query` prints, and the parser of our own lines reads
+ * them back, a batch at a time.
  */
 #include "cmd/casefeed.h"
 
@@ -38,8 +38,9 @@ static int read_back(struct sink *sink, const struct event *e)
 	if (f->next == f->count || f->lines[f->next].at != e->offset)
 		return OK; /* a line that could not be read: nothing of ours writes one */
 	copy.offset = (uint64_t)(f->lines[f->next].offset < 0 ? 0 : f->lines[f->next].offset);
-	place = (struct case_place){ .id = f->lines[f->next].id, .source = f->names.data + f->lines[f->next].source,
-				     .parser = f->names.data + f->lines[f->next].parser };
+	place = (struct case_place){.id = f->lines[f->next].id,
+				    .source = f->names.data + f->lines[f->next].source,
+				    .parser = f->names.data + f->lines[f->next].parser};
 	copy.parser = place.parser;
 	return f->put(f->data, &copy, &place);
 }
@@ -60,9 +61,12 @@ static int take(void *data, struct case_event *e)
 	struct feeder *f = data;
 
 	f->lines = xgrow(f->lines, &f->cap, f->count + 1, sizeof(*f->lines));
-	f->lines[f->count++] = (struct line){ .at = f->text.len, .id = e->id, .offset = e->offset,
-					      .source = f->names.len,
-					      .parser = f->names.len + strlen(e->source ? e->source : "") + 1 };
+	f->lines[f->count++] =
+		(struct line){.at = f->text.len,
+			      .id = e->id,
+			      .offset = e->offset,
+			      .source = f->names.len,
+			      .parser = f->names.len + strlen(e->source ? e->source : "") + 1};
 	buffer_string(&f->names, e->source ? e->source : "");
 	buffer_char(&f->names, '\0');
 	buffer_string(&f->names, e->parser ? e->parser : "");

@@ -1,4 +1,5 @@
-/* konseki collect: this host, or a mounted tree, into a bundle. Also the whole of the static konseki-collect. */
+/* konseki collect: this host, or a mounted tree, into a bundle. Also the whole of the static
+ * konseki-collect. */
 #define _GNU_SOURCE
 #include "cmd/command.h"
 
@@ -25,28 +26,43 @@ static struct option_list encrypt;
 static unsigned long limit_rate, cpu_percent, max_size, item_timeout = 20;
 
 static const struct option options[] = {
-	{ OPTION_TEXT, 'o', "output", "FILE", "write the bundle there; - is standard output; a folder gets HOST-TIME.tar.zst", &output },
-	{ OPTION_TEXT, 0, "profile", "NAME|FILE", "what to take: triage (the default), logs, live, or a file", &profile_name },
-	{ OPTION_TEXT, 0, "root", "DIR", "collect from a mounted tree instead of the running system", &root },
-	{ OPTION_FLAG, 0, "list", NULL, "only list what would be taken, with sizes", &list },
-	{ OPTION_FLAG, 0, "secrets", NULL, "take password hashes, private keys and saved logins too", &secrets },
-	{ OPTION_FLAG, 0, "no-walk", NULL, "leave out the walk of the whole tree (bodyfile)", &no_walk },
-	{ OPTION_TEXT, 0, "since", "BUNDLE", "leave out files that are unchanged since an earlier bundle", &since },
-	{ OPTION_NUMBER, 0, "max-size", "BYTES", "leave out larger files, whatever the profile says", &max_size },
-	{ OPTION_NUMBER, 0, "item-timeout", "SECONDS", "give up on a read after this (20)", &item_timeout },
-	{ OPTION_LIST, 0, "encrypt", "RECIPIENT", "encrypt to age1... (konseki keygen); may be given several times", &encrypt },
-	{ OPTION_TEXT, 0, "case-id", "ID", "written into the manifest", &case_id },
-	{ OPTION_TEXT, 0, "operator", "NAME", "written into the manifest", &operator_name },
-	{ OPTION_TEXT, 0, "reference-time", "TIME", "the time now by a clock you trust; the manifest tells the host's error", &reference_time },
-	{ OPTION_NUMBER, 0, "limit-rate", "BYTES", "write at most so many bytes a second", &limit_rate },
-	{ OPTION_NUMBER, 0, "cpu", "PERCENT", "use at most so much of one processor", &cpu_percent },
-	{ OPTION_FLAG, 0, "nice", NULL, "run at the lowest priority of processor and disk", &nice_run },
-	{ OPTION_FLAG, 0, "json-progress", NULL, "progress as JSON lines on standard error", &json_progress },
-	{ OPTION_FLAG, 'q', "quiet", NULL, "no progress", &quiet },
-	{ OPTION_END },
+	{OPTION_TEXT, 'o', "output", "FILE",
+	 "write the bundle there; - is standard output; a folder gets HOST-TIME.tar.zst", &output},
+	{OPTION_TEXT, 0, "profile", "NAME|FILE",
+	 "what to take: triage (the default), logs, live, or a file", &profile_name},
+	{OPTION_TEXT, 0, "root", "DIR", "collect from a mounted tree instead of the running system",
+	 &root},
+	{OPTION_FLAG, 0, "list", NULL, "only list what would be taken, with sizes", &list},
+	{OPTION_FLAG, 0, "secrets", NULL, "take password hashes, private keys and saved logins too",
+	 &secrets},
+	{OPTION_FLAG, 0, "no-walk", NULL, "leave out the walk of the whole tree (bodyfile)",
+	 &no_walk},
+	{OPTION_TEXT, 0, "since", "BUNDLE",
+	 "leave out files that are unchanged since an earlier bundle", &since},
+	{OPTION_NUMBER, 0, "max-size", "BYTES", "leave out larger files, whatever the profile says",
+	 &max_size},
+	{OPTION_NUMBER, 0, "item-timeout", "SECONDS", "give up on a read after this (20)",
+	 &item_timeout},
+	{OPTION_LIST, 0, "encrypt", "RECIPIENT",
+	 "encrypt to age1... (konseki keygen); may be given several times", &encrypt},
+	{OPTION_TEXT, 0, "case-id", "ID", "written into the manifest", &case_id},
+	{OPTION_TEXT, 0, "operator", "NAME", "written into the manifest", &operator_name},
+	{OPTION_TEXT, 0, "reference-time", "TIME",
+	 "the time now by a clock you trust; the manifest tells the host's error", &reference_time},
+	{OPTION_NUMBER, 0, "limit-rate", "BYTES", "write at most so many bytes a second",
+	 &limit_rate},
+	{OPTION_NUMBER, 0, "cpu", "PERCENT", "use at most so much of one processor", &cpu_percent},
+	{OPTION_FLAG, 0, "nice", NULL, "run at the lowest priority of processor and disk",
+	 &nice_run},
+	{OPTION_FLAG, 0, "json-progress", NULL, "progress as JSON lines on standard error",
+	 &json_progress},
+	{OPTION_FLAG, 'q', "quiet", NULL, "no progress", &quiet},
+	{OPTION_END},
 };
 static const struct command_help help = {
-	"collect", "", "collect from this host, or a mounted tree, into one bundle",
+	"collect",
+	"",
+	"collect from this host, or a mounted tree, into one bundle",
 	"Run as root to get all; what could not be read is listed at the end and in the manifest.\n"
 	"Nothing but FILE is written.",
 };
@@ -57,8 +73,8 @@ struct file_output {
 	struct bundle_output out;
 	int fd;
 	uint64_t written;
-	int64_t start; /* ns, monotonic */
-	struct sha256 digest; /* of the file as written */
+	int64_t start;		 /* ns, monotonic */
+	struct sha256 digest;	 /* of the file as written */
 	struct age_encrypt *age; /* NULL: not encrypted */
 };
 
@@ -72,7 +88,7 @@ static int64_t monotonic(void)
 
 static void sleep_ns(int64_t ns)
 {
-	struct timespec t = { ns / TIME_SECOND, ns % TIME_SECOND };
+	struct timespec t = {ns / TIME_SECOND, ns % TIME_SECOND};
 
 	while (ns > 0 && nanosleep(&t, &t) < 0 && errno == EINTR)
 		;
@@ -97,7 +113,8 @@ static bool to_file(void *file, const void *data, size_t n)
 		n -= (size_t)done;
 		f->written += (uint64_t)done;
 		if (limit_rate)
-			sleep_ns((int64_t)((double)f->written / (double)limit_rate * 1e9) - (monotonic() - f->start));
+			sleep_ns((int64_t)((double)f->written / (double)limit_rate * 1e9) -
+				 (monotonic() - f->start));
 	}
 	return true;
 }
@@ -110,7 +127,8 @@ static bool write_file(struct bundle_output *out, const void *data, size_t n)
 }
 
 /* After the output is open: the header of the age file. */
-static bool start_encryption(struct file_output *f, const char *path, const struct age_key *recipients)
+static bool start_encryption(struct file_output *f, const char *path,
+			     const struct age_key *recipients)
 {
 	f->age = age_encrypt_new(recipients, encrypt.count, to_file, f);
 	if (!f->age)
@@ -122,7 +140,7 @@ static bool start_encryption(struct file_output *f, const char *path, const stru
 static bool open_output(struct file_output *f, char **path)
 {
 	struct stat st;
-	struct buffer name = { 0 };
+	struct buffer name = {0};
 
 	f->out.write = write_file;
 	f->start = monotonic();
@@ -142,8 +160,9 @@ static bool open_output(struct file_output *f, char **path)
 
 		if (output)
 			buffer_printf(&name, "%s/", output);
-		buffer_printf(&name, "%s-%04d%02u%02uT%02u%02u%02uZ.tar.zst%s", host, (int)t.year, t.month, t.day, t.hour, t.minute,
-			      t.second, encrypt.count ? ".age" : "");
+		buffer_printf(&name, "%s-%04d%02u%02uT%02u%02u%02uZ.tar.zst%s", host, (int)t.year,
+			      t.month, t.day, t.hour, t.minute, t.second,
+			      encrypt.count ? ".age" : "");
 		free(host);
 	} else {
 		buffer_string(&name, output);
@@ -165,7 +184,7 @@ struct earlier {
 		char *path;
 		uint64_t size;
 		int64_t mtime, ctime;
-	} *files;
+	} * files;
 	size_t count, cap;
 };
 
@@ -176,10 +195,10 @@ static int by_path(const void *a, const void *b)
 
 static bool load_earlier(const char *path, struct earlier *e)
 {
-	struct bundle_index index = { 0 };
+	struct bundle_index index = {0};
 	const struct bundle_entry *entry;
-	struct problem problem = { PROBLEM_NO_OFFSET, "" };
-	struct buffer text = { 0 }, value = { 0 };
+	struct problem problem = {PROBLEM_NO_OFFSET, ""};
+	struct buffer text = {0}, value = {0};
 	struct view rest, line, bytes;
 	struct stat st;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -192,25 +211,30 @@ static bool load_earlier(const char *path, struct earlier *e)
 		goto out;
 	}
 	bytes = view_of(at, (size_t)st.st_size);
-	if (bundle_index_load(bytes, &index, &problem) < 0 || !(entry = bundle_index_find(&index, "manifest.jsonl")) ||
+	if (bundle_index_load(bytes, &index, &problem) < 0 ||
+	    !(entry = bundle_index_find(&index, "manifest.jsonl")) ||
 	    bundle_read(bytes, entry, 4ull << 30, &text, &problem) < 0) {
 		complainf(path, "%s", problem.reason[0] ? problem.reason : "has no manifest");
 		goto out;
 	}
 	rest = buffer_as_view(&text);
 	while (view_line(&rest, &line)) {
-		struct old o = { .mtime = TIME_NONE, .ctime = TIME_NONE };
+		struct old o = {.mtime = TIME_NONE, .ctime = TIME_NONE};
 		bool zoned;
 
-		/* Left out for being unchanged since a still earlier one: then it is still the same. */
+		/* Left out for being unchanged since a still earlier one: then it is still the
+		 * same. */
 		if (bundle_json_value(line, "error", &value))
 			continue;
 		if (!bundle_json_value(line, "size", &value))
 			continue;
 		o.size = strtoull(buffer_text(&value), NULL, 10);
-		if (!bundle_json_value(line, "mtime", &value) || !time_parse_iso(buffer_as_view(&value), &o.mtime, &zoned, NULL) ||
-		    !bundle_json_value(line, "ctime", &value) || !time_parse_iso(buffer_as_view(&value), &o.ctime, &zoned, NULL) ||
-		    !bundle_json_value(line, "path", &value) || value.len == 0 || value.data[0] != '/')
+		if (!bundle_json_value(line, "mtime", &value) ||
+		    !time_parse_iso(buffer_as_view(&value), &o.mtime, &zoned, NULL) ||
+		    !bundle_json_value(line, "ctime", &value) ||
+		    !time_parse_iso(buffer_as_view(&value), &o.ctime, &zoned, NULL) ||
+		    !bundle_json_value(line, "path", &value) || value.len == 0 ||
+		    value.data[0] != '/')
 			continue;
 		o.path = xmemdup0(value.data, value.len);
 		e->files = xgrow(e->files, &e->cap, e->count + 1, sizeof(*e->files));
@@ -234,8 +258,8 @@ out:
 static const struct profile *load_profile(const char *name, struct profile **own)
 {
 	const struct profile *p = profile_find(name);
-	struct problem problem = { PROBLEM_NO_OFFSET, "" };
-	struct buffer text = { 0 };
+	struct problem problem = {PROBLEM_NO_OFFSET, ""};
+	struct buffer text = {0};
 	unsigned skipped = 0;
 	ssize_t n = 0;
 	int fd;
@@ -243,18 +267,21 @@ static const struct profile *load_profile(const char *name, struct profile **own
 	if (p)
 		return p;
 	fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	while (fd >= 0 && text.len < 16 << 20 && (n = read(fd, buffer_reserve(&text, 65536), 65536)) > 0)
+	while (fd >= 0 && text.len < 16 << 20 &&
+	       (n = read(fd, buffer_reserve(&text, 65536), 65536)) > 0)
 		text.len += (size_t)n;
 	if (fd < 0 || n < 0) {
 		complainf(name, "no such profile, and as a file: %s", strerror(errno));
 		for (size_t i = 0; profiles[i]; i++)
-			(void)fprintf(stderr, "  %-8s %s\n", profiles[i]->name, profiles[i]->summary);
+			(void)fprintf(stderr, "  %-8s %s\n", profiles[i]->name,
+				      profiles[i]->summary);
 	} else {
 		p = *own = profile_read(buffer_as_view(&text), &problem, &skipped);
 		if (!p)
 			complain(name, &problem);
 		else if (skipped)
-			complainf(name, "%u paths are of a form that cannot be collected here", skipped);
+			complainf(name, "%u paths are of a form that cannot be collected here",
+				  skipped);
 	}
 	if (fd >= 0)
 		(void)close(fd);
@@ -274,8 +301,10 @@ struct watch {
 static bool unchanged(void *data, const char *path, uint64_t size, int64_t mtime, int64_t ctime)
 {
 	const struct watch *w = data;
-	struct old key = { .path = (char *)(uintptr_t)path };
-	const struct old *o = w->earlier.count ? bsearch(&key, w->earlier.files, w->earlier.count, sizeof(key), by_path) : NULL;
+	struct old key = {.path = (char *)(uintptr_t)path};
+	const struct old *o = w->earlier.count ? bsearch(&key, w->earlier.files, w->earlier.count,
+							 sizeof(key), by_path)
+					       : NULL;
 
 	/* The files of /proc have no size and no history. */
 	return o && size && o->size == size && o->mtime == mtime && o->ctime == ctime;
@@ -286,7 +315,7 @@ static void progress(void *data, const char *item, const struct bundle_counts *n
 	struct watch *w = data;
 	int64_t now = monotonic();
 	double seconds = (double)(now - w->start) / 1e9;
-	struct buffer line = { 0 };
+	struct buffer line = {0};
 
 	if (cpu_percent && cpu_percent < 100) {
 		struct timespec t;
@@ -298,17 +327,21 @@ static void progress(void *data, const char *item, const struct bundle_counts *n
 		if (used > may)
 			sleep_ns((used - may) * 100 / (int64_t)cpu_percent);
 	}
-	if ((!w->terminal && !json_progress) || !item || now - w->last < (json_progress ? TIME_SECOND : TIME_SECOND / 10))
+	if ((!w->terminal && !json_progress) || !item ||
+	    now - w->last < (json_progress ? TIME_SECOND : TIME_SECOND / 10))
 		return;
 	w->last = now;
 	if (json_progress) {
-		buffer_printf(&line, "{\"type\":\"progress\",\"files\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"written\":%" PRIu64
-				     ",\"failures\":%" PRIu64 ",\"seconds\":%.1f,\"rate\":%.0f,\"item\":",
-			      n->members, n->bytes, n->written, n->failures, seconds, seconds > 0 ? (double)n->bytes / seconds : 0);
+		buffer_printf(&line,
+			      "{\"type\":\"progress\",\"files\":%" PRIu64 ",\"bytes\":%" PRIu64
+			      ",\"written\":%" PRIu64 ",\"failures\":%" PRIu64
+			      ",\"seconds\":%.1f,\"rate\":%.0f,\"item\":",
+			      n->members, n->bytes, n->written, n->failures, seconds,
+			      seconds > 0 ? (double)n->bytes / seconds : 0);
 		text_json_quoted(&line, view_text(item));
 		buffer_string(&line, "}\n");
 	} else if (seconds >= 2) {
-		struct buffer text = { 0 };
+		struct buffer text = {0};
 		size_t from;
 
 		text_terminal(&text, view_text(item));
@@ -316,8 +349,9 @@ static void progress(void *data, const char *item, const struct bundle_counts *n
 		/* Not into the middle of a character. */
 		while (from && from < text.len && ((unsigned char)text.data[from] & 0xc0) == 0x80)
 			from++;
-		buffer_printf(&line, "\r\033[K%" PRIu64 " files, %.1f MB, %.1f MB/s, %.0f s, %s", n->members, (double)n->bytes / 1e6,
-			      (double)n->bytes / 1e6 / seconds, seconds, from ? "..." : "");
+		buffer_printf(&line, "\r\033[K%" PRIu64 " files, %.1f MB, %.1f MB/s, %.0f s, %s",
+			      n->members, (double)n->bytes / 1e6, (double)n->bytes / 1e6 / seconds,
+			      seconds, from ? "..." : "");
 		buffer_view(&line, view_from(buffer_as_view(&text), from));
 		buffer_release(&text);
 	}
@@ -326,10 +360,11 @@ static void progress(void *data, const char *item, const struct bundle_counts *n
 	buffer_release(&line);
 }
 
-static void list_file(void *data, const char *collector, const char *path, uint64_t size, const char *error)
+static void list_file(void *data, const char *collector, const char *path, uint64_t size,
+		      const char *error)
 {
 	struct watch *w = data;
-	struct buffer line = { 0 };
+	struct buffer line = {0};
 
 	if (!error) {
 		buffer_printf(&line, "%" PRIu64, size);
@@ -355,9 +390,10 @@ static void list_file(void *data, const char *collector, const char *path, uint6
 
 #define FAILURES_SHOWN 10
 
-static void summary(FILE *to, const char *path, const struct collect_result *r, uint64_t written, const char *digest)
+static void summary(FILE *to, const char *path, const struct collect_result *r, uint64_t written,
+		    const char *digest)
 {
-	struct buffer text = { 0 };
+	struct buffer text = {0};
 	struct view rest = buffer_as_view(&r->failures), one;
 	unsigned shown = 0;
 
@@ -369,14 +405,18 @@ static void summary(FILE *to, const char *path, const struct collect_result *r, 
 		(void)fprintf(stderr, "konseki: not taken whole: %s\n", buffer_text(&text));
 	}
 	if (r->counts.failures > FAILURES_SHOWN)
-		(void)fprintf(stderr, "konseki: and %" PRIu64 " more: see manifest.jsonl, lines with an error\n",
+		(void)fprintf(stderr,
+			      "konseki: and %" PRIu64
+			      " more: see manifest.jsonl, lines with an error\n",
 			      r->counts.failures - FAILURES_SHOWN);
 	text.len = 0;
 	text_terminal(&text, view_text(path));
-	(void)fprintf(to, "bundle     %s\nsize       %" PRIu64 " bytes\nsha256     %s\nhost       %s\n", buffer_text(&text), written, digest,
-		      r->host);
+	(void)fprintf(to,
+		      "bundle     %s\nsize       %" PRIu64 " bytes\nsha256     %s\nhost       %s\n",
+		      buffer_text(&text), written, digest, r->host);
 	if (encrypt.count)
-		(void)fprintf(to, "encrypted  to %zu; sha256 of the bundle in it %s\n", encrypt.count, r->sha256);
+		(void)fprintf(to, "encrypted  to %zu; sha256 of the bundle in it %s\n",
+			      encrypt.count, r->sha256);
 	if (case_id) {
 		text.len = 0;
 		text_terminal(&text, view_text(case_id));
@@ -391,18 +431,25 @@ static void summary(FILE *to, const char *path, const struct collect_result *r, 
 	time_append(&text, r->start);
 	buffer_string(&text, " to ");
 	time_append(&text, r->end);
-	(void)fprintf(to, "time       %s (%.1f s)\n", buffer_text(&text), (double)(r->end - r->start) / 1e9);
-	(void)fprintf(to, "taken      %" PRIu64 " files, %" PRIu64 " bytes", r->counts.members, r->counts.bytes);
+	(void)fprintf(to, "time       %s (%.1f s)\n", buffer_text(&text),
+		      (double)(r->end - r->start) / 1e9);
+	(void)fprintf(to, "taken      %" PRIu64 " files, %" PRIu64 " bytes", r->counts.members,
+		      r->counts.bytes);
 	if (!root)
 		(void)fprintf(to, "; %" PRIu64 " processes", r->processes);
-	(void)fprintf(to, ", %" PRIu64 " accounts, %" PRIu64 " autoruns, %" PRIu64 " entries walked\n", r->accounts, r->autoruns, r->walked);
+	(void)fprintf(to,
+		      ", %" PRIu64 " accounts, %" PRIu64 " autoruns, %" PRIu64 " entries walked\n",
+		      r->accounts, r->autoruns, r->walked);
 	if (r->unchanged)
 		(void)fprintf(to, "unchanged  %" PRIu64 " files since %s\n", r->unchanged, since);
-	(void)fprintf(to, "failed     %" PRIu64 "; left out on purpose %" PRIu64 "\n", r->counts.failures, r->counts.left_out);
+	(void)fprintf(to, "failed     %" PRIu64 "; left out on purpose %" PRIu64 "\n",
+		      r->counts.failures, r->counts.left_out);
 	if (r->lost)
 		(void)fprintf(to, "lost       %u reads that did not answer in time\n", r->lost);
 	if (r->near_empty)
-		(void)fprintf(stderr, "konseki: WARNING: NEARLY EMPTY: this bundle holds next to nothing of a system. Wrong --root, or not allowed?\n");
+		(void)fprintf(stderr,
+			      "konseki: WARNING: NEARLY EMPTY: this bundle holds next to nothing "
+			      "of a system. Wrong --root, or not allowed?\n");
 	else if (!root && geteuid() != 0)
 		(void)fprintf(stderr, "konseki: not root: much of this host could not be read\n");
 	buffer_release(&text);
@@ -410,10 +457,10 @@ static void summary(FILE *to, const char *path, const struct collect_result *r, 
 
 static int run(int argc, char **argv)
 {
-	struct collect_options o = { .reference = TIME_NONE };
-	struct collect_result r = { 0 };
-	struct file_output f = { .fd = -1 };
-	struct watch w = { 0 };
+	struct collect_options o = {.reference = TIME_NONE};
+	struct collect_result r = {0};
+	struct file_output f = {.fd = -1};
+	struct watch w = {0};
 	char *path = NULL, digest[2 * SHA256_SIZE + 1];
 	struct age_key *recipients = NULL;
 	struct profile *own_profile = NULL;
@@ -434,7 +481,8 @@ static int run(int argc, char **argv)
 	o.profile = profile_name ? load_profile(profile_name, &own_profile) : profiles[0];
 	if (!o.profile)
 		return EXIT_MISUSE;
-	if (reference_time && !time_parse_user(view_text(reference_time), time_now(), &o.reference)) {
+	if (reference_time &&
+	    !time_parse_user(view_text(reference_time), time_now(), &o.reference)) {
 		complainf(reference_time, "not a time");
 		return EXIT_MISUSE;
 	}
@@ -455,7 +503,8 @@ static int run(int argc, char **argv)
 	o.operator_name = operator_name;
 	o.reference_time = reference_time;
 	o.data = &w;
-	/* A full disk, a limit and a closed pipe are errors of write(2), not the end: the summary still says so. */
+	/* A full disk, a limit and a closed pipe are errors of write(2), not the end: the summary
+	 * still says so. */
 	(void)signal(SIGXFSZ, SIG_IGN);
 	(void)signal(SIGPIPE, SIG_IGN);
 	w.start = w.last = monotonic();
@@ -471,17 +520,20 @@ static int run(int argc, char **argv)
 	}
 	if (nice_run) {
 		(void)!nice(19);
-		(void)syscall(SYS_ioprio_set, 1, 0, 3 << 13); /* this process, the idle class: ioprio_set(2) */
+		(void)syscall(SYS_ioprio_set, 1, 0,
+			      3 << 13); /* this process, the idle class: ioprio_set(2) */
 	}
 	if (list) {
 		o.list = list_file;
 		status = collect_run(&o, NULL, &r);
 		if (status < 0) {
-			complainf(root ? root : "/", "%s", r.error ? strerror(r.error) : status_text(status));
+			complainf(root ? root : "/", "%s",
+				  r.error ? strerror(r.error) : status_text(status));
 			goto out;
 		}
 		(void)fflush(stdout);
-		(void)fprintf(stderr, "%" PRIu64 " files, %" PRIu64 " bytes\n", w.listed, w.listed_bytes);
+		(void)fprintf(stderr, "%" PRIu64 " files, %" PRIu64 " bytes\n", w.listed,
+			      w.listed_bytes);
 		result = EXIT_COMPLETE;
 		goto out;
 	}
@@ -504,18 +556,22 @@ static int run(int argc, char **argv)
 	}
 	if (w.terminal)
 		(void)fputs("\r\033[K", stderr);
-	if (status == OK && f.fd != STDOUT_FILENO && fsync(f.fd) < 0 && errno != EINVAL && errno != EROFS) {
+	if (status == OK && f.fd != STDOUT_FILENO && fsync(f.fd) < 0 && errno != EINVAL &&
+	    errno != EROFS) {
 		r.error = errno;
 		status = ERR_IO;
 	}
 	if (status < 0) {
 		if (!f.written) {
-			complainf(r.host ? path : root, "%s", r.error ? strerror(r.error) : status_text(status));
+			complainf(r.host ? path : root, "%s",
+				  r.error ? strerror(r.error) : status_text(status));
 			if (f.fd != STDOUT_FILENO && o.output_inode)
 				(void)unlink(path);
 		} else {
-			complainf(path, "%s: INCOMPLETE after %" PRIu64 " bytes; konseki verify tells what is whole", strerror(r.error),
-				  f.written);
+			complainf(path,
+				  "%s: INCOMPLETE after %" PRIu64
+				  " bytes; konseki verify tells what is whole",
+				  strerror(r.error), f.written);
 		}
 		goto out;
 	}
@@ -527,13 +583,16 @@ static int run(int argc, char **argv)
 	}
 	summary(strcmp(path, "-") == 0 ? stderr : stdout, path, &r, f.written, digest);
 	if (json_progress) {
-		struct buffer line = { 0 };
+		struct buffer line = {0};
 
 		buffer_string(&line, "{\"type\":\"done\",\"bundle\":");
 		text_json_quoted(&line, view_text(path));
-		buffer_printf(&line, ",\"size\":%" PRIu64 ",\"sha256\":\"%s\",\"files\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"failures\":%" PRIu64
-				     ",\"near_empty\":%s}\n",
-			      f.written, digest, r.counts.members, r.counts.bytes, r.counts.failures, r.near_empty ? "true" : "false");
+		buffer_printf(&line,
+			      ",\"size\":%" PRIu64 ",\"sha256\":\"%s\",\"files\":%" PRIu64
+			      ",\"bytes\":%" PRIu64 ",\"failures\":%" PRIu64
+			      ",\"near_empty\":%s}\n",
+			      f.written, digest, r.counts.members, r.counts.bytes,
+			      r.counts.failures, r.near_empty ? "true" : "false");
 		(void)fwrite(line.data, 1, line.len, stderr);
 		buffer_release(&line);
 	}
@@ -553,4 +612,4 @@ out:
 	return result;
 }
 
-const struct command command_collect = { &help, run };
+const struct command command_collect = {&help, run};

@@ -1,4 +1,5 @@
-/* The commands: one file each, one line each in list.h. cmd/ is the only layer that prints or exits. */
+/* The commands: one file each, one line each in list.h. cmd/ is the only layer that prints or
+ * exits. */
 #ifndef KONSEKI_CMD_COMMAND_H
 #define KONSEKI_CMD_COMMAND_H
 
@@ -18,11 +19,13 @@ struct command {
 #include "cmd/list.h"
 #undef COMMAND
 
-/* One line on stderr: "konseki: FILE: offset N: reason"; FILE and reason are escaped for the terminal. */
+/* One line on stderr: "konseki: FILE: offset N: reason"; FILE and reason are escaped for the
+ * terminal. */
 void complain(const char *file, const struct problem *problem);
 __attribute__((format(printf, 2, 3))) void complainf(const char *file, const char *fmt, ...);
 
-/* Flushes stdout and says whether all of it was written; on failure complains. Returns the exit status to use. */
+/* Flushes stdout and says whether all of it was written; on failure complains. Returns the exit
+ * status to use. */
 int finish_stdout(int status);
 
 /* The case of -c or $KONSEKI_CASE; complains and returns NULL when there is none. */

@@ -13,12 +13,16 @@
 
 static const char *output, *identity;
 static const struct option options[] = {
-	{ OPTION_TEXT, 'i', "identity", "FILE", "the file with the identity (konseki keygen, age-keygen)", &identity },
-	{ OPTION_TEXT, 'o', "output", "FILE", "write there; - is standard output (default: FILE without .age)", &output },
-	{ OPTION_END },
+	{OPTION_TEXT, 'i', "identity", "FILE",
+	 "the file with the identity (konseki keygen, age-keygen)", &identity},
+	{OPTION_TEXT, 'o', "output", "FILE",
+	 "write there; - is standard output (default: FILE without .age)", &output},
+	{OPTION_END},
 };
 static const struct command_help help = {
-	"decrypt", "FILE", "decrypt a collection that was made with --encrypt",
+	"decrypt",
+	"FILE",
+	"decrypt a collection that was made with --encrypt",
 	"Exit status 1 when the file is cut or altered: what is whole before that was written.",
 };
 
@@ -60,7 +64,7 @@ static struct view map(const char *path)
 
 static int run(int argc, char **argv)
 {
-	struct problem problem = { PROBLEM_NO_OFFSET, "" };
+	struct problem problem = {PROBLEM_NO_OFFSET, ""};
 	struct age_key *keys = NULL;
 	struct view file = VIEW_EMPTY, text;
 	char *path = NULL;
@@ -137,4 +141,4 @@ out:
 	return result;
 }
 
-const struct command command_decrypt = { &help, run };
+const struct command command_decrypt = {&help, run};

@@ -24,7 +24,8 @@
 /* rules/ beside the program: of the source tree, or installed. Static; NULL when there is none. */
 static const char *own_rules(void)
 {
-	static const char *const places[] = { "/../share/konseki/rules", "/../rules", "/../../rules" };
+	static const char *const places[] = {"/../share/konseki/rules", "/../rules",
+					     "/../../rules"};
 	static char path[PATH_MAX + 64];
 	char self[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -47,14 +48,14 @@ static const char *own_rules(void)
 
 struct engine *detect_load_quietly(const struct detect_rules *with, enum level level, int *status)
 {
-	struct engine_options options = { .rules = with->rules.items,
-					  .rule_count = with->rules.count,
-					  .mappings = with->mappings.items,
-					  .mapping_count = with->mappings.count,
-					  .placeholders = with->placeholders,
-					  .no_cache = with->no_cache,
-					  .plain = with->plain,
-					  .level = level };
+	struct engine_options options = {.rules = with->rules.items,
+					 .rule_count = with->rules.count,
+					 .mappings = with->mappings.items,
+					 .mapping_count = with->mappings.count,
+					 .placeholders = with->placeholders,
+					 .no_cache = with->no_cache,
+					 .plain = with->plain,
+					 .level = level};
 	const char *own = NULL;
 	struct problem problem;
 	struct engine *loaded;
@@ -96,7 +97,8 @@ struct engine *detect_load(const struct detect_rules *with, enum level level, in
 		*status = EXIT_DAMAGED;
 	}
 	if (set->problem_count)
-		complainf(NULL, "%zu rules loaded, %zu refused", set->rule_count, set->problem_count);
+		complainf(NULL, "%zu rules loaded, %zu refused", set->rule_count,
+			  set->problem_count);
 	return loaded;
 }
 
@@ -108,10 +110,10 @@ struct message {
 	int64_t ts;
 	uint64_t record;
 	uint32_t host, line, matched; /* bytes of each text, in this order */
-	uint32_t encoded; /* bytes for correlations, last */
-	uint32_t print;   /* whether the hit is one of its own */
-	uint32_t suppressed; /* 1: somebody said it is none */
-	int64_t id;          /* row in the case, or 0 */
+	uint32_t encoded;	      /* bytes for correlations, last */
+	uint32_t print;		      /* whether the hit is one of its own */
+	uint32_t suppressed;	      /* 1: somebody said it is none */
+	int64_t id;		      /* row in the case, or 0 */
 };
 
 struct watch {
@@ -139,7 +141,7 @@ struct stored {
 
 static void store(struct buffer *out, const struct hit *hit, int64_t id)
 {
-	struct stored d = { .id = id, .rule = hit->rule->index };
+	struct stored d = {.id = id, .rule = hit->rule->index};
 	size_t at = out->len;
 
 	buffer_append(out, &d, sizeof(d));
@@ -152,7 +154,8 @@ static int on_hit(void *data, const struct hit *hit)
 {
 	struct watch *w = data;
 	const struct event *e = w->event;
-	struct message m = { .rule = hit->rule->index, .ts = e->ts, .record = hit_record(e), .id = w->id };
+	struct message m = {
+		.rule = hit->rule->index, .ts = e->ts, .record = hit_record(e), .id = w->id};
 	size_t at = w->out.len, from;
 
 	buffer_append(&w->out, &m, sizeof(m));
@@ -214,7 +217,8 @@ static int begin(void *self, struct task *t)
 
 	w->task = t;
 	w->out.len = 0;
-	w->origin = (struct event_origin){ .host = t->host, .source = t->path, .parser = t->parser->name };
+	w->origin = (struct event_origin){
+		.host = t->host, .source = t->path, .parser = t->parser->name};
 	t->parse->sink = &w->sink;
 	return OK;
 }
@@ -291,7 +295,8 @@ static int consume(struct results *r, const char *source, struct view bytes)
 
 		memcpy(&m, bytes.data + at, sizeof(m));
 		/* A worker reads hostile bytes: what it says is checked like them. */
-		if (m.size < sizeof(m) || !view_has(bytes, at, m.size) || m.rule >= set->rule_count ||
+		if (m.size < sizeof(m) || !view_has(bytes, at, m.size) ||
+		    m.rule >= set->rule_count ||
 		    (uint64_t)m.host + m.line + m.matched + m.encoded + sizeof(m) != m.size)
 			return ERR_FORMAT;
 		rule = set->rules[m.rule];
@@ -299,10 +304,14 @@ static int consume(struct results *r, const char *source, struct view bytes)
 		line = view_sub(bytes, text + m.host, m.line);
 		matched = view_sub(bytes, text + m.host + m.line, m.matched);
 		if (m.encoded) {
-			struct hit_place place = { .ts = m.ts, .host = host, .source = view_text(source), .record = m.record,
-						   .id = m.id };
-			int status = correlator_feed(r->correlator, m.rule, &place,
-						     view_sub(bytes, at + m.size - m.encoded, m.encoded));
+			struct hit_place place = {.ts = m.ts,
+						  .host = host,
+						  .source = view_text(source),
+						  .record = m.record,
+						  .id = m.id};
+			int status = correlator_feed(
+				r->correlator, m.rule, &place,
+				view_sub(bytes, at + m.size - m.encoded, m.encoded));
 
 			if (status < 0)
 				return status;
@@ -367,13 +376,15 @@ static void ids_json(struct buffer *out, const char *events)
 	buffer_char(out, ']');
 }
 
-static int write_detection(struct case_db *c, int64_t event, const struct rule *rule, struct view matched,
-			   const char *events)
+static int write_detection(struct case_db *c, int64_t event, const struct rule *rule,
+			   struct view matched, const char *events)
 {
-	struct buffer tags = { 0 }, ids = { 0 };
-	struct row_hit row = { .rule_id = view_text(rule->id ? rule->id : ""), .title = view_text(rule->title),
-			       .level = view_text(level_text((enum level)rule->level)),
-			       .path = view_text(rule->path), .matched = matched };
+	struct buffer tags = {0}, ids = {0};
+	struct row_hit row = {.rule_id = view_text(rule->id ? rule->id : ""),
+			      .title = view_text(rule->title),
+			      .level = view_text(level_text((enum level)rule->level)),
+			      .path = view_text(rule->path),
+			      .matched = matched};
 	int status;
 
 	tags_json(&tags, rule);
@@ -397,13 +408,14 @@ static int on_correlated(void *user, const struct correlated *hit)
 	if (hit->rule->level > r->worst)
 		r->worst = hit->rule->level;
 	if (r->into && hit->place->id) {
-		int status = write_detection(r->into, hit->place->id, hit->rule, view_text("[]"), hit->events);
+		int status = write_detection(r->into, hit->place->id, hit->rule, view_text("[]"),
+					     hit->events);
 
 		if (status < 0)
 			return status;
 	}
 	if (want_lines) {
-		struct buffer line = { 0 };
+		struct buffer line = {0};
 
 		correlated_json(&line, hit);
 		(void)fwrite(line.data, 1, line.len, stdout);
@@ -411,7 +423,8 @@ static int on_correlated(void *user, const struct correlated *hit)
 	}
 	if (r->rows) {
 		char when[TIME_TEXT];
-		char *what = xasprintf("%llu events, value %.15g, %s", (unsigned long long)hit->count, hit->value, hit->group);
+		char *what = xasprintf("%llu events, value %.15g, %s",
+				       (unsigned long long)hit->count, hit->value, hit->group);
 
 		(void)time_format(hit->last, when);
 		table_text(r->rows, when);
@@ -441,7 +454,8 @@ static int by_level(const void *a, const void *b, void *user)
 
 static void print_summary(struct results *r, enum table_format format, bool header)
 {
-	static const char *const columns[] = { "level", "hits", "hosts", "first", "last", "rule", "rule_id", "suppressed" };
+	static const char *const columns[] = {"level", "hits", "hosts",	  "first",
+					      "last",  "rule", "rule_id", "suppressed"};
 	const struct ruleset *set = engine_rules(engine);
 	uint32_t *order = xcalloc(set->rule_count + 1, sizeof(*order)), n = 0;
 	struct table *t;
@@ -487,7 +501,7 @@ static int case_event(void *user, const struct event *e, const struct case_place
 
 	w->event = e;
 	w->id = place->id;
-	w->origin = (struct event_origin){ .source = place->source, .parser = place->parser };
+	w->origin = (struct event_origin){.source = place->source, .parser = place->parser};
 	w->out.len = 0;
 	status = engine_match(engine, w->state, e, &w->origin, on_hit, w);
 	if (status >= 0 && w->out.len)
@@ -510,9 +524,9 @@ static int finish_correlations(struct results *r)
 /* The exit status. Detections of earlier runs are replaced. */
 static int over_case(const char *path, struct results *r)
 {
-	struct case_filter all = { .since = TIME_NONE, .until = TIME_NONE };
-	struct case_run run = { .results = r };
-	struct problem problem = { .reason = "" };
+	struct case_filter all = {.since = TIME_NONE, .until = TIME_NONE};
+	struct case_run run = {.results = r};
+	struct problem problem = {.reason = ""};
 	struct case_db *c;
 	size_t at = 0;
 	int status = case_open(path, CASE_WRITE, &c, &problem);
@@ -531,8 +545,9 @@ static int over_case(const char *path, struct results *r)
 		struct stored d;
 
 		memcpy(&d, run.stored.data + at, sizeof(d));
-		status = write_detection(c, d.id, engine_rules(engine)->rules[d.rule],
-					 view_of(run.stored.data + at + sizeof(d), d.matched), NULL);
+		status =
+			write_detection(c, d.id, engine_rules(engine)->rules[d.rule],
+					view_of(run.stored.data + at + sizeof(d), d.matched), NULL);
 		at += sizeof(d) + d.matched;
 	}
 	r->into = c;
@@ -558,21 +573,26 @@ static const char *format_name, *fail_name, *level_name, *host_name, *in_case, *
 static bool each_hit, no_header, verbose;
 static unsigned long threads;
 static const struct option options[] = {
-	{ OPTION_TEXT, 'c', "case", "FILE", "the case to detect on, where no files are given", &in_case },
+	{OPTION_TEXT, 'c', "case", "FILE", "the case to detect on, where no files are given",
+	 &in_case},
 	DETECT_RULE_OPTIONS(rules),
-	{ OPTION_TEXT, 0, "suppress", "FILE", "known good: hits that are counted only", &suppress_name },
-	{ OPTION_TEXT, 0, "level", "LEVEL", "only rules of this level and above", &level_name },
-	{ OPTION_TEXT, 0, "format", "jsonl|table|tsv|csv", "JSON line a hit (in a pipe), or a table of rules (on a terminal)", &format_name },
-	{ OPTION_FLAG, 0, "hits", NULL, "a row for every hit, not for every rule", &each_hit },
-	{ OPTION_FLAG, 0, "no-header", NULL, "no line of column names", &no_header },
-	{ OPTION_TEXT, 0, "fail-on", "LEVEL", "exit with 1 when a rule of this level or above hits", &fail_name },
-	{ OPTION_TEXT, 0, "host", "NAME", "name of the machine that the files are from", &host_name },
-	{ OPTION_NUMBER, 0, "threads", "N", "worker processes (as many as processors)", &threads },
-	{ OPTION_FLAG, 'v', "verbose", NULL, "say what the rules cost to load", &verbose },
-	{ OPTION_END },
+	{OPTION_TEXT, 0, "suppress", "FILE", "known good: hits that are counted only",
+	 &suppress_name},
+	{OPTION_TEXT, 0, "level", "LEVEL", "only rules of this level and above", &level_name},
+	{OPTION_TEXT, 0, "format", "jsonl|table|tsv|csv",
+	 "JSON line a hit (in a pipe), or a table of rules (on a terminal)", &format_name},
+	{OPTION_FLAG, 0, "hits", NULL, "a row for every hit, not for every rule", &each_hit},
+	{OPTION_FLAG, 0, "no-header", NULL, "no line of column names", &no_header},
+	{OPTION_TEXT, 0, "fail-on", "LEVEL", "exit with 1 when a rule of this level or above hits",
+	 &fail_name},
+	{OPTION_TEXT, 0, "host", "NAME", "name of the machine that the files are from", &host_name},
+	{OPTION_NUMBER, 0, "threads", "N", "worker processes (as many as processors)", &threads},
+	{OPTION_FLAG, 'v', "verbose", NULL, "say what the rules cost to load", &verbose},
+	{OPTION_END},
 };
-static const struct command_help help = { "detect", "[FILE...]", "run Sigma rules over a case, files, bundles, images",
-					  "Without --rules the rules that come with konseki are used." };
+static const struct command_help help = {
+	"detect", "[FILE...]", "run Sigma rules over a case, files, bundles, images",
+	"Without --rules the rules that come with konseki are used."};
 
 static bool level_option(const char *name, const char *text, enum level *level)
 {
@@ -581,18 +601,21 @@ static bool level_option(const char *name, const char *text, enum level *level)
 	*level = level_of(text);
 	if (*level != LEVEL_COUNT)
 		return true;
-	complainf(NULL, "--%s %s: levels are informational, low, medium, high, critical", name, text);
+	complainf(NULL, "--%s %s: levels are informational, low, medium, high, critical", name,
+		  text);
 	return false;
 }
 
 static int run(int argc, char **argv)
 {
-	static const char *const columns[] = { "time", "level", "host", "rule", "matched", "source", "record" };
-	static const struct pipeline_ops ops = { .start = start, .begin = begin, .end = end, .data = data };
-	struct pipeline_options with = { .ordered = true, .verb = "detecting" };
+	static const char *const columns[] = {"time",	 "level",  "host",  "rule",
+					      "matched", "source", "record"};
+	static const struct pipeline_ops ops = {
+		.start = start, .begin = begin, .end = end, .data = data};
+	struct pipeline_options with = {.ordered = true, .verb = "detecting"};
 	enum level level = LEVEL_INFORMATIONAL, fail_on = LEVEL_COUNT;
 	enum table_format format = TABLE_AUTO;
-	struct results results = { .worst = -1 };
+	struct results results = {.worst = -1};
 	const struct ruleset *set;
 	struct pipeline *p;
 	int n, status, load_status;
@@ -619,7 +642,8 @@ static int run(int argc, char **argv)
 		complainf(NULL, "no such format: %s", format_name);
 		return EXIT_MISUSE;
 	}
-	if (!level_option("level", level_name, &level) || !level_option("fail-on", fail_name, &fail_on))
+	if (!level_option("level", level_name, &level) ||
+	    !level_option("fail-on", fail_name, &fail_on))
 		return EXIT_MISUSE;
 	if (format == TABLE_AUTO)
 		format = isatty(STDOUT_FILENO) ? TABLE_ALIGNED : TABLE_JSONL;
@@ -642,16 +666,20 @@ static int run(int argc, char **argv)
 	if (verbose) {
 		struct engine_cost c = engine_cost(engine);
 
-		complainf(NULL, "%zu rules, %zu predicates, %zu literals in %zu databases of %zu KiB; read in %.3f s, "
-				"compiled in %.3f s%s",
-			  set->rule_count, set->predicate_count, c.literals, c.databases, c.bytes >> 10,
-			  c.read_seconds, c.compile_seconds, c.cached ? " (cached)" : "");
+		complainf(NULL,
+			  "%zu rules, %zu predicates, %zu literals in %zu databases of %zu KiB; "
+			  "read in %.3f s, "
+			  "compiled in %.3f s%s",
+			  set->rule_count, set->predicate_count, c.literals, c.databases,
+			  c.bytes >> 10, c.read_seconds, c.compile_seconds,
+			  c.cached ? " (cached)" : "");
 	}
 	results.tallies = xcalloc(set->rule_count + 1, sizeof(*results.tallies));
 	for (size_t i = 0; i < set->rule_count; i++)
 		results.tallies[i].first = results.tallies[i].last = TIME_NONE;
 	if (want_matched)
-		results.rows = table_open(stdout, format, columns, sizeof(columns) / sizeof(columns[0]), !no_header);
+		results.rows = table_open(stdout, format, columns,
+					  sizeof(columns) / sizeof(columns[0]), !no_header);
 	results.correlator = correlator_new(set);
 	with.host = host_name;
 	with.threads = (unsigned)(threads > 1024 ? 1024 : threads);
@@ -672,7 +700,8 @@ static int run(int argc, char **argv)
 		status = EXIT_DAMAGED;
 done:
 	if (results.suppressed)
-		complainf(NULL, "%llu hits are suppressed by %s", (unsigned long long)results.suppressed, suppress_name);
+		complainf(NULL, "%llu hits are suppressed by %s",
+			  (unsigned long long)results.suppressed, suppress_name);
 	correlator_free(results.correlator);
 	if (results.rows)
 		table_close(results.rows);
@@ -686,4 +715,4 @@ done:
 	return status;
 }
 
-const struct command command_detect = { &help, run };
+const struct command command_detect = {&help, run};

@@ -13,7 +13,7 @@ struct printing {
 static int print(void *data, const struct diff_row *r)
 {
 	struct printing *p = data;
-	const char side[2] = { (char)r->side, '\0' };
+	const char side[2] = {(char)r->side, '\0'};
 
 	table_text(p->table, side);
 	table_text(p->table, r->kind);
@@ -27,20 +27,24 @@ static int print(void *data, const struct diff_row *r)
 static const char *case_file, *kinds, *format_text;
 static bool no_header;
 static const struct option options[] = {
-	{ OPTION_TEXT, 'c', "case", "FILE", "the case (or $KONSEKI_CASE)", &case_file },
-	{ OPTION_TEXT, 0, "kind", "KIND,...", "only these: persistence, account_seen, network_listen, process_seen, module_seen", &kinds },
-	{ OPTION_TEXT, 0, "format", "FORMAT", "table, tsv, csv or jsonl", &format_text },
-	{ OPTION_FLAG, 0, "no-header", NULL, "rows only", &no_header },
-	{ OPTION_END },
+	{OPTION_TEXT, 'c', "case", "FILE", "the case (or $KONSEKI_CASE)", &case_file},
+	{OPTION_TEXT, 0, "kind", "KIND,...",
+	 "only these: persistence, account_seen, network_listen, process_seen, module_seen",
+	 &kinds},
+	{OPTION_TEXT, 0, "format", "FORMAT", "table, tsv, csv or jsonl", &format_text},
+	{OPTION_FLAG, 0, "no-header", NULL, "rows only", &no_header},
+	{OPTION_END},
 };
-static const struct command_help help = { "diff", "A B", "show what one host or collection has and another has not",
-					  "A and B are a host's name, or a bundle as it was ingested (its path, or the last part of it)." };
+static const struct command_help help = {"diff", "A B",
+					 "show what one host or collection has and another has not",
+					 "A and B are a host's name, or a bundle as it was "
+					 "ingested (its path, or the last part of it)."};
 
 static int run(int argc, char **argv)
 {
-	static const char *const columns[] = { "side", "kind", "what", "change", "event" };
-	struct printing p = { 0 };
-	struct problem problem = { 0 };
+	static const char *const columns[] = {"side", "kind", "what", "change", "event"};
+	struct printing p = {0};
+	struct problem problem = {0};
 	enum table_format format;
 	struct case_db *c;
 	const char *path;
@@ -77,8 +81,9 @@ static int run(int argc, char **argv)
 		complain(path, &problem);
 		return EXIT_MISUSE;
 	}
-	complainf(NULL, "%lu only in %s, %lu only in %s, %lu changed", p.counts['-'], argv[1], p.counts['+'], argv[2], p.counts['~']);
+	complainf(NULL, "%lu only in %s, %lu only in %s, %lu changed", p.counts['-'], argv[1],
+		  p.counts['+'], argv[2], p.counts['~']);
 	return EXIT_COMPLETE;
 }
 
-const struct command command_diff = { &help, run };
+const struct command command_diff = {&help, run};

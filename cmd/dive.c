@@ -1,4 +1,5 @@
-/* konseki dive: what happened around one event: its process, the parents, the children, what they touched. */
+/* konseki dive: what happened around one event: its process, the parents, the children, what they
+ * touched. */
 #include "cmd/command.h"
 
 #include "analysis/dive.h"
@@ -86,7 +87,10 @@ static void process_line(const struct dive *d, size_t index, const char *lead)
 		buffer_printf(&out, "%22s", "");
 		for (const char *c = lead; *c; c++)
 			if ((*c & 0xc0) != 0x80)
-				put((uint8_t)*c == 0xe2 && (uint8_t)c[1] == 0x94 && ((uint8_t)c[2] == 0x82 || (uint8_t)c[2] == 0x9c) ? "\xe2\x94\x82" : " ");
+				put((uint8_t)*c == 0xe2 && (uint8_t)c[1] == 0x94 &&
+						    ((uint8_t)c[2] == 0x82 || (uint8_t)c[2] == 0x9c)
+					    ? "\xe2\x94\x82"
+					    : " ");
 		put("$ ");
 		evidence(p->command_line, 300);
 		put("\n");
@@ -108,7 +112,8 @@ static void event_lines(const struct dive_list *l, const char *lead)
 		put("\n");
 	}
 	if (l->more)
-		buffer_printf(&out, "%22s%s... and %llu more (--events)\n", "", lead, (unsigned long long)l->more);
+		buffer_printf(&out, "%22s%s... and %llu more (--events)\n", "", lead,
+			      (unsigned long long)l->more);
 }
 
 /* The tree below a process, depth first, with an own stack: evidence decides how deep it is. */
@@ -125,7 +130,8 @@ static void subtree(const struct dive *d, size_t index, struct buffer *lead, uns
 			buffer_printf(&out, "%22s%s... deeper\n", "", buffer_text(lead));
 			return;
 		}
-		buffer_string(lead, last ? "\xe2\x94\x94\xe2\x94\x80 " : "\xe2\x94\x9c\xe2\x94\x80 ");
+		buffer_string(lead,
+			      last ? "\xe2\x94\x94\xe2\x94\x80 " : "\xe2\x94\x9c\xe2\x94\x80 ");
 		process_line(d, c, buffer_text(lead));
 		lead->len = before;
 		buffer_string(lead, last ? "   " : "\xe2\x94\x82  ");
@@ -139,13 +145,15 @@ static void subtree(const struct dive *d, size_t index, struct buffer *lead, uns
 
 static void page(const struct dive *d)
 {
-	struct buffer lead = { 0 };
+	struct buffer lead = {0};
 	size_t chain[DEPTH_SHOWN], n = 0;
 
 	buffer_printf(&out, "Event #%lld on ", (long long)d->focus.id);
 	evidence(d->host ? d->host : "(unknown host)", 100);
 	put("\n");
-	event_lines(&(struct dive_list){ .items = (struct dive_event *)(uintptr_t)&d->focus, .count = 1 }, "");
+	event_lines(
+		&(struct dive_list){.items = (struct dive_event *)(uintptr_t)&d->focus, .count = 1},
+		"");
 	buffer_printf(&out, "%22s", "");
 	evidence(d->focus.source, 300);
 	put("\n\n");
@@ -162,7 +170,8 @@ static void page(const struct dive *d)
 	if (d->process == PROCESS_NONE) {
 		put("  none: nothing in the case tells which process is behind this event\n");
 	} else {
-		for (size_t p = d->process; p != PROCESS_NONE && n < DEPTH_SHOWN; p = process_at(d->processes, p)->parent)
+		for (size_t p = d->process; p != PROCESS_NONE && n < DEPTH_SHOWN;
+		     p = process_at(d->processes, p)->parent)
 			chain[n++] = p;
 		while (n-- > 0) {
 			process_line(d, chain[n], buffer_text(&lead));
@@ -183,36 +192,41 @@ static void page(const struct dive *d)
 	buffer_release(&lead);
 }
 
-/* One object a line: role (focus, logon, ancestor, process, descendant, touched, around), then what it is. */
+/* One object a line: role (focus, logon, ancestor, process, descendant, touched, around), then what
+ * it is. */
 static void rows(const struct dive *d, enum table_format format, bool header)
 {
-	static const char *const columns[] = { "role", "time", "event", "kind", "pid", "image", "command_line", "user", "message" };
+	static const char *const columns[] = {"role",  "time",	       "event", "kind",	  "pid",
+					      "image", "command_line", "user",	"message"};
 	struct table *t = table_open(stdout, format, columns, 9, header);
-	const struct dive_list *lists[] = { &d->logons, &d->around };
+	const struct dive_list *lists[] = {&d->logons, &d->around};
 
-#define EVENT_ROW(role, e, p)                                                                                          \
-	do {                                                                                                           \
-		struct value when = value_time((e)->ts);                                                               \
-		table_text(t, role);                                                                                   \
-		table_cell(t, &when);                                                                                  \
-		table_signed(t, (e)->id);                                                                              \
-		table_text(t, (e)->kind);                                                                              \
-		if ((p) != PROCESS_NONE && process_at(d->processes, p)->pid != UINT64_MAX)                             \
-			table_signed(t, (int64_t)process_at(d->processes, p)->pid);                                    \
-		else                                                                                                   \
-			table_text(t, NULL);                                                                           \
-		table_text(t, (p) != PROCESS_NONE ? process_at(d->processes, p)->image : NULL);                        \
-		table_text(t, NULL);                                                                                   \
-		table_text(t, (e)->user);                                                                              \
-		table_text(t, (e)->message);                                                                           \
+#define EVENT_ROW(role, e, p)                                                                      \
+	do {                                                                                       \
+		struct value when = value_time((e)->ts);                                           \
+		table_text(t, role);                                                               \
+		table_cell(t, &when);                                                              \
+		table_signed(t, (e)->id);                                                          \
+		table_text(t, (e)->kind);                                                          \
+		if ((p) != PROCESS_NONE && process_at(d->processes, p)->pid != UINT64_MAX)         \
+			table_signed(t, (int64_t)process_at(d->processes, p)->pid);                \
+		else                                                                               \
+			table_text(t, NULL);                                                       \
+		table_text(t, (p) != PROCESS_NONE ? process_at(d->processes, p)->image : NULL);    \
+		table_text(t, NULL);                                                               \
+		table_text(t, (e)->user);                                                          \
+		table_text(t, (e)->message);                                                       \
 	} while (0)
 	EVENT_ROW("focus", &d->focus, d->process);
 	for (size_t i = 0; i < process_count(d->processes) && d->process != PROCESS_NONE; i++) {
 		const struct process *p = process_at(d->processes, i);
 		struct value time = value_time(p->start);
-		const char *role = i == d->process ? "process" : d->in_tree[i] ? "descendant" : NULL;
+		const char *role = i == d->process ? "process"
+				   : d->in_tree[i] ? "descendant"
+						   : NULL;
 
-		for (size_t a = process_at(d->processes, d->process)->parent; !role && a != PROCESS_NONE; a = process_at(d->processes, a)->parent)
+		for (size_t a = process_at(d->processes, d->process)->parent;
+		     !role && a != PROCESS_NONE; a = process_at(d->processes, a)->parent)
 			if (a == i)
 				role = "ancestor";
 		if (!role)
@@ -237,7 +251,8 @@ static void rows(const struct dive *d, enum table_format format, bool header)
 	}
 	for (size_t l = 0; l < 2; l++)
 		for (size_t n = 0; n < lists[l]->count; n++)
-			EVENT_ROW(l ? "around" : "logon", &lists[l]->items[n], lists[l]->items[n].process);
+			EVENT_ROW(l ? "around" : "logon", &lists[l]->items[n],
+				  lists[l]->items[n].process);
 	table_close(t);
 }
 
@@ -245,21 +260,23 @@ static const char *case_file, *event_text, *format_text;
 static unsigned long limit = 20, window = 60;
 static bool no_header;
 static const struct option options[] = {
-	{ OPTION_TEXT, 'c', "case", "FILE", "the case (or $KONSEKI_CASE)", &case_file },
-	{ OPTION_TEXT, 0, "event", "ID", "the event, by its id in the timeline", &event_text },
-	{ OPTION_NUMBER, 0, "events", "N", "events listed for each process (20)", &limit },
-	{ OPTION_NUMBER, 0, "window", "SECONDS", "what counts as the same time (60)", &window },
-	{ OPTION_TEXT, 0, "format", "FORMAT", "tree, table, tsv, csv or jsonl (tree)", &format_text },
-	{ OPTION_FLAG, 0, "no-header", NULL, "rows only", &no_header },
-	{ OPTION_END },
+	{OPTION_TEXT, 'c', "case", "FILE", "the case (or $KONSEKI_CASE)", &case_file},
+	{OPTION_TEXT, 0, "event", "ID", "the event, by its id in the timeline", &event_text},
+	{OPTION_NUMBER, 0, "events", "N", "events listed for each process (20)", &limit},
+	{OPTION_NUMBER, 0, "window", "SECONDS", "what counts as the same time (60)", &window},
+	{OPTION_TEXT, 0, "format", "FORMAT", "tree, table, tsv, csv or jsonl (tree)", &format_text},
+	{OPTION_FLAG, 0, "no-header", NULL, "rows only", &no_header},
+	{OPTION_END},
 };
-static const struct command_help help = { "dive", "", "show the process behind an event, its parents, its children and what they touched", NULL };
+static const struct command_help help = {
+	"dive", "",
+	"show the process behind an event, its parents, its children and what they touched", NULL};
 
 static int run(int argc, char **argv)
 {
 	struct dive_options o;
 	enum table_format format = TABLE_AUTO;
-	struct problem problem = { 0 };
+	struct problem problem = {0};
 	const char *path;
 	struct case_db *c = NULL;
 	struct dive d;
@@ -275,10 +292,12 @@ static int run(int argc, char **argv)
 		break;
 	}
 	if (n || !event_text || !view_decimal(view_text(event_text), &id) || id > INT64_MAX) {
-		complainf("dive", "which event? give --event ID (an id that konseki query printed)");
+		complainf("dive",
+			  "which event? give --event ID (an id that konseki query printed)");
 		return EXIT_MISUSE;
 	}
-	if (format_text && strcmp(format_text, "tree") != 0 && !table_format_of(format_text, &format)) {
+	if (format_text && strcmp(format_text, "tree") != 0 &&
+	    !table_format_of(format_text, &format)) {
 		complainf("dive", "%s: no such format", format_text);
 		return EXIT_MISUSE;
 	}
@@ -289,7 +308,9 @@ static int run(int argc, char **argv)
 		complain(path, &problem);
 		return EXIT_MISUSE;
 	}
-	o = (struct dive_options){ .limit = limit, .window = (int64_t)(window > 1000000 ? 1000000 : window) * TIME_SECOND };
+	o = (struct dive_options){.limit = limit,
+				  .window = (int64_t)(window > 1000000 ? 1000000 : window) *
+					    TIME_SECOND};
 	status = dive_run(case_handle(c), (int64_t)id, &o, &d, &problem);
 	if (status < 0) {
 		complain(path, &problem);
@@ -306,4 +327,4 @@ static int run(int argc, char **argv)
 	return status < 0 ? EXIT_MISUSE : EXIT_COMPLETE;
 }
 
-const struct command command_dive = { &help, run };
+const struct command command_dive = {&help, run};

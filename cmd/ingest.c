@@ -31,8 +31,10 @@ static int on_hit(void *data, const struct hit *hit)
 {
 	struct row_sink *s = data;
 	const struct rule *rule = hit->rule;
-	struct row_hit row = { .rule_id = view_text(rule->id), .title = view_text(rule->title),
-			       .level = view_text(level_text(rule->level)), .path = view_text(rule->path) };
+	struct row_hit row = {.rule_id = view_text(rule->id),
+			      .title = view_text(rule->title),
+			      .level = view_text(level_text(rule->level)),
+			      .path = view_text(rule->path)};
 
 	if (rule->silent)
 		return OK;
@@ -88,7 +90,8 @@ static int begin(void *self, struct task *t)
 
 	s->task = t;
 	s->out.len = 0;
-	s->origin = (struct event_origin){ .host = t->host, .source = t->path, .parser = t->parser->name };
+	s->origin = (struct event_origin){
+		.host = t->host, .source = t->path, .parser = t->parser->name};
 	row_encoder_begin(s->encoder);
 	t->parse->sink = &s->sink;
 	return OK;
@@ -128,10 +131,12 @@ static int64_t bundle_of(const struct ingest *in, uint64_t input)
 	return input < in->bundle_count ? in->bundles[input] : 0;
 }
 
-static int input(void *data, uint64_t number, const char *path, const char *type, const char *host, const char *manifest)
+static int input(void *data, uint64_t number, const char *path, const char *type, const char *host,
+		 const char *manifest)
 {
 	struct ingest *in = data;
-	const struct case_bundle bundle = { .path = path, .type = type, .host = host, .manifest = manifest };
+	const struct case_bundle bundle = {
+		.path = path, .type = type, .host = host, .manifest = manifest};
 	int64_t id = 0;
 
 	in->bundles = xgrow(in->bundles, &in->bundle_cap, number + 1, sizeof(*in->bundles));
@@ -143,7 +148,8 @@ static int input(void *data, uint64_t number, const char *path, const char *type
 	return OK;
 }
 
-static void input_problem(void *data, uint64_t number, const char *shown, const struct problem *problem)
+static void input_problem(void *data, uint64_t number, const char *shown,
+			  const struct problem *problem)
 {
 	struct ingest *in = data;
 
@@ -153,15 +159,15 @@ static void input_problem(void *data, uint64_t number, const char *shown, const 
 
 static struct case_artifact describe(const struct ingest *in, const struct artefact *a)
 {
-	return (struct case_artifact){ .bundle = bundle_of(in, a->input),
-				       .host = a->host,
-				       .path = a->path,
-				       .member = a->loose ? NULL : a->member,
-				       .size = a->size == UINT64_MAX ? 0 : a->size,
-				       .mtime = a->mtime,
-				       .sha256 = a->sha256[0] ? a->sha256 : NULL,
-				       .parser = a->parser ? a->parser->name : NULL,
-				       .parser_version = a->parser ? a->parser->version : 0 };
+	return (struct case_artifact){.bundle = bundle_of(in, a->input),
+				      .host = a->host,
+				      .path = a->path,
+				      .member = a->loose ? NULL : a->member,
+				      .size = a->size == UINT64_MAX ? 0 : a->size,
+				      .mtime = a->mtime,
+				      .sha256 = a->sha256[0] ? a->sha256 : NULL,
+				      .parser = a->parser ? a->parser->name : NULL,
+				      .parser_version = a->parser ? a->parser->version : 0};
 }
 
 static const char *known(void *data, const struct artefact *a)
@@ -182,7 +188,8 @@ static bool unclaimed_before(struct ingest *in, const struct artefact *a)
 	const struct case_artifact artifact = describe(in, a);
 	struct case_known k;
 
-	return a->tag == NULL && case_known(in->db, &artifact, &k) && !k.parser[0] && strcmp(k.sha256, a->sha256) == 0;
+	return a->tag == NULL && case_known(in->db, &artifact, &k) && !k.parser[0] &&
+	       strcmp(k.sha256, a->sha256) == 0;
 }
 
 /* The row of the artefact, made when its first bytes or its end come. */
@@ -206,7 +213,8 @@ static int load(void *data, struct artefact *a, struct view bytes)
 	int status = id < 0 ? ERR_DATABASE : case_load(in->db, id, bytes);
 
 	if (status == ERR_FORMAT) { /* only a worker that was taken over sends such */
-		(void)problem_set(&a->problem, ERR_FORMAT, PROBLEM_NO_OFFSET, "its worker sent what is no block of rows");
+		(void)problem_set(&a->problem, ERR_FORMAT, PROBLEM_NO_OFFSET,
+				  "its worker sent what is no block of rows");
 		return OK;
 	}
 	return status < 0 ? database_failed(in) : OK;
@@ -216,17 +224,24 @@ static int done(void *data, struct artefact *a)
 {
 	struct ingest *in = data;
 	struct problem problem = a->problem;
-	struct case_end e = { .status = "complete", .sha256 = a->sha256[0] ? a->sha256 : NULL,
-			      .parser = a->parser ? a->parser->name : NULL,
-			      .parser_version = a->parser ? a->parser->version : 0, .losses = a->losses };
+	struct case_end e = {.status = "complete",
+			     .sha256 = a->sha256[0] ? a->sha256 : NULL,
+			     .parser = a->parser ? a->parser->name : NULL,
+			     .parser_version = a->parser ? a->parser->version : 0,
+			     .losses = a->losses};
 	int64_t id;
 
 	if (a->outcome == OUTCOME_SKIPPED)
-		return a->tag && case_artifact_drop(in->db, (int64_t)(intptr_t)a->tag) < 0 ? database_failed(in) : OK;
-	if (!problem.reason[0] && a->stated && a->sha256[0] && strcasecmp(a->stated, a->sha256) != 0)
-		(void)problem_set(&problem, ERR_INTEGRITY, PROBLEM_NO_OFFSET, "its SHA-256 is not the one in the manifest");
+		return a->tag && case_artifact_drop(in->db, (int64_t)(intptr_t)a->tag) < 0
+			       ? database_failed(in)
+			       : OK;
+	if (!problem.reason[0] && a->stated && a->sha256[0] &&
+	    strcasecmp(a->stated, a->sha256) != 0)
+		(void)problem_set(&problem, ERR_INTEGRITY, PROBLEM_NO_OFFSET,
+				  "its SHA-256 is not the one in the manifest");
 	if (!problem.reason[0] && a->note)
-		(void)problem_set(&problem, ERR_IO, PROBLEM_NO_OFFSET, "at collection: %s", a->note);
+		(void)problem_set(&problem, ERR_IO, PROBLEM_NO_OFFSET, "at collection: %s",
+				  a->note);
 	switch (a->outcome) {
 	case OUTCOME_PARSED:
 		if (problem.reason[0] || a->losses)
@@ -245,13 +260,17 @@ static int done(void *data, struct artefact *a)
 		break;
 	case OUTCOME_CRASHED:
 		e.status = "crashed";
-		(void)problem_set(&problem, ERR_FORMAT, PROBLEM_NO_OFFSET, "%s parser %s %d", a->parser ? a->parser->name : "any",
-				  a->signal > 0 ? "crashed, signal" : a->signal < 0 ? "crashed, exit status" : "ran out of memory",
+		(void)problem_set(&problem, ERR_FORMAT, PROBLEM_NO_OFFSET, "%s parser %s %d",
+				  a->parser ? a->parser->name : "any",
+				  a->signal > 0	  ? "crashed, signal"
+				  : a->signal < 0 ? "crashed, exit status"
+						  : "ran out of memory",
 				  a->signal < 0 ? -a->signal : a->signal);
 		break;
 	case OUTCOME_TIMED_OUT:
 		e.status = "timeout";
-		(void)problem_set(&problem, ERR_LIMIT, PROBLEM_NO_OFFSET, "%s parser timed out", a->parser ? a->parser->name : "any");
+		(void)problem_set(&problem, ERR_LIMIT, PROBLEM_NO_OFFSET, "%s parser timed out",
+				  a->parser ? a->parser->name : "any");
 		break;
 	case OUTCOME_SKIPPED:
 		break;
@@ -277,7 +296,8 @@ static uint64_t count_hosts(struct case_db *db)
 	sqlite3_stmt *statement;
 	uint64_t n = 0;
 
-	if (sqlite3_prepare_v2(case_handle(db), "SELECT count(*) FROM host", -1, &statement, NULL) == SQLITE_OK &&
+	if (sqlite3_prepare_v2(case_handle(db), "SELECT count(*) FROM host", -1, &statement,
+			       NULL) == SQLITE_OK &&
 	    sqlite3_step(statement) == SQLITE_ROW)
 		n = (uint64_t)sqlite3_column_int64(statement, 0);
 	(void)sqlite3_finalize(statement);
@@ -289,25 +309,37 @@ static struct detect_rules rules;
 static bool carve;
 static unsigned long threads;
 static const struct option options[] = {
-	{ OPTION_TEXT, 'c', "case", "FILE", "the case; made when it is not there (or $KONSEKI_CASE)", &case_name },
-	{ OPTION_TEXT, 0, "host", "NAME", "name of the machine, over what the evidence says", &host_name },
-	{ OPTION_LIST, 0, "rules", "PATH", "run these Sigma rules in the same pass: a file or folder", &rules.rules },
-	{ OPTION_FLAG, 0, "carve", NULL, "look for records in slack and damaged space too", &carve },
-	{ OPTION_NUMBER, 0, "threads", "N", "worker processes (as many as processors)", &threads },
-	{ OPTION_END },
+	{OPTION_TEXT, 'c', "case", "FILE", "the case; made when it is not there (or $KONSEKI_CASE)",
+	 &case_name},
+	{OPTION_TEXT, 0, "host", "NAME", "name of the machine, over what the evidence says",
+	 &host_name},
+	{OPTION_LIST, 0, "rules", "PATH",
+	 "run these Sigma rules in the same pass: a file or folder", &rules.rules},
+	{OPTION_FLAG, 0, "carve", NULL, "look for records in slack and damaged space too", &carve},
+	{OPTION_NUMBER, 0, "threads", "N", "worker processes (as many as processors)", &threads},
+	{OPTION_END},
 };
-static const struct command_help help = { "ingest", "INPUT...", "load evidence into a case",
-	"An INPUT is a bundle, a folder, an archive or collection of another tool, a disk image, or a file.\n"
-	"What is in the case already is skipped; an ingest that was killed goes on where it was." };
+static const struct command_help help = {
+	"ingest", "INPUT...", "load evidence into a case",
+	"An INPUT is a bundle, a folder, an archive or collection of another tool, a disk image, "
+	"or a file.\n"
+	"What is in the case already is skipped; an ingest that was killed goes on where it was."};
 
 static int run(int argc, char **argv)
 {
-	static const struct pipeline_ops ops = { .start = start, .begin = begin, .end = end, .input = input,
-						 .input_problem = input_problem, .known = known, .data = load, .done = done };
-	struct pipeline_options with = { .hash = true, .quiet = true, .absolute = true, .verb = "ingesting" };
-	struct ingest in = { .begun = time_now(), .tty = isatty(STDERR_FILENO) };
-	struct pipeline_totals totals = { 0 };
-	struct problem problem = { .offset = PROBLEM_NO_OFFSET };
+	static const struct pipeline_ops ops = {.start = start,
+						.begin = begin,
+						.end = end,
+						.input = input,
+						.input_problem = input_problem,
+						.known = known,
+						.data = load,
+						.done = done};
+	struct pipeline_options with = {
+		.hash = true, .quiet = true, .absolute = true, .verb = "ingesting"};
+	struct ingest in = {.begun = time_now(), .tty = isatty(STDERR_FILENO)};
+	struct pipeline_totals totals = {0};
+	struct problem problem = {.offset = PROBLEM_NO_OFFSET};
 	const char *path;
 	struct pipeline *p;
 	int n, status, result, rule_status = EXIT_COMPLETE;
@@ -366,14 +398,21 @@ static int run(int argc, char **argv)
 			uint64_t hosts = count_hosts(in.db);
 
 			if (engine)
-				complainf(NULL, "%llu detections of %zu rules", (unsigned long long)made->detections,
+				complainf(NULL, "%llu detections of %zu rules",
+					  (unsigned long long)made->detections,
 					  engine_rules(engine)->rule_count);
-			complainf(NULL, "%llu events of %llu artefacts (%llu damaged or failed, %llu unclaimed, %llu known already), "
+			complainf(NULL,
+				  "%llu events of %llu artefacts (%llu damaged or failed, %llu "
+				  "unclaimed, %llu known already), "
 				  "%llu merged, %llu host%s in the case, %.1f s",
-				  (unsigned long long)made->events, (unsigned long long)(totals.artefacts),
-				  (unsigned long long)(totals.damaged + totals.failed + totals.damaged_inputs),
-				  (unsigned long long)totals.unclaimed, (unsigned long long)totals.skipped,
-				  (unsigned long long)made->merged, (unsigned long long)hosts, hosts == 1 ? "" : "s", seconds);
+				  (unsigned long long)made->events,
+				  (unsigned long long)(totals.artefacts),
+				  (unsigned long long)(totals.damaged + totals.failed +
+						       totals.damaged_inputs),
+				  (unsigned long long)totals.unclaimed,
+				  (unsigned long long)totals.skipped,
+				  (unsigned long long)made->merged, (unsigned long long)hosts,
+				  hosts == 1 ? "" : "s", seconds);
 		}
 	}
 	case_close(in.db);
@@ -381,4 +420,4 @@ static int run(int argc, char **argv)
 	return status == EXIT_COMPLETE ? rule_status : status;
 }
 
-const struct command command_ingest = { &help, run };
+const struct command command_ingest = {&help, run};

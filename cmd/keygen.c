@@ -11,12 +11,16 @@
 
 static const char *output;
 static const struct option options[] = {
-	{ OPTION_TEXT, 'o', "output", "FILE", "write the identity there (mode 0600) instead of to standard output", &output },
-	{ OPTION_END },
+	{OPTION_TEXT, 'o', "output", "FILE",
+	 "write the identity there (mode 0600) instead of to standard output", &output},
+	{OPTION_END},
 };
 static const struct command_help help = {
-	"keygen", "", "make a key pair for encrypted collections",
-	"The identity opens what `konseki collect --encrypt RECIPIENT` writes: keep it away from the hosts\n"
+	"keygen",
+	"",
+	"make a key pair for encrypted collections",
+	"The identity opens what `konseki collect --encrypt RECIPIENT` writes: keep it away from "
+	"the hosts\n"
 	"that are collected. The recipient (age1...) is printed, and goes to the hosts.",
 };
 
@@ -24,7 +28,7 @@ static int run(int argc, char **argv)
 {
 	struct age_key secret, public;
 	char identity[AGE_TEXT], recipient[AGE_TEXT], now[TIME_TEXT];
-	struct buffer text = { 0 };
+	struct buffer text = {0};
 	int n, status = EXIT_COMPLETE;
 
 	switch (option_parse(&help, options, argc, argv, &n)) {
@@ -50,7 +54,8 @@ static int run(int argc, char **argv)
 	buffer_printf(&text, "# created: %s\n# public key: %s\n%s\n", now, recipient, identity);
 	if (output) {
 		int fd = open(output, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-		bool ok = fd >= 0 && write(fd, text.data, text.len) == (ssize_t)text.len && fsync(fd) == 0;
+		bool ok = fd >= 0 && write(fd, text.data, text.len) == (ssize_t)text.len &&
+			  fsync(fd) == 0;
 
 		if (!ok) {
 			complainf(output, "%s", strerror(errno));
@@ -72,4 +77,4 @@ static int run(int argc, char **argv)
 	return status;
 }
 
-const struct command command_keygen = { &help, run };
+const struct command command_keygen = {&help, run};

@@ -1,4 +1,5 @@
-/* konseki: one multicall binary. `konseki NAME ...` and a link `konseki-NAME` both run command NAME. */
+/* konseki: one multicall binary. `konseki NAME ...` and a link `konseki-NAME` both run command
+ * NAME. */
 #include "cmd/command.h"
 
 #include "base/text.h"
@@ -25,7 +26,8 @@ static void usage(FILE *to)
 	      to);
 	for (size_t i = 0; i < COMMANDS; i++)
 		fprintf(to, "  %-10s %s\n", commands[i]->help->name, commands[i]->help->summary);
-	fputs("\n`konseki COMMAND --help` tells more of a command, `man konseki` of the whole.\n", to);
+	fputs("\n`konseki COMMAND --help` tells more of a command, `man konseki` of the whole.\n",
+	      to);
 }
 
 static int dispatch(const char *name, int argc, char **argv)

@@ -13,12 +13,13 @@ void complain(const char *file, const struct problem *problem)
 	if (problem->offset == PROBLEM_NO_OFFSET)
 		complainf(file, "%s", problem->reason);
 	else
-		complainf(file, "offset %llu: %s", (unsigned long long)problem->offset, problem->reason);
+		complainf(file, "offset %llu: %s", (unsigned long long)problem->offset,
+			  problem->reason);
 }
 
 void complainf(const char *file, const char *fmt, ...)
 {
-	struct buffer line = { 0 }, text = { 0 };
+	struct buffer line = {0}, text = {0};
 	char reason[1024];
 	va_list args;
 

@@ -38,7 +38,8 @@ static int begin(void *self, struct task *t)
 
 	s->task = t;
 	s->out.len = 0;
-	s->origin = (struct event_origin){ .host = t->host, .source = t->path, .parser = t->parser->name };
+	s->origin = (struct event_origin){
+		.host = t->host, .source = t->path, .parser = t->parser->name};
 	t->parse->sink = &s->sink;
 	return OK;
 }
@@ -74,19 +75,22 @@ static const char *parser_name, *format_name, *host_name;
 static bool carve;
 static unsigned long threads;
 static const struct option options[] = {
-	{ OPTION_TEXT, 0, "parser", "NAME", "read every file as this format", &parser_name },
-	{ OPTION_TEXT, 0, "format", "jsonl|xml", "JSON lines (default), or event logs as XML", &format_name },
-	{ OPTION_TEXT, 0, "host", "NAME", "name of the machine that the files are from", &host_name },
-	{ OPTION_FLAG, 0, "carve", NULL, "look for records in slack and damaged space too", &carve },
-	{ OPTION_NUMBER, 0, "threads", "N", "worker processes (as many as processors)", &threads },
-	{ OPTION_END },
+	{OPTION_TEXT, 0, "parser", "NAME", "read every file as this format", &parser_name},
+	{OPTION_TEXT, 0, "format", "jsonl|xml", "JSON lines (default), or event logs as XML",
+	 &format_name},
+	{OPTION_TEXT, 0, "host", "NAME", "name of the machine that the files are from", &host_name},
+	{OPTION_FLAG, 0, "carve", NULL, "look for records in slack and damaged space too", &carve},
+	{OPTION_NUMBER, 0, "threads", "N", "worker processes (as many as processors)", &threads},
+	{OPTION_END},
 };
-static const struct command_help help = { "parse", "FILE...", "print the events of artefacts as JSON lines", NULL };
+static const struct command_help help = {"parse", "FILE...",
+					 "print the events of artefacts as JSON lines", NULL};
 
 static int run(int argc, char **argv)
 {
-	static const struct pipeline_ops ops = { .start = start, .begin = begin, .run = run_task, .end = end };
-	struct pipeline_options with = { .ordered = true, .prints = true };
+	static const struct pipeline_ops ops = {
+		.start = start, .begin = begin, .run = run_task, .end = end};
+	struct pipeline_options with = {.ordered = true, .prints = true};
 	struct pipeline *p;
 	int n, status;
 
@@ -132,4 +136,4 @@ static int run(int argc, char **argv)
 	return status;
 }
 
-const struct command command_parse = { &help, run };
+const struct command command_parse = {&help, run};

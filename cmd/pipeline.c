@@ -3,7 +3,8 @@
  * have; the server makes workers as siblings of its own (CLONE_PARENT), so that the parent is the
  * one that sees them die. All workers take jobs from one packet socket, so that a job goes to
  * whoever is free, in order, with its file descriptors. What they make comes back through a ring in
- * shared memory each. Nothing in shared memory is trusted by the parent: numbers are checked, bytes copied first.
+ * shared memory each. Nothing in shared memory is trusted by the parent: numbers are checked, bytes
+ * copied first.
  */
 #define _GNU_SOURCE /* CLONE_PARENT, CPU_COUNT */
 #include "cmd/pipeline.h"
@@ -35,27 +36,28 @@
 #include <unistd.h>
 
 #define WORKERS_MAX 64
-#define RING_SIZE (4u << 20)
-#define MESSAGE_MAX (256u << 10)          /* bytes of one message in a ring */
-#define BATCH (64u << 10)                 /* task_send gathers this much before it publishes */
-#define WINDOW 512                        /* jobs under way; a power of two */
-#define PRINT_CHUNK (256u << 10)          /* written at once by the job whose turn it is */
-#define PRINT_HELD (24u << 20)            /* held by a job whose turn it is not */
-#define SEGMENTED (4u << 20)              /* artefacts below are one job without asking the parser */
-#define MEMORY_HELD (96u << 20)           /* bytes of contents in memory that wait or are worked on */
-#define SHAPES_KEPT 4096                  /* shapes after which a worker starts a new table */
-#define JOB_TEXT (3 * (LIMIT_PATH + 16))
+#define RING_SIZE   (4u << 20)
+#define MESSAGE_MAX (256u << 10) /* bytes of one message in a ring */
+#define BATCH	    (64u << 10)	 /* task_send gathers this much before it publishes */
+#define WINDOW	    512		 /* jobs under way; a power of two */
+#define PRINT_CHUNK (256u << 10) /* written at once by the job whose turn it is */
+#define PRINT_HELD  (24u << 20)	 /* held by a job whose turn it is not */
+#define SEGMENTED   (4u << 20)	 /* artefacts below are one job without asking the parser */
+#define MEMORY_HELD (96u << 20)	 /* bytes of contents in memory that wait or are worked on */
+#define SHAPES_KEPT 4096	 /* shapes after which a worker starts a new table */
+#define JOB_TEXT    (3 * (LIMIT_PATH + 16))
 
 /* ---- shared memory ---- */
 
 struct slot {
 	_Alignas(64) _Atomic uint64_t head; /* bytes written by the worker since it began */
 	_Alignas(64) _Atomic uint64_t tail; /* bytes taken by the parent */
-	_Atomic uint32_t space;             /* futex: changes when the parent took something */
+	_Atomic uint32_t space;		    /* futex: changes when the parent took something */
 	_Atomic uint32_t wants_space;
-	_Alignas(64) _Atomic uint32_t job;  /* sequence + 1 of the job in work; 0: none */
-	_Atomic uint32_t parser;            /* index + 1 of the parser that runs; for the message when it dies */
-	_Atomic uint32_t writing;           /* in a write to stdout: no time counts */
+	_Alignas(64) _Atomic uint32_t job; /* sequence + 1 of the job in work; 0: none */
+	_Atomic uint32_t
+		parser; /* index + 1 of the parser that runs; for the message when it dies */
+	_Atomic uint32_t writing; /* in a write to stdout: no time counts */
 };
 
 struct shared {
@@ -63,7 +65,7 @@ struct shared {
 	_Atomic uint32_t waiting_turn;
 	_Atomic uint32_t parent_sleeps;
 	_Atomic uint32_t reader_alive; /* changes while the reader gets on */
-	_Atomic int32_t print_error; /* errno of a failed write to stdout */
+	_Atomic int32_t print_error;   /* errno of a failed write to stdout */
 	struct slot slots[WORKERS_MAX];
 };
 
@@ -87,18 +89,37 @@ struct end {
 
 /* ---- jobs ---- */
 
-enum job_flag { JOB_CARVE = 1, JOB_HASH = 2, JOB_FIRST = 4, JOB_LAST = 8, JOB_HASH_ONLY = 16, JOB_KNOWN = 32, JOB_FORCED = 64, JOB_COLLECTED = 128 };
+enum job_flag {
+	JOB_CARVE = 1,
+	JOB_HASH = 2,
+	JOB_FIRST = 4,
+	JOB_LAST = 8,
+	JOB_HASH_ONLY = 16,
+	JOB_KNOWN = 32,
+	JOB_FORCED = 64,
+	JOB_COLLECTED = 128
+};
 
-/* What the server is asked for, followed by the path of a reader's input. A reader comes with two descriptors: input, socket. */
+/* What the server is asked for, followed by the path of a reader's input. A reader comes with two
+ * descriptors: input, socket. */
 struct server_request {
 	uint32_t reader; /* 0: a worker for slot `index` */
 	uint32_t index;
-	int32_t kind;     /* enum evidence_kind */
+	int32_t kind;	  /* enum evidence_kind */
 	uint32_t by_name; /* the path is the user's: files beside it may be opened */
 };
 
-/* From a reader, an item of the evidence; its texts follow, each with its NUL, absent ones empty. */
-enum item_flag { ITEM_UNREADABLE = 1, ITEM_DELETED = 2, ITEM_UNCLAIMED = 4, ITEM_END = 8, ITEM_TYPE = 16, ITEM_PLAIN = 32, ITEM_COLLECTED = 64 };
+/* From a reader, an item of the evidence; its texts follow, each with its NUL, absent ones empty.
+ */
+enum item_flag {
+	ITEM_UNREADABLE = 1,
+	ITEM_DELETED = 2,
+	ITEM_UNCLAIMED = 4,
+	ITEM_END = 8,
+	ITEM_TYPE = 16,
+	ITEM_PLAIN = 32,
+	ITEM_COLLECTED = 64
+};
 struct item_message {
 	uint32_t flags, texts;
 	uint64_t size, memory, offset, position;
@@ -106,15 +127,23 @@ struct item_message {
 	uint32_t companions;
 	char suffix[COMPANIONS][24];
 };
-enum item_text { TEXT_PATH, TEXT_MEMBER, TEXT_HOST, TEXT_SHA256, TEXT_ERROR, TEXT_PROBLEM, TEXT_COUNT };
+enum item_text {
+	TEXT_PATH,
+	TEXT_MEMBER,
+	TEXT_HOST,
+	TEXT_SHA256,
+	TEXT_ERROR,
+	TEXT_PROBLEM,
+	TEXT_COUNT
+};
 #define ITEM_TEXT_MAX (2 * (LIMIT_PATH + 1) + 8192)
-#define READER_AHEAD 64                  /* items that a reader may be ahead of the parent */
-/* Seconds of CPU without a block read: libtsk looks at every inode for orphans, and loops for ever on some damaged
- * tables. A small image needs no time to speak of. */
-#define READER_SECONDS 12
+#define READER_AHEAD  64 /* items that a reader may be ahead of the parent */
+/* Seconds of CPU without a block read: libtsk looks at every inode for orphans, and loops for ever
+ * on some damaged tables. A small image needs no time to speak of. */
+#define READER_SECONDS	   12
 #define READER_SECONDS_MAX 120
-#define READER_RATE (8u << 20) /* bytes of the input for each second more */
-#define NESTING 3                        /* evidence inside evidence */
+#define READER_RATE	   (8u << 20) /* bytes of the input for each second more */
+#define NESTING		   3	      /* evidence inside evidence */
 
 /* What goes through the socket, followed by the texts path and host, NUL-terminated. */
 struct job_message {
@@ -135,7 +164,7 @@ struct artefact_state {
 	uint32_t jobs, jobs_done;
 	uint32_t segments; /* 0: it is one job */
 	bool all_submitted;
-	bool loose; /* no part of an archive: its bytes count for progress */
+	bool loose;    /* no part of an archive: its bytes count for progress */
 	uint64_t held; /* bytes of memory that its content takes */
 	uint32_t problem_job;
 	char *strings[6];
@@ -154,8 +183,8 @@ struct worker_handle {
 	bool dead;
 	int wait_status;
 	bool timed_out;
-	uint64_t tail;       /* own copy of slot.tail */
-	uint32_t seen_job;   /* as of the last look at the clock */
+	uint64_t tail;	   /* own copy of slot.tail */
+	uint32_t seen_job; /* as of the last look at the clock */
 	int64_t cpu_at_start;
 	struct buffer partial; /* MESSAGE_MORE gathered */
 };
@@ -184,9 +213,10 @@ struct pipeline {
 	bool progress_shown;
 	bool progress_wanted;
 	uint64_t expected, expected_files; /* bytes and files told by pipeline_expect */
-	uint64_t loose_bytes;              /* of loose files that are done */
-	uint64_t expected_done, position;  /* bytes of them that are behind us; in the archive at work */
-	uint64_t job_bytes, job_events;    /* of jobs that ended */
+	uint64_t loose_bytes;		   /* of loose files that are done */
+	uint64_t expected_done,
+		position; /* bytes of them that are behind us; in the archive at work */
+	uint64_t job_bytes, job_events; /* of jobs that ended */
 	unsigned lost_ticks; /* looks at the clock for which the oldest job was nobody's */
 };
 
@@ -232,11 +262,11 @@ static void ring_put(struct worker *w, uint32_t type, const void *data, size_t l
 	uint64_t head = atomic_load_explicit(&slot->head, memory_order_relaxed);
 	size_t need = (sizeof(struct message) + len + 15) & ~(size_t)15;
 	size_t to_end = RING_SIZE - (size_t)(head % RING_SIZE), pad = to_end < need ? to_end : 0;
-	struct message m = { .type = type, .len = (uint32_t)len, .job = w->job };
+	struct message m = {.type = type, .len = (uint32_t)len, .job = w->job};
 
 	for (;;) {
 		uint32_t space = atomic_load(&slot->space);
-		struct timespec timeout = { 1, 0 };
+		struct timespec timeout = {1, 0};
 
 		if (RING_SIZE - (head - atomic_load(&slot->tail)) >= need + pad)
 			break;
@@ -247,7 +277,8 @@ static void ring_put(struct worker *w, uint32_t type, const void *data, size_t l
 	}
 	atomic_store_explicit(&slot->wants_space, 0, memory_order_relaxed);
 	if (pad) {
-		struct message padding = { .type = MESSAGE_PAD, .len = (uint32_t)(pad - sizeof(padding)) };
+		struct message padding = {.type = MESSAGE_PAD,
+					  .len = (uint32_t)(pad - sizeof(padding))};
 
 		memcpy(w->ring + head % RING_SIZE, &padding, sizeof(padding));
 		head += pad;
@@ -318,7 +349,7 @@ static void wait_turn(struct worker *w)
 	uint32_t turn;
 
 	while ((turn = atomic_load(&shared->turn)) != w->job) {
-		struct timespec timeout = { 1, 0 };
+		struct timespec timeout = {1, 0};
 
 		atomic_fetch_add(&shared->waiting_turn, 1);
 		(void)futex(&shared->turn, FUTEX_WAIT, turn, &timeout);
@@ -349,12 +380,14 @@ int task_finish(struct task *t, struct buffer *out)
 	return print(t->worker, out);
 }
 
-/* The turn goes to the next job. In a worker after its last print, and in the parent for one that died. */
+/* The turn goes to the next job. In a worker after its last print, and in the parent for one that
+ * died. */
 static void pass_turn(struct shared *shared, uint32_t job)
 {
 	uint32_t mine = job;
 
-	if (atomic_compare_exchange_strong(&shared->turn, &mine, job + 1) && atomic_load(&shared->waiting_turn))
+	if (atomic_compare_exchange_strong(&shared->turn, &mine, job + 1) &&
+	    atomic_load(&shared->waiting_turn))
 		(void)futex(&shared->turn, FUTEX_WAKE, INT_MAX, NULL);
 }
 
@@ -388,20 +421,25 @@ static void forget(struct worker *w)
 }
 
 /*
- * A compressed log becomes what is in it. The path loses the suffix for the parsers; the source keeps it.
+ * A compressed log becomes what is in it. The path loses the suffix for the parsers; the source
+ * keeps it.
  */
-static const char *expand(struct worker *w, const struct job_message *m, const char *path, int fd, struct end *end)
+static const char *expand(struct worker *w, const struct job_message *m, const char *path, int fd,
+			  struct end *end)
 {
 	static char inner[LIMIT_PATH + 1];
-	const struct evidence_options options = { .scratch = w->p->scratch_fd };
+	const struct evidence_options options = {.scratch = w->p->scratch_fd};
 	struct view head = view_clip(w->bytes, 0, PROBE_HEAD);
-	struct probe probe = { .head = head, .size = w->bytes.len, .path = path,
-			       .name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path };
+	struct probe probe = {.head = head,
+			      .size = w->bytes.len,
+			      .path = path,
+			      .name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path};
 	struct content content;
 	char *dot;
 
 	if (!evidence_compressed(head) ||
-	    (m->parser >= 0 ? parsers[m->parser]->probe(&probe) > 0 : parser_pick(&probe, NULL) != NULL) ||
+	    (m->parser >= 0 ? parsers[m->parser]->probe(&probe) > 0
+			    : parser_pick(&probe, NULL) != NULL) ||
 	    evidence_expand(fd, &options, &content) != OK)
 		return path;
 	unmap(w->bytes);
@@ -436,7 +474,8 @@ static void hash_bytes(struct view bytes, uint8_t out[32])
 
 		sha256_update(&h, piece.data, piece.len);
 		if (bytes.len > 64u << 20) /* large files do not stay mapped in */
-			(void)madvise((void *)(uintptr_t)piece.data, piece.len & ~(size_t)4095, MADV_DONTNEED);
+			(void)madvise((void *)(uintptr_t)piece.data, piece.len & ~(size_t)4095,
+				      MADV_DONTNEED);
 	}
 	sha256_final(&h, out);
 }
@@ -461,18 +500,25 @@ static void misbehave(const char *path)
 #define JOB_SECONDS 1
 #else
 #define misbehave(path) ((void)0)
-#define JOB_SECONDS LIMIT_WORKER_SECONDS
+#define JOB_SECONDS	LIMIT_WORKER_SECONDS
 #endif
 
 /* Runs one job. The fds are the artefact and its companions. */
-static void run_job(struct worker *w, const struct job_message *m, const char *path, const char *host, const int *fds,
-		    unsigned fd_count)
+static void run_job(struct worker *w, const struct job_message *m, const char *path,
+		    const char *host, const int *fds, unsigned fd_count)
 {
 	const struct pipeline_ops *ops = w->p->ops;
 	struct parse *p = &w->parse;
-	struct task task = { .path = path, .host = host, .parse = p, .artefact = m->artefact, .worker = w,
-			     .first = TIME_NONE, .last = TIME_NONE, .flush_at = PRINT_CHUNK };
-	struct end end = { .parser = -1, .first = TIME_NONE, .last = TIME_NONE, .outcome = OUTCOME_PARSED };
+	struct task task = {.path = path,
+			    .host = host,
+			    .parse = p,
+			    .artefact = m->artefact,
+			    .worker = w,
+			    .first = TIME_NONE,
+			    .last = TIME_NONE,
+			    .flush_at = PRINT_CHUNK};
+	struct end end = {
+		.parser = -1, .first = TIME_NONE, .last = TIME_NONE, .outcome = OUTCOME_PARSED};
 	const struct parser *parser = NULL;
 	const char *inner = path;
 	int status = OK;
@@ -482,7 +528,8 @@ static void run_job(struct worker *w, const struct job_message *m, const char *p
 		forget(w);
 		w->bytes = map_fd(fds[0]);
 		for (unsigned i = 1; i < fd_count && i <= COMPANIONS; i++) {
-			memcpy(w->suffix[w->companion_count], m->suffix[i - 1], sizeof(m->suffix[0]));
+			memcpy(w->suffix[w->companion_count], m->suffix[i - 1],
+			       sizeof(m->suffix[0]));
 			w->companions[w->companion_count++] = map_fd(fds[i]);
 		}
 		w->artefact = m->artefact;
@@ -503,8 +550,11 @@ static void run_job(struct worker *w, const struct job_message *m, const char *p
 	if (m->parser >= 0) {
 		parser = parsers[m->parser];
 	} else {
-		struct probe probe = { .head = view_clip(w->bytes, 0, PROBE_HEAD), .size = w->bytes.len, .path = inner,
-				       .name = strrchr(inner, '/') ? strrchr(inner, '/') + 1 : inner };
+		struct probe probe = {.head = view_clip(w->bytes, 0, PROBE_HEAD),
+				      .size = w->bytes.len,
+				      .path = inner,
+				      .name = strrchr(inner, '/') ? strrchr(inner, '/') + 1
+								  : inner};
 
 		parser = parser_pick(&probe, NULL);
 	}
@@ -555,7 +605,8 @@ static void run_job(struct worker *w, const struct job_message *m, const char *p
 	if (status < 0 && status != ERR_STOPPED) {
 		end.outcome = OUTCOME_FAILED;
 		if (!end.problem.reason[0])
-			(void)problem_set(&end.problem, status, PROBLEM_NO_OFFSET, "%s", status_text(status));
+			(void)problem_set(&end.problem, status, PROBLEM_NO_OFFSET, "%s",
+					  status_text(status));
 	}
 	if (w->bytes.len > SEGMENTED)
 		(void)madvise((void *)(uintptr_t)w->bytes.data, w->bytes.len, MADV_DONTNEED);
@@ -577,8 +628,11 @@ out:
 static ssize_t receive(int socket, void *data, size_t size, int *fds, unsigned *fd_count, int flags)
 {
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * (1 + COMPANIONS))];
-	struct iovec iov = { data, size };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+	struct iovec iov = {data, size};
+	struct msghdr msg = {.msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = control,
+			     .msg_controllen = sizeof(control)};
 	struct cmsghdr *c;
 	ssize_t n;
 
@@ -600,7 +654,7 @@ _Noreturn static void worker_main(struct pipeline *p, unsigned index)
 {
 	static struct worker w;
 	static _Alignas(16) char text[sizeof(struct job_message) + JOB_TEXT];
-	const int keep[] = { p->jobs_child_fd, p->event_fd, p->scratch_fd };
+	const int keep[] = {p->jobs_child_fd, p->event_fd, p->scratch_fd};
 
 	w.p = p;
 	w.slot = &p->shared->slots[index];
@@ -619,7 +673,8 @@ _Noreturn static void worker_main(struct pipeline *p, unsigned index)
 		int fds[1 + COMPANIONS];
 		unsigned count;
 
-		if (receive(p->jobs_child_fd, text, sizeof(text), fds, &count, 0) < (ssize_t)sizeof(m))
+		if (receive(p->jobs_child_fd, text, sizeof(text), fds, &count, 0) <
+		    (ssize_t)sizeof(m))
 			_exit(0);
 		memcpy(&m, text, sizeof(m));
 		if (count == 0)
@@ -627,7 +682,8 @@ _Noreturn static void worker_main(struct pipeline *p, unsigned index)
 		w.job = m.job;
 		atomic_store(&w.slot->parser, 0);
 		atomic_store(&w.slot->job, m.job + 1);
-		run_job(&w, &m, text + sizeof(m), m.host_len ? text + sizeof(m) + m.path_len : NULL, fds, count);
+		run_job(&w, &m, text + sizeof(m), m.host_len ? text + sizeof(m) + m.path_len : NULL,
+			fds, count);
 		atomic_store(&w.slot->job, 0);
 	}
 }
@@ -639,17 +695,19 @@ struct reader {
 	int socket;
 	unsigned ahead; /* items sent and not yet taken */
 	uint64_t held;
-	struct { uint64_t memory; } sent[READER_AHEAD];
+	struct {
+		uint64_t memory;
+	} sent[READER_AHEAD];
 	unsigned first; /* of sent */
 };
 
-static void reader_send(struct reader *r, const struct item_message *m, const char *const texts[TEXT_COUNT], const int *fds,
-			unsigned fd_count)
+static void reader_send(struct reader *r, const struct item_message *m,
+			const char *const texts[TEXT_COUNT], const int *fds, unsigned fd_count)
 {
 	static char empty[1];
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * (1 + COMPANIONS))] = { 0 };
-	struct iovec iov[1 + TEXT_COUNT] = { { (void *)(uintptr_t)m, sizeof(*m) } };
-	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 1 + TEXT_COUNT };
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * (1 + COMPANIONS))] = {0};
+	struct iovec iov[1 + TEXT_COUNT] = {{(void *)(uintptr_t)m, sizeof(*m)}};
+	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 1 + TEXT_COUNT};
 
 	for (unsigned i = 0; i < TEXT_COUNT; i++) {
 		iov[1 + i].iov_base = texts[i] ? (void *)(uintptr_t)texts[i] : empty;
@@ -691,8 +749,9 @@ static void reader_wait(struct reader *r)
 /* Suffixes of what belongs to a file of this kind. */
 static const char *const *companions_of(struct view head)
 {
-	static const char *const hive[] = { ".LOG1", ".LOG2", ".LOG", ".log1", ".log2", ".log", NULL }, *const database[] = { "-wal", "-journal", NULL },
-				 *const none[] = { NULL };
+	static const char
+		*const hive[] = {".LOG1", ".LOG2", ".LOG", ".log1", ".log2", ".log", NULL},
+		       *const database[] = {"-wal", "-journal", NULL}, *const none[] = {NULL};
 
 	if (view_starts(head, "regf", 4))
 		return hive;
@@ -709,24 +768,32 @@ static void reader_alive(void *data)
 static int reader_item(void *data, struct evidence *e, const struct item *item)
 {
 	struct reader *r = data;
-	struct item_message m = { .flags = (item->unreadable ? ITEM_UNREADABLE : 0u) | (item->deleted ? ITEM_DELETED : 0u) |
-					   (strncmp(evidence_type(e), "bundle (", 8) == 0 ? ITEM_COLLECTED : 0u),
-				  .size = item->size, .mtime = item->mtime, .offset = PROBLEM_NO_OFFSET };
-	const char *texts[TEXT_COUNT] = { item->path, item->member, item->host, item->sha256, item->error, NULL };
+	struct item_message m = {
+		.flags = (item->unreadable ? ITEM_UNREADABLE : 0u) |
+			 (item->deleted ? ITEM_DELETED : 0u) |
+			 (strncmp(evidence_type(e), "bundle (", 8) == 0 ? ITEM_COLLECTED : 0u),
+		.size = item->size,
+		.mtime = item->mtime,
+		.offset = PROBLEM_NO_OFFSET};
+	const char *texts[TEXT_COUNT] = {item->path,   item->member, item->host,
+					 item->sha256, item->error,  NULL};
 	int fds[1 + COMPANIONS];
 	unsigned count = 0;
 	struct content content;
-	struct problem problem = { 0 };
+	struct problem problem = {0};
 
 	reader_wait(r);
 	if (!item->unreadable) {
 		struct view head = evidence_head(e);
-		const char *name = strrchr(item->path, '/') ? strrchr(item->path, '/') + 1 : item->path;
-		struct probe probe = { .head = head, .size = item->size, .path = item->path, .name = name };
+		const char *name =
+			strrchr(item->path, '/') ? strrchr(item->path, '/') + 1 : item->path;
+		struct probe probe = {
+			.head = head, .size = item->size, .path = item->path, .name = name};
 
 		if (probe.size == UINT64_MAX)
 			probe.size = head.len;
-		if (!r->p->options.parser && !parser_pick(&probe, NULL) && !evidence_compressed(head) &&
+		if (!r->p->options.parser && !parser_pick(&probe, NULL) &&
+		    !evidence_compressed(head) &&
 		    evidence_look(head, item->size, name, NULL) == EVIDENCE_FILE) {
 			m.flags |= ITEM_UNCLAIMED;
 		} else if (evidence_content(e, &content, &problem) < 0) {
@@ -743,7 +810,8 @@ static int reader_item(void *data, struct evidence *e, const struct item *item)
 			}
 			for (; *suffix && m.companions < COMPANIONS; suffix++)
 				if (evidence_companion(e, *suffix, &content) == OK) {
-					(void)snprintf(m.suffix[m.companions++], sizeof(m.suffix[0]), "%s", *suffix);
+					(void)snprintf(m.suffix[m.companions++],
+						       sizeof(m.suffix[0]), "%s", *suffix);
 					m.memory += content.memory;
 					fds[count++] = content.fd;
 				}
@@ -758,15 +826,18 @@ static int reader_item(void *data, struct evidence *e, const struct item *item)
 	return OK;
 }
 
-_Noreturn static void reader_main(struct pipeline *p, const struct server_request *request, const char *path, int input, int socket)
+_Noreturn static void reader_main(struct pipeline *p, const struct server_request *request,
+				  const char *path, int input, int socket)
 {
 	static struct reader r;
-	const struct evidence_options options = { .scratch = p->scratch_fd, .by_name = request->by_name,
-						  .alive = reader_alive, .alive_data = p };
-	const int keep[] = { input, socket, p->scratch_fd };
-	struct item_message m = { .offset = PROBLEM_NO_OFFSET };
-	const char *texts[TEXT_COUNT] = { 0 };
-	struct problem problem = { .offset = PROBLEM_NO_OFFSET };
+	const struct evidence_options options = {.scratch = p->scratch_fd,
+						 .by_name = request->by_name,
+						 .alive = reader_alive,
+						 .alive_data = p};
+	const int keep[] = {input, socket, p->scratch_fd};
+	struct item_message m = {.offset = PROBLEM_NO_OFFSET};
+	const char *texts[TEXT_COUNT] = {0};
+	struct problem problem = {.offset = PROBLEM_NO_OFFSET};
 	struct evidence *e;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -798,7 +869,7 @@ _Noreturn static void reader_main(struct pipeline *p, const struct server_reques
 /* Makes a process for each request, and answers with its pid. */
 _Noreturn static void server_main(struct pipeline *p, int fd)
 {
-	const int keep[] = { fd, p->jobs_child_fd, p->event_fd, p->scratch_fd };
+	const int keep[] = {fd, p->jobs_child_fd, p->event_fd, p->scratch_fd};
 	static char packet[sizeof(struct server_request) + LIMIT_PATH + 1];
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -831,11 +902,13 @@ _Noreturn static void server_main(struct pipeline *p, int fd)
 /* ---- the parent's side ---- */
 
 /* The pid of a new process, or -errno. fds: two, for a reader, or NULL. */
-static int32_t ask_server(struct pipeline *p, const struct server_request *request, const char *path, const int *fds)
+static int32_t ask_server(struct pipeline *p, const struct server_request *request,
+			  const char *path, const int *fds)
 {
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * 2)] = { 0 };
-	struct iovec iov[2] = { { (void *)(uintptr_t)request, sizeof(*request) }, { (void *)(uintptr_t)path, strlen(path) + 1 } };
-	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * 2)] = {0};
+	struct iovec iov[2] = {{(void *)(uintptr_t)request, sizeof(*request)},
+			       {(void *)(uintptr_t)path, strlen(path) + 1}};
+	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
 	int32_t pid;
 
 	if (fds) {
@@ -866,17 +939,18 @@ static int start_worker(struct pipeline *p)
 		return OK;
 	h = &p->workers[index];
 	memset(&p->shared->slots[index], 0, sizeof(p->shared->slots[index]));
-	pid = ask_server(p, &(struct server_request){ .index = index }, "", NULL);
+	pid = ask_server(p, &(struct server_request){.index = index}, "", NULL);
 	if (pid <= 0) {
 		complainf(NULL, "no worker process: %s", strerror(-pid));
 		return p->stopped = ERR_IO;
 	}
-	*h = (struct worker_handle){ .pid = pid, .pidfd = (int)syscall(SYS_pidfd_open, pid, 0) };
+	*h = (struct worker_handle){.pid = pid, .pidfd = (int)syscall(SYS_pidfd_open, pid, 0)};
 	p->alive++;
 	return OK;
 }
 
-struct pipeline *pipeline_open(const struct pipeline_options *options, const struct pipeline_ops *ops, void *data)
+struct pipeline *pipeline_open(const struct pipeline_options *options,
+			       const struct pipeline_ops *ops, void *data)
 {
 	struct pipeline *p = xcalloc(1, sizeof(*p));
 	int pair[2], jobs[2];
@@ -888,18 +962,23 @@ struct pipeline *pipeline_open(const struct pipeline_options *options, const str
 	p->data = data;
 	p->threads = options->threads;
 	if (p->threads == 0)
-		p->threads = sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? (unsigned)CPU_COUNT(&cpus) : 1;
+		p->threads = sched_getaffinity(0, sizeof(cpus), &cpus) == 0
+				     ? (unsigned)CPU_COUNT(&cpus)
+				     : 1;
 	if (p->threads > WORKERS_MAX)
 		p->threads = WORKERS_MAX;
-	p->shared = mmap(NULL, sizeof(*p->shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	p->rings = mmap(NULL, (size_t)RING_SIZE * p->threads, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	p->shared = mmap(NULL, sizeof(*p->shared), PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	p->rings = mmap(NULL, (size_t)RING_SIZE * p->threads, PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (p->shared == MAP_FAILED || p->rings == MAP_FAILED ||
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		goto fail;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, jobs) < 0)
 		goto fail;
 	scratch = options->scratch ? options->scratch : getenv("TMPDIR");
-	p->scratch_fd = open(scratch && *scratch ? scratch : "/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	p->scratch_fd =
+		open(scratch && *scratch ? scratch : "/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	p->reader_fd = -1;
 	p->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (p->event_fd < 0)
@@ -1142,15 +1221,18 @@ static bool bury(struct pipeline *p, unsigned index)
 				a->parser = parsers[i];
 		if (p->options.ordered && number != p->base)
 			return false;
-		if (atomic_load(&p->shared->print_error) || (WIFSIGNALED(h->wait_status) && WTERMSIG(h->wait_status) == SIGPIPE)) {
+		if (atomic_load(&p->shared->print_error) ||
+		    (WIFSIGNALED(h->wait_status) && WTERMSIG(h->wait_status) == SIGPIPE)) {
 			p->stopped = ERR_STOPPED;
 			p->broken_pipe = true;
 		} else if (h->timed_out) {
 			a->outcome = OUTCOME_TIMED_OUT;
 		} else {
 			a->outcome = OUTCOME_CRASHED;
-			a->signal = WIFSIGNALED(h->wait_status) ? WTERMSIG(h->wait_status) :
-				    WEXITSTATUS(h->wait_status) == EXIT_MISUSE ? 0 : -WEXITSTATUS(h->wait_status);
+			a->signal = WIFSIGNALED(h->wait_status) ? WTERMSIG(h->wait_status)
+				    : WEXITSTATUS(h->wait_status) == EXIT_MISUSE
+					    ? 0
+					    : -WEXITSTATUS(h->wait_status);
 		}
 		job->done = true;
 	} else if (WIFSIGNALED(h->wait_status) && WTERMSIG(h->wait_status) == SIGPIPE) {
@@ -1160,7 +1242,7 @@ static bool bury(struct pipeline *p, unsigned index)
 	buffer_release(&h->partial);
 	if (h->pidfd >= 0)
 		(void)close(h->pidfd);
-	*h = (struct worker_handle){ 0 };
+	*h = (struct worker_handle){0};
 	p->alive--;
 	advance(p);
 	/* Jobs that nobody has taken want another worker. */
@@ -1192,23 +1274,28 @@ static void watch(struct pipeline *p)
 		clockid_t clock;
 		int64_t used;
 
-		if (!job || h->dead || clock_getcpuclockid(h->pid, &clock) || (used = clock_ns(clock)) < 0)
+		if (!job || h->dead || clock_getcpuclockid(h->pid, &clock) ||
+		    (used = clock_ns(clock)) < 0)
 			continue;
 		if (h->seen_job != number) {
 			h->seen_job = number;
 			h->cpu_at_start = used;
-		} else if ((uint64_t)(used - h->cpu_at_start) / TIME_SECOND > job->seconds && !h->timed_out) {
+		} else if ((uint64_t)(used - h->cpu_at_start) / TIME_SECOND > job->seconds &&
+			   !h->timed_out) {
 			h->timed_out = true;
 			(void)kill(h->pid, SIGKILL);
 		}
 	}
-	/* Jobs are taken in order, so when a worker has nothing to do and none has the oldest job, the
-	 * one that took it has lied about it. */
+	/* Jobs are taken in order, so when a worker has nothing to do and none has the oldest job,
+	 * the one that took it has lied about it. */
 	for (unsigned i = 0; i < p->threads; i++) {
-		uint32_t number = p->workers[i].pid ? atomic_load(&p->shared->slots[i].job) : UINT32_MAX;
+		uint32_t number =
+			p->workers[i].pid ? atomic_load(&p->shared->slots[i].job) : UINT32_MAX;
 
 		idle |= number == 0;
-		taken |= number == p->base + 1 || (p->workers[i].pid && atomic_load(&p->shared->slots[i].head) != p->workers[i].tail);
+		taken |= number == p->base + 1 ||
+			 (p->workers[i].pid &&
+			  atomic_load(&p->shared->slots[i].head) != p->workers[i].tail);
 	}
 	p->lost_ticks = oldest && !oldest->done && idle && !taken ? p->lost_ticks + 1 : 0;
 	if (p->lost_ticks > 10) {
@@ -1236,7 +1323,8 @@ static const char *human(double n, char text[16])
 static void progress(struct pipeline *p, int64_t now)
 {
 	double seconds = (double)(now - p->began) / (double)TIME_SECOND, share, left;
-	uint64_t files = p->totals.parsed + p->totals.unclaimed + p->totals.skipped + p->totals.failed;
+	uint64_t files =
+		p->totals.parsed + p->totals.unclaimed + p->totals.skipped + p->totals.failed;
 	uint64_t behind = p->expected_done + p->position + p->loose_bytes;
 	char a[16], b[16], c[16];
 
@@ -1244,13 +1332,17 @@ static void progress(struct pipeline *p, int64_t now)
 		return;
 	p->next_progress = now + TIME_SECOND / 4;
 	p->progress_shown = true;
-	fprintf(stderr, "\r\033[K%s: %llu/%llu files, %s events, %s events/s, %sB/s", p->options.verb, (unsigned long long)files,
-		(unsigned long long)(p->totals.artefacts > p->expected_files ? p->totals.artefacts : p->expected_files),
-		human((double)p->job_events, a), human((double)p->job_events / seconds, b), human((double)p->job_bytes / seconds, c));
+	fprintf(stderr, "\r\033[K%s: %llu/%llu files, %s events, %s events/s, %sB/s",
+		p->options.verb, (unsigned long long)files,
+		(unsigned long long)(p->totals.artefacts > p->expected_files ? p->totals.artefacts
+									     : p->expected_files),
+		human((double)p->job_events, a), human((double)p->job_events / seconds, b),
+		human((double)p->job_bytes / seconds, c));
 	share = p->expected ? (double)behind / (double)p->expected : 0;
 	left = share > 0.01 && share <= 1 ? seconds / share - seconds : -1;
 	if (left >= 0)
-		fprintf(stderr, ", %.0f %s left", left < 120 ? left : left / 60, left < 120 ? "s" : "min");
+		fprintf(stderr, ", %.0f %s left", left < 120 ? left : left / 60,
+			left < 120 ? "s" : "min");
 	(void)fflush(stderr);
 }
 
@@ -1266,7 +1358,9 @@ static void pump(struct pipeline *p, bool wait)
 		for (unsigned i = 0; i < p->threads; i++)
 			if (p->workers[i].pid) {
 				again |= take(p, i);
-				if (p->workers[i].dead && (atomic_load(&p->shared->slots[i].head) == p->workers[i].tail || p->stopped))
+				if (p->workers[i].dead &&
+				    (atomic_load(&p->shared->slots[i].head) == p->workers[i].tail ||
+				     p->stopped))
 					again |= bury(p, i);
 			}
 		moved |= again;
@@ -1285,21 +1379,25 @@ static void pump(struct pipeline *p, bool wait)
 	}
 	progress(p, now);
 	if (wait && !moved && !p->stopped) {
-		struct pollfd fds[WORKERS_MAX + 2] = { { p->event_fd, POLLIN, 0 }, { p->reader_fd, POLLIN, 0 } };
+		struct pollfd fds[WORKERS_MAX + 2] = {{p->event_fd, POLLIN, 0},
+						      {p->reader_fd, POLLIN, 0}};
 		nfds_t n = 2;
 		uint64_t ignored;
 
 		for (unsigned i = 0; i < p->threads; i++)
 			if (p->workers[i].pid && !p->workers[i].dead && p->workers[i].pidfd >= 0)
-				fds[n++] = (struct pollfd){ p->workers[i].pidfd, POLLIN, 0 };
+				fds[n++] = (struct pollfd){p->workers[i].pidfd, POLLIN, 0};
 		atomic_store(&p->shared->parent_sleeps, 1);
 		for (unsigned i = 0; i < p->threads && !moved; i++) {
 			struct message m;
 
-			if (!p->workers[i].pid || atomic_load(&p->shared->slots[i].head) == p->workers[i].tail)
+			if (!p->workers[i].pid ||
+			    atomic_load(&p->shared->slots[i].head) == p->workers[i].tail)
 				continue;
 			/* what waits for its turn does not count */
-			memcpy(&m, p->rings + (size_t)i * RING_SIZE + p->workers[i].tail % RING_SIZE, sizeof(m));
+			memcpy(&m,
+			       p->rings + (size_t)i * RING_SIZE + p->workers[i].tail % RING_SIZE,
+			       sizeof(m));
 			moved = !p->options.ordered || m.job == p->base || m.type == MESSAGE_PAD;
 		}
 		if (!moved && poll(fds, n, 200) > 0) {
@@ -1319,17 +1417,23 @@ static char *keep(struct artefact_state *s, unsigned i, const char *text)
 }
 
 /* Sends one job; waits for room. The descriptors stay open. */
-static int submit(struct pipeline *p, struct artefact_state *s, struct job_message *m, const int *fds, unsigned fd_count)
+static int submit(struct pipeline *p, struct artefact_state *s, struct job_message *m,
+		  const int *fds, unsigned fd_count)
 {
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * (1 + COMPANIONS))] = { 0 };
-	struct iovec iov[3] = { { m, sizeof(*m) }, { (void *)(uintptr_t)s->file.path, strlen(s->file.path) + 1 },
-				{ (void *)(uintptr_t)s->file.host, s->file.host ? strlen(s->file.host) + 1 : 0 } };
-	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 3, .msg_control = control,
-			      .msg_controllen = CMSG_SPACE(sizeof(int) * fd_count) };
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * (1 + COMPANIONS))] = {0};
+	struct iovec iov[3] = {
+		{m, sizeof(*m)},
+		{(void *)(uintptr_t)s->file.path, strlen(s->file.path) + 1},
+		{(void *)(uintptr_t)s->file.host, s->file.host ? strlen(s->file.host) + 1 : 0}};
+	struct msghdr msg = {.msg_iov = iov,
+			     .msg_iovlen = 3,
+			     .msg_control = control,
+			     .msg_controllen = CMSG_SPACE(sizeof(int) * fd_count)};
 	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
 	uint64_t size = s->file.size == UINT64_MAX ? 0 : s->file.size;
 
-	while (!p->stopped && p->next != p->base && (p->next - p->base >= WINDOW || p->held > MEMORY_HELD))
+	while (!p->stopped && p->next != p->base &&
+	       (p->next - p->base >= WINDOW || p->held > MEMORY_HELD))
 		pump(p, true);
 	if (p->stopped)
 		return p->stopped;
@@ -1341,8 +1445,9 @@ static int submit(struct pipeline *p, struct artefact_state *s, struct job_messa
 	m->artefact = s->number;
 	m->path_len = (uint32_t)iov[1].iov_len;
 	m->host_len = (uint32_t)iov[2].iov_len;
-	p->jobs[p->next % WINDOW] = (struct job){ .artefact = s, .sequence = p->next,
-						  .seconds = JOB_SECONDS + size / LIMIT_WORKER_RATE };
+	p->jobs[p->next % WINDOW] = (struct job){.artefact = s,
+						 .sequence = p->next,
+						 .seconds = JOB_SECONDS + size / LIMIT_WORKER_RATE};
 	s->jobs++;
 	p->next++;
 	/* One more worker while there are jobs that none may have taken. */
@@ -1371,7 +1476,7 @@ static bool from_hex(const char *hex, uint8_t out[32])
 	if (!hex || strlen(hex) != 64)
 		return false;
 	for (unsigned i = 0; i < 32; i++) {
-		char pair[3] = { hex[2 * i], hex[2 * i + 1], 0 }, *end;
+		char pair[3] = {hex[2 * i], hex[2 * i + 1], 0}, *end;
 
 		out[i] = (uint8_t)strtoul(pair, &end, 16);
 		if (*end)
@@ -1380,13 +1485,19 @@ static bool from_hex(const char *hex, uint8_t out[32])
 	return true;
 }
 
-/* The parser and the segments of a large file: a look at its head and what segments() reads, on a mapping. */
-static uint32_t segments_of(const struct pipeline *p, const struct artefact *a, int fd, int32_t *parser)
+/* The parser and the segments of a large file: a look at its head and what segments() reads, on a
+ * mapping. */
+static uint32_t segments_of(const struct pipeline *p, const struct artefact *a, int fd,
+			    int32_t *parser)
 {
 	struct view bytes = map_fd(fd);
-	struct probe probe = { .head = view_clip(bytes, 0, PROBE_HEAD), .size = bytes.len, .path = a->path,
-			       .name = strrchr(a->path, '/') ? strrchr(a->path, '/') + 1 : a->path };
-	const struct parser *pick = p->options.parser ? p->options.parser : bytes.len ? parser_pick(&probe, NULL) : NULL;
+	struct probe probe = {.head = view_clip(bytes, 0, PROBE_HEAD),
+			      .size = bytes.len,
+			      .path = a->path,
+			      .name = strrchr(a->path, '/') ? strrchr(a->path, '/') + 1 : a->path};
+	const struct parser *pick = p->options.parser ? p->options.parser
+				    : bytes.len	      ? parser_pick(&probe, NULL)
+						      : NULL;
 	uint32_t n = 0;
 
 	*parser = -1;
@@ -1423,12 +1534,13 @@ static void adopt(struct pipeline *p, struct artefact_state *s)
 	p->totals.artefacts++;
 }
 
-int pipeline_add(struct pipeline *p, const struct artefact *file, int fd, const struct companion *companions, size_t count)
+int pipeline_add(struct pipeline *p, const struct artefact *file, int fd,
+		 const struct companion *companions, size_t count)
 {
 	struct artefact_state *s = xcalloc(1, sizeof(*s));
 	struct artefact *a = &s->file;
-	struct job_message m = { .parser = -1, .segment_to = UINT32_MAX };
-	int fds[1 + COMPANIONS] = { fd };
+	struct job_message m = {.parser = -1, .segment_to = UINT32_MAX};
+	int fds[1 + COMPANIONS] = {fd};
 	unsigned fd_count = 1;
 	uint32_t segments = 0;
 	struct stat st;
@@ -1439,7 +1551,8 @@ int pipeline_add(struct pipeline *p, const struct artefact *file, int fd, const 
 		a->size = (uint64_t)st.st_size;
 	m.mtime = a->mtime;
 	m.now = time_now();
-	m.flags = (a->collected ? JOB_COLLECTED : 0u) | (p->options.carve ? JOB_CARVE : 0u) | (p->options.hash ? JOB_HASH : 0u);
+	m.flags = (a->collected ? JOB_COLLECTED : 0u) | (p->options.carve ? JOB_CARVE : 0u) |
+		  (p->options.hash ? JOB_HASH : 0u);
 	for (size_t i = 0; i < count && i < COMPANIONS; i++) {
 		memcpy(m.suffix[i], companions[i].suffix, sizeof(m.suffix[i]));
 		m.suffix[i][sizeof(m.suffix[i]) - 1] = 0;
@@ -1481,7 +1594,8 @@ int pipeline_add(struct pipeline *p, const struct artefact *file, int fd, const 
 			for (uint32_t i = 0; i < segments && !p->stopped; i++) {
 				m.segment_from = i;
 				m.segment_to = i + 1;
-				m.flags = flags | (i == 0 ? JOB_FIRST : 0u) | (i + 1 == segments ? JOB_LAST : 0u);
+				m.flags = flags | (i == 0 ? JOB_FIRST : 0u) |
+					  (i + 1 == segments ? JOB_LAST : 0u);
 				if (i + 1 == segments && !p->options.hash)
 					s->all_submitted = true;
 				(void)submit(p, s, &m, fds, fd_count);
@@ -1503,7 +1617,8 @@ int pipeline_add(struct pipeline *p, const struct artefact *file, int fd, const 
 }
 
 /* An artefact that needs no worker: unclaimed or unreadable; in its place in the order. */
-static int add_done(struct pipeline *p, const struct artefact *file, enum outcome outcome, const char *why)
+static int add_done(struct pipeline *p, const struct artefact *file, enum outcome outcome,
+		    const char *why)
 {
 	struct artefact_state *s = xcalloc(1, sizeof(*s));
 
@@ -1516,16 +1631,18 @@ static int add_done(struct pipeline *p, const struct artefact *file, enum outcom
 		(void)problem_set(&s->file.problem, ERR_IO, PROBLEM_NO_OFFSET, "%s", why);
 	s->jobs = 1;
 	s->all_submitted = true;
-	p->jobs[p->next % WINDOW] = (struct job){ .artefact = s, .sequence = p->next, .done = true };
+	p->jobs[p->next % WINDOW] = (struct job){.artefact = s, .sequence = p->next, .done = true};
 	p->next++;
 	advance(p);
 	return p->stopped;
 }
 
-static int take_file(struct pipeline *p, const struct artefact *a, int fd, const struct companion *companions, size_t count,
-		     const char *real_path, unsigned depth);
+static int take_file(struct pipeline *p, const struct artefact *a, int fd,
+		     const struct companion *companions, size_t count, const char *real_path,
+		     unsigned depth);
 
-static void input_problem(struct pipeline *p, uint64_t number, const char *shown, const struct problem *problem)
+static void input_problem(struct pipeline *p, uint64_t number, const char *shown,
+			  const struct problem *problem)
 {
 	clear_progress(p);
 	complain(shown, problem);
@@ -1542,7 +1659,8 @@ static void input_problem_errno(struct pipeline *p, uint64_t number, const char 
 	input_problem(p, number, shown, &problem);
 }
 
-static int input_open(struct pipeline *p, uint64_t number, const char *path, const char *type, const char *host)
+static int input_open(struct pipeline *p, uint64_t number, const char *path, const char *type,
+		      const char *host)
 {
 	int status = p->ops->input ? p->ops->input(p->data, number, path, type, host, NULL) : OK;
 
@@ -1552,20 +1670,23 @@ static int input_open(struct pipeline *p, uint64_t number, const char *path, con
 }
 
 /* Evidence with files inside: a reader walks it. */
-static int take_container(struct pipeline *p, const char *shown, const char *name, const char *real_path, int fd, enum evidence_kind kind,
-			  unsigned depth, const struct artefact *outer)
+static int take_container(struct pipeline *p, const char *shown, const char *name,
+			  const char *real_path, int fd, enum evidence_kind kind, unsigned depth,
+			  const struct artefact *outer)
 {
-	struct server_request request = { .reader = 1, .kind = (int32_t)kind, .by_name = real_path != NULL };
+	struct server_request request = {
+		.reader = 1, .kind = (int32_t)kind, .by_name = real_path != NULL};
 	struct stat st;
 	char *packet = xmalloc(sizeof(struct item_message) + ITEM_TEXT_MAX);
 	int pair[2], fds[2], outer_reader = p->reader_fd, status;
 	bool ended = false, timed_out = false, inside = false;
-	struct problem problem = { .offset = PROBLEM_NO_OFFSET };
+	struct problem problem = {.offset = PROBLEM_NO_OFFSET};
 	uint32_t alive = UINT32_MAX;
 	int64_t cpu = 0, patience = READER_SECONDS * TIME_SECOND;
 	clockid_t clock;
 	int32_t pid;
-	/* Given by the user, alone or in a folder of such: an input. What lies deeper belongs to that. */
+	/* Given by the user, alone or in a folder of such: an input. What lies deeper belongs to
+	 * that. */
 	bool own = depth == 0 || (depth == 1 && outer->loose);
 	uint64_t number = own && depth ? p->totals.inputs++ : outer->input;
 
@@ -1592,17 +1713,19 @@ static int take_container(struct pipeline *p, const char *shown, const char *nam
 	while (!p->stopped && !ended) {
 		int files[1 + COMPANIONS];
 		unsigned count;
-		struct companion companions[COMPANIONS] = { 0 };
+		struct companion companions[COMPANIONS] = {0};
 		struct item_message m;
 		const char *texts[TEXT_COUNT], *at;
-		ssize_t n = receive(pair[0], packet, sizeof(m) + ITEM_TEXT_MAX, files, &count, MSG_DONTWAIT);
+		ssize_t n = receive(pair[0], packet, sizeof(m) + ITEM_TEXT_MAX, files, &count,
+				    MSG_DONTWAIT);
 		struct artefact a;
 		char *label, *path;
 
 		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
 			p->reader_fd = pair[0];
 			pump(p, true);
-			if (clock_getcpuclockid(pid, &clock) == 0 && clock_ns(clock) - cpu > patience) {
+			if (clock_getcpuclockid(pid, &clock) == 0 &&
+			    clock_ns(clock) - cpu > patience) {
 				timed_out = alive == atomic_load(&p->shared->reader_alive);
 				if (timed_out)
 					(void)kill(pid, SIGKILL);
@@ -1612,7 +1735,8 @@ static int take_container(struct pipeline *p, const char *shown, const char *nam
 			continue;
 		}
 		if (n < 0 && errno == ECONNRESET)
-			continue; /* it ended before it read our last acknowledgement; what it sent is still there */
+			continue; /* it ended before it read our last acknowledgement; what it sent
+				     is still there */
 		if (n < (ssize_t)(sizeof(m) + TEXT_COUNT) || packet[n - 1] != 0)
 			break; /* it died, or sends nonsense */
 		memcpy(&m, packet, sizeof(m));
@@ -1630,9 +1754,11 @@ static int take_container(struct pipeline *p, const char *shown, const char *nam
 			if (m.flags & ITEM_END) {
 				ended = true;
 				problem.offset = m.offset;
-				(void)snprintf(problem.reason, sizeof(problem.reason), "%s", texts[TEXT_PROBLEM] ? texts[TEXT_PROBLEM] : "");
+				(void)snprintf(problem.reason, sizeof(problem.reason), "%s",
+					       texts[TEXT_PROBLEM] ? texts[TEXT_PROBLEM] : "");
 			} else if (own && p->ops->input &&
-				   (status = p->ops->input(p->data, number, outer->path, texts[TEXT_PATH], texts[TEXT_HOST],
+				   (status = p->ops->input(p->data, number, outer->path,
+							   texts[TEXT_PATH], texts[TEXT_HOST],
 							   texts[TEXT_PROBLEM])) < 0) {
 				p->stopped = status;
 			}
@@ -1641,22 +1767,36 @@ static int take_container(struct pipeline *p, const char *shown, const char *nam
 		if (own)
 			p->position = m.position;
 		label = xasprintf("%s:%s", shown, texts[TEXT_PATH] ? texts[TEXT_PATH] : "");
-		path = inside ? xasprintf("%s/%s", outer->path, texts[TEXT_PATH] ? texts[TEXT_PATH] : "") : NULL;
-		a = (struct artefact){ .path = path ? path : texts[TEXT_PATH] ? texts[TEXT_PATH] : "", .shown = label,
-				       .host = texts[TEXT_HOST] ? texts[TEXT_HOST] : outer->host, .member = texts[TEXT_MEMBER],
-				       .stated = texts[TEXT_SHA256], .note = texts[TEXT_ERROR], .mtime = m.mtime, .size = m.size,
-				       .memory = m.memory, .input = number, .collected = (m.flags & ITEM_COLLECTED) != 0 };
+		path = inside ? xasprintf("%s/%s", outer->path,
+					  texts[TEXT_PATH] ? texts[TEXT_PATH] : "")
+			      : NULL;
+		a = (struct artefact){.path = path		 ? path
+					      : texts[TEXT_PATH] ? texts[TEXT_PATH]
+								 : "",
+				      .shown = label,
+				      .host = texts[TEXT_HOST] ? texts[TEXT_HOST] : outer->host,
+				      .member = texts[TEXT_MEMBER],
+				      .stated = texts[TEXT_SHA256],
+				      .note = texts[TEXT_ERROR],
+				      .mtime = m.mtime,
+				      .size = m.size,
+				      .memory = m.memory,
+				      .input = number,
+				      .collected = (m.flags & ITEM_COLLECTED) != 0};
 		if (texts[TEXT_PROBLEM])
-			(void)problem_set(&a.problem, ERR_TRUNCATED, m.offset, "%s", texts[TEXT_PROBLEM]);
+			(void)problem_set(&a.problem, ERR_TRUNCATED, m.offset, "%s",
+					  texts[TEXT_PROBLEM]);
 		if (count == 0) {
 			status = m.flags & ITEM_UNCLAIMED ? add_done(p, &a, OUTCOME_UNCLAIMED, NULL)
 				 : a.note && strncmp(a.note, "left out: ", 10) == 0
 					 ? add_done(p, &a, OUTCOME_LEFT_OUT, NULL)
-					 : add_done(p, &a, OUTCOME_FAILED, a.note ? a.note : "cannot be read");
+					 : add_done(p, &a, OUTCOME_FAILED,
+						    a.note ? a.note : "cannot be read");
 		} else {
 			for (unsigned i = 1; i < count; i++) {
 				companions[i - 1].fd = files[i];
-				memcpy(companions[i - 1].suffix, m.suffix[i - 1], sizeof(m.suffix[0]));
+				memcpy(companions[i - 1].suffix, m.suffix[i - 1],
+				       sizeof(m.suffix[0]));
 				companions[i - 1].suffix[sizeof(m.suffix[0]) - 1] = 0;
 			}
 			status = take_file(p, &a, files[0], companions, count - 1, NULL, depth + 1);
@@ -1664,7 +1804,8 @@ static int take_container(struct pipeline *p, const char *shown, const char *nam
 		free(label);
 		free(path);
 		(void)status;
-		(void)send(pair[0], "", 1, MSG_NOSIGNAL); /* one taken; the reader may have ended already */
+		(void)send(pair[0], "", 1,
+			   MSG_NOSIGNAL); /* one taken; the reader may have ended already */
 	}
 	p->reader_fd = outer_reader;
 	(void)close(pair[0]);
@@ -1677,13 +1818,17 @@ static int take_container(struct pipeline *p, const char *shown, const char *nam
 		return p->stopped;
 	if (!ended) {
 		if (timed_out)
-			(void)problem_set(&problem, ERR_LIMIT, PROBLEM_NO_OFFSET, "reading what is in it timed out");
+			(void)problem_set(&problem, ERR_LIMIT, PROBLEM_NO_OFFSET,
+					  "reading what is in it timed out");
 		else if (WIFSIGNALED(status))
-			(void)problem_set(&problem, ERR_FORMAT, PROBLEM_NO_OFFSET, "reading what is in it crashed (signal %d)",
+			(void)problem_set(&problem, ERR_FORMAT, PROBLEM_NO_OFFSET,
+					  "reading what is in it crashed (signal %d)",
 					  WTERMSIG(status));
 		else
-			(void)problem_set(&problem, ERR_MEMORY, PROBLEM_NO_OFFSET, "reading what is in it ended too early%s",
-					  WEXITSTATUS(status) == EXIT_MISUSE ? ": out of memory" : "");
+			(void)problem_set(&problem, ERR_MEMORY, PROBLEM_NO_OFFSET,
+					  "reading what is in it ended too early%s",
+					  WEXITSTATUS(status) == EXIT_MISUSE ? ": out of memory"
+									     : "");
 	}
 	if (problem.reason[0])
 		input_problem(p, number, shown, &problem);
@@ -1695,8 +1840,9 @@ static int take_container(struct pipeline *p, const char *shown, const char *nam
 }
 
 /* A file: evidence with files inside, or an artefact. Closes the descriptors. */
-static int take_file(struct pipeline *p, const struct artefact *a, int fd, const struct companion *companions, size_t count,
-		     const char *real_path, unsigned depth)
+static int take_file(struct pipeline *p, const struct artefact *a, int fd,
+		     const struct companion *companions, size_t count, const char *real_path,
+		     unsigned depth)
 {
 	static uint8_t head[PROBE_HEAD];
 	const char *name = strrchr(a->path, '/') ? strrchr(a->path, '/') + 1 : a->path, *why = NULL;
@@ -1707,7 +1853,8 @@ static int take_file(struct pipeline *p, const struct artefact *a, int fd, const
 
 	if (fstat(fd, &st) == 0 && !p->options.parser) {
 		n = pread(fd, head, sizeof(head), 0);
-		kind = evidence_look(view_of(head, n > 0 ? (size_t)n : 0), (uint64_t)st.st_size, name, &why);
+		kind = evidence_look(view_of(head, n > 0 ? (size_t)n : 0), (uint64_t)st.st_size,
+				     name, &why);
 	}
 	if (kind == EVIDENCE_UNSUPPORTED || (kind != EVIDENCE_FILE && depth >= NESTING)) {
 		status = add_done(p, a, OUTCOME_FAILED, why ? why : "evidence nested too deep");
@@ -1716,7 +1863,8 @@ static int take_file(struct pipeline *p, const struct artefact *a, int fd, const
 			(void)input_open(p, a->input, a->path, NULL, NULL);
 		return pipeline_add(p, a, fd, companions, count);
 	} else {
-		status = take_container(p, a->shown ? a->shown : a->path, name, real_path, fd, kind, depth, a);
+		status = take_container(p, a->shown ? a->shown : a->path, name, real_path, fd, kind,
+					depth, a);
 	}
 	for (size_t i = 0; i < count; i++)
 		(void)close(companions[i].fd);
@@ -1736,25 +1884,36 @@ static int folder_item(void *data, struct evidence *e, const struct item *item)
 {
 	struct folder_walk *w = data;
 	struct pipeline *p = w->p;
-	char *shown = xasprintf("%s%s%s", w->input, w->input[strlen(w->input) - 1] == '/' ? "" : "/", item->member ? item->member : item->path);
-	struct artefact a = { .path = item->path, .shown = shown, .host = item->host, .member = item->member,
-			      .stated = item->sha256, .note = item->error, .mtime = item->mtime, .size = item->size,
-			      .input = w->number, .loose = true };
-	struct companion companions[COMPANIONS] = { 0 };
+	char *shown =
+		xasprintf("%s%s%s", w->input, w->input[strlen(w->input) - 1] == '/' ? "" : "/",
+			  item->member ? item->member : item->path);
+	struct artefact a = {.path = item->path,
+			     .shown = shown,
+			     .host = item->host,
+			     .member = item->member,
+			     .stated = item->sha256,
+			     .note = item->error,
+			     .mtime = item->mtime,
+			     .size = item->size,
+			     .input = w->number,
+			     .loose = true};
+	struct companion companions[COMPANIONS] = {0};
 	struct content content;
-	struct problem problem = { 0 };
+	struct problem problem = {0};
 	size_t count = 0;
 	int status;
 
 	if (item->unreadable || evidence_content(e, &content, &problem) < 0) {
-		status = add_done(p, &a, OUTCOME_FAILED, item->error ? item->error : problem.reason);
+		status =
+			add_done(p, &a, OUTCOME_FAILED, item->error ? item->error : problem.reason);
 	} else {
 		const char *const *suffix = companions_of(evidence_head(e));
 		struct content other;
 
 		for (; *suffix && count < COMPANIONS; suffix++)
 			if (evidence_companion(e, *suffix, &other) == OK) {
-				(void)snprintf(companions[count].suffix, sizeof(companions[0].suffix), "%s", *suffix);
+				(void)snprintf(companions[count].suffix,
+					       sizeof(companions[0].suffix), "%s", *suffix);
 				companions[count++].fd = other.fd;
 			}
 		status = take_file(p, &a, content.fd, companions, count, shown, 1);
@@ -1787,38 +1946,46 @@ void pipeline_expect(struct pipeline *p, const char *path)
 int pipeline_input(struct pipeline *p, const char *path)
 {
 	char *real = p->options.absolute ? realpath(path, NULL) : NULL;
-	struct artefact a = { .path = real ? real : path, .shown = path, .mtime = TIME_NONE, .input = p->totals.inputs++ };
-	const struct evidence_options options = { .scratch = -1 };
+	struct artefact a = {.path = real ? real : path,
+			     .shown = path,
+			     .mtime = TIME_NONE,
+			     .input = p->totals.inputs++};
+	const struct evidence_options options = {.scratch = -1};
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), status = OK;
-	struct problem problem = { .offset = PROBLEM_NO_OFFSET };
+	struct problem problem = {.offset = PROBLEM_NO_OFFSET};
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0) {
 		input_problem_errno(p, a.input, path);
 	} else if (S_ISDIR(st.st_mode)) {
-		struct folder_walk w = { p, a.path, a.input };
+		struct folder_walk w = {p, a.path, a.input};
 		struct evidence *e = evidence_open(a.path, fd, EVIDENCE_FOLDER, &options, &problem);
 
 		if (!e)
 			input_problem(p, a.input, path, &problem);
-		else if ((status = input_open(p, a.input, a.path, evidence_is_loose(e) ? NULL : evidence_type(e), evidence_host(e))) == OK)
+		else if ((status = input_open(p, a.input, a.path,
+					      evidence_is_loose(e) ? NULL : evidence_type(e),
+					      evidence_host(e))) == OK)
 			status = evidence_walk(e, folder_item, &w, &problem);
 		evidence_close(e);
 		(void)close(fd);
 	} else if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)) {
-		struct companion companions[COMPANIONS] = { 0 };
+		struct companion companions[COMPANIONS] = {0};
 		size_t count = 0;
 		uint8_t head[16];
 		ssize_t n = pread(fd, head, sizeof(head), 0);
 
 		a.mtime = (int64_t)st.st_mtim.tv_sec * TIME_SECOND + st.st_mtim.tv_nsec;
-		for (const char *const *suffix = companions_of(view_of(head, n > 0 ? (size_t)n : 0)); *suffix; suffix++) {
+		for (const char *const *suffix =
+			     companions_of(view_of(head, n > 0 ? (size_t)n : 0));
+		     *suffix; suffix++) {
 			char *beside = xasprintf("%s%s", path, *suffix);
 			int other = open(beside, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
 			free(beside);
 			if (other >= 0 && fstat(other, &st) == 0 && S_ISREG(st.st_mode)) {
-				(void)snprintf(companions[count].suffix, sizeof(companions[0].suffix), "%s", *suffix);
+				(void)snprintf(companions[count].suffix,
+					       sizeof(companions[0].suffix), "%s", *suffix);
 				companions[count++].fd = other;
 			} else if (other >= 0) {
 				(void)close(other);
@@ -1826,7 +1993,8 @@ int pipeline_input(struct pipeline *p, const char *path)
 		}
 		status = take_file(p, &a, fd, companions, count, path, 0);
 	} else {
-		(void)problem_set(&problem, ERR_UNSUPPORTED, PROBLEM_NO_OFFSET, "neither a file nor a folder");
+		(void)problem_set(&problem, ERR_UNSUPPORTED, PROBLEM_NO_OFFSET,
+				  "neither a file nor a folder");
 		input_problem(p, a.input, path, &problem);
 		(void)close(fd);
 	}
@@ -1870,7 +2038,9 @@ int pipeline_close(struct pipeline *p)
 		status = EXIT_MISUSE;
 	else
 		status = p->totals.failed || p->totals.damaged || p->totals.damaged_inputs ||
-				 (p->totals.unclaimed && !p->options.quiet) ? EXIT_DAMAGED : EXIT_COMPLETE;
+					 (p->totals.unclaimed && !p->options.quiet)
+				 ? EXIT_DAMAGED
+				 : EXIT_COMPLETE;
 	if (p->options.totals)
 		*p->options.totals = p->totals;
 	(void)munmap(p->rings, (size_t)RING_SIZE * p->threads);

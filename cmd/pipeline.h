@@ -7,8 +7,8 @@
  *       pipeline_input(p, "evidence.zip") or pipeline_add(p, &file, fd) ...;
  *       status = pipeline_close(p);
  *
- * A crash or a timeout costs one artefact: it is told on stderr, handed to ops->done, and a new worker takes the place.
- * The parent parses nothing itself.
+ * A crash or a timeout costs one artefact: it is told on stderr, handed to ops->done, and a new
+ * worker takes the place. The parent parses nothing itself.
  */
 #ifndef KONSEKI_CMD_PIPELINE_H
 #define KONSEKI_CMD_PIPELINE_H
@@ -19,12 +19,13 @@ struct pipeline;
 
 /* What became of an artefact. */
 enum outcome {
-	OUTCOME_PARSED,    /* to its end; losses may have been told */
+	OUTCOME_PARSED,	   /* to its end; losses may have been told */
 	OUTCOME_UNCLAIMED, /* no parser wants it */
-	OUTCOME_LEFT_OUT,  /* on purpose, by the collector (a secret, a size limit): note says why */
-	OUTCOME_SKIPPED,   /* its content has the SHA-256 that ops->known gave */
-	OUTCOME_FAILED,    /* the parser, or what reads the content, gave it up: problem says why */
-	OUTCOME_CRASHED,   /* the worker died: signal says of what; 0: of no more memory; negative: its exit status */
+	OUTCOME_LEFT_OUT, /* on purpose, by the collector (a secret, a size limit): note says why */
+	OUTCOME_SKIPPED,  /* its content has the SHA-256 that ops->known gave */
+	OUTCOME_FAILED,	  /* the parser, or what reads the content, gave it up: problem says why */
+	OUTCOME_CRASHED,  /* the worker died: signal says of what; 0: of no more memory; negative:
+			     its exit status */
 	OUTCOME_TIMED_OUT,
 };
 
@@ -36,34 +37,37 @@ struct artefact {
 	const char *member; /* where it is in its input, or NULL */
 	const char *stated; /* SHA-256 in hex that a manifest states, or NULL */
 	const char *note;   /* the collector's own note of what it could not read, or NULL */
-	int64_t mtime;      /* ns, or TIME_NONE */
-	uint64_t size;      /* bytes of the content as stored */
-	uint64_t memory;    /* bytes of memory that the descriptor stands for (a memfd), 0 for a file on disk */
-	uint64_t input;     /* number of the input it came from, from 0 */
+	int64_t mtime;	    /* ns, or TIME_NONE */
+	uint64_t size;	    /* bytes of the content as stored */
+	uint64_t memory; /* bytes of memory that the descriptor stands for (a memfd), 0 for a file
+			    on disk */
+	uint64_t input;	 /* number of the input it came from, from 0 */
 
 	enum outcome outcome;
 	int signal;
 	const struct parser *parser; /* NULL: none claimed it */
-	struct problem problem;      /* first loss or failure; reason empty when there is none */
+	struct problem problem;	     /* first loss or failure; reason empty when there is none */
 	uint64_t events, losses;
-	int64_t first, last;         /* times of events, or TIME_NONE */
-	char sha256[65];             /* hex, where options.hash */
-	bool collected;              /* from a bundle: see struct parse */
-	bool loose;                  /* a file of its own, also when it has a member's name */
-	void *tag;                   /* the user's own */
+	int64_t first, last; /* times of events, or TIME_NONE */
+	char sha256[65];     /* hex, where options.hash */
+	bool collected;	     /* from a bundle: see struct parse */
+	bool loose;	     /* a file of its own, also when it has a member's name */
+	void *tag;	     /* the user's own */
 };
 
 /* One job in a worker: an artefact or a range of its segments. */
 struct task {
-	const char *path, *host;     /* as of the artefact */
+	const char *path, *host; /* as of the artefact */
 	const struct parser *parser;
-	struct parse *parse;         /* ready to run, but for the sink, which ops->begin sets */
+	struct parse *parse; /* ready to run, but for the sink, which ops->begin sets */
 	struct view bytes;
-	uint32_t artefact;           /* number of the artefact in this run, from 0 */
-	bool first_part, last_part;  /* the first, the last of the artefact's segments are in this job */
-	unsigned shapes_made;        /* changes when parse->shapes is another table: caches by shape are void */
-	int64_t first, last;         /* for ops to set: earliest and latest time, or TIME_NONE */
-	size_t flush_at;             /* see task_output */
+	uint32_t artefact; /* number of the artefact in this run, from 0 */
+	bool first_part,
+		last_part;    /* the first, the last of the artefact's segments are in this job */
+	unsigned shapes_made; /* changes when parse->shapes is another table: caches by shape are
+				 void */
+	int64_t first, last;  /* for ops to set: earliest and latest time, or TIME_NONE */
+	size_t flush_at;      /* see task_output */
 	struct worker *worker;
 };
 
@@ -78,60 +82,72 @@ struct pipeline_ops {
 	void (*end)(void *self, struct task *task, int status);
 
 	/* In the parent; all may be NULL. */
-	/* An input is open: what it is, whose. type is NULL for a loose file or a folder of them. */
-	int (*input)(void *data, uint64_t number, const char *path, const char *type, const char *host, const char *manifest);
+	/* An input is open: what it is, whose. type is NULL for a loose file or a folder of them.
+	 */
+	int (*input)(void *data, uint64_t number, const char *path, const char *type,
+		     const char *host, const char *manifest);
 	/* The input could not be read whole. */
-	void (*input_problem)(void *data, uint64_t number, const char *shown, const struct problem *problem);
-	/* The SHA-256 (hex) of this artefact if it was done before, or NULL. It is skipped when its content still has it. */
+	void (*input_problem)(void *data, uint64_t number, const char *shown,
+			      const struct problem *problem);
+	/* The SHA-256 (hex) of this artefact if it was done before, or NULL. It is skipped when its
+	 * content still has it. */
 	const char *(*known)(void *data, const struct artefact *file);
-	/* Bytes of one artefact in order, cut where task_send was called. A negative status stops everything. */
+	/* Bytes of one artefact in order, cut where task_send was called. A negative status stops
+	 * everything. */
 	int (*data)(void *data, struct artefact *file, struct view bytes);
 	int (*done)(void *data, struct artefact *file);
 };
 
 struct pipeline_totals {
-	uint64_t inputs, artefacts, parsed, unclaimed, skipped, left_out, failed, damaged; /* failed: crashed and timed out too */
+	uint64_t inputs, artefacts, parsed, unclaimed, skipped, left_out, failed,
+		damaged; /* failed: crashed and timed out too */
 	uint64_t damaged_inputs;
 	uint64_t bytes, events, losses;
 };
 
 struct pipeline_options {
-	unsigned threads;       /* workers; 0: as many as there are processors */
-	bool ordered;           /* data and done come in the order of the input */
-	bool prints;            /* workers use task_output; wants ordered */
+	unsigned threads; /* workers; 0: as many as there are processors */
+	bool ordered;	  /* data and done come in the order of the input */
+	bool prints;	  /* workers use task_output; wants ordered */
 	bool carve, hash;
-	bool absolute;          /* files and folders are called by their absolute paths */
-	bool quiet;             /* done() tells of problems, not the pipeline */
-	const char *host;       /* of all artefacts, or NULL */
+	bool absolute;		     /* files and folders are called by their absolute paths */
+	bool quiet;		     /* done() tells of problems, not the pipeline */
+	const char *host;	     /* of all artefacts, or NULL */
 	const struct parser *parser; /* for all artefacts, or NULL: the highest bidder */
-	const char *scratch;    /* folder for unnamed temporary files; NULL: $TMPDIR or /tmp */
+	const char *scratch;	     /* folder for unnamed temporary files; NULL: $TMPDIR or /tmp */
 	struct pipeline_totals *totals; /* filled by pipeline_close; NULL: not wanted */
-	const char *verb;       /* "parsing": progress on stderr when it is a terminal, or NULL */
+	const char *verb; /* "parsing": progress on stderr when it is a terminal, or NULL */
 };
 
 /* Before the caller opens what workers must not inherit (the case). NULL with errno. */
-struct pipeline *pipeline_open(const struct pipeline_options *options, const struct pipeline_ops *ops, void *data);
+struct pipeline *pipeline_open(const struct pipeline_options *options,
+			       const struct pipeline_ops *ops, void *data);
 /* A file that belongs to another one: suffix as parse.companion names it ("-wal", ".LOG1"). */
 struct companion {
 	char suffix[24];
 	int fd;
 };
 #define COMPANIONS 6
-/* Takes a file with its companions; closes the descriptors. Blocks while too much is under way. Negative: stopped. */
+/* Takes a file with its companions; closes the descriptors. Blocks while too much is under way.
+ * Negative: stopped. */
 int pipeline_add(struct pipeline *p, const struct artefact *file, int fd,
 		 const struct companion *companions, size_t count);
-/* Takes an input of any kind and everything in it. Says on stderr what could not be read. 0, or negative: stopped. */
+/* Takes an input of any kind and everything in it. Says on stderr what could not be read. 0, or
+ * negative: stopped. */
 int pipeline_input(struct pipeline *p, const char *path);
-/* Tells beforehand what will be taken, for the progress line: sizes of files, counted in folders. */
+/* Tells beforehand what will be taken, for the progress line: sizes of files, counted in folders.
+ */
 void pipeline_expect(struct pipeline *p, const char *path);
-/* Waits for all of it. The exit status: EXIT_DAMAGED where something was damaged or (not quiet) unclaimed. */
+/* Waits for all of it. The exit status: EXIT_DAMAGED where something was damaged or (not quiet)
+ * unclaimed. */
 int pipeline_close(struct pipeline *p);
 
 /* ---- in a worker ---- */
 
 /*
  * Prints to stdout in the order of the input. Called when out->len >= task->flush_at: writes and
- * empties the buffer if it is this job's turn, lets it grow up to a bound if it is not. Whole lines only.
+ * empties the buffer if it is this job's turn, lets it grow up to a bound if it is not. Whole lines
+ * only.
  */
 int task_flush(struct task *t, struct buffer *out);
 /* The rest, waiting for the turn. */

@@ -1,4 +1,5 @@
-/* konseki rules: what rules there are, which were refused and why, what they cover, why one did or did not hit. */
+/* konseki rules: what rules there are, which were refused and why, what they cover, why one did or
+ * did not hit. */
 #define _GNU_SOURCE /* qsort_r */
 #include "cmd/casefeed.h"
 #include "cmd/command.h"
@@ -78,9 +79,11 @@ static char *column(sqlite3_stmt *s, int i)
 
 static bool case_know(const char *path, struct known_case *k)
 {
-	static const char sql[] = "SELECT DISTINCT s.channel, s.provider, s.kind, a.parser, s.event_id, s.names FROM artifact_shape x"
-				  " JOIN shape s ON s.id = x.shape JOIN artifact a ON a.id = x.artifact";
-	struct problem problem = { .reason = "" };
+	static const char sql[] =
+		"SELECT DISTINCT s.channel, s.provider, s.kind, a.parser, s.event_id, s.names FROM "
+		"artifact_shape x"
+		" JOIN shape s ON s.id = x.shape JOIN artifact a ON a.id = x.artifact";
+	struct problem problem = {.reason = ""};
 	sqlite3_stmt *s;
 
 	memset(k, 0, sizeof(*k));
@@ -95,10 +98,15 @@ static bool case_know(const char *path, struct known_case *k)
 	}
 	while (sqlite3_step(s) == SQLITE_ROW) {
 		k->kinds = xgrow(k->kinds, &k->cap, k->count + 1, sizeof(*k->kinds));
-		k->kinds[k->count++] = (struct kinds_of_case){
-			.channel = column(s, 0), .provider = column(s, 1), .kind = column(s, 2), .parser = column(s, 3),
-			.names = column(s, 5),
-			.event_id = sqlite3_column_type(s, 4) == SQLITE_NULL ? -1 : sqlite3_column_int64(s, 4) };
+		k->kinds[k->count++] =
+			(struct kinds_of_case){.channel = column(s, 0),
+					       .provider = column(s, 1),
+					       .kind = column(s, 2),
+					       .parser = column(s, 3),
+					       .names = column(s, 5),
+					       .event_id = sqlite3_column_type(s, 4) == SQLITE_NULL
+								   ? -1
+								   : sqlite3_column_int64(s, 4)};
 	}
 	sqlite3_finalize(s);
 	return true;
@@ -133,7 +141,8 @@ static bool kind_feeds(const struct kinds_of_case *k, const struct source *s)
 		return false;
 	if (logged && *k->channel && !any_of(&s->channel, k->channel))
 		return false;
-	if (logged && (!*k->channel || s->provider.count) && (!s->provider.count || !any_of(&s->provider, k->provider)))
+	if (logged && (!*k->channel || s->provider.count) &&
+	    (!s->provider.count || !any_of(&s->provider, k->provider)))
 		return false;
 	for (uint32_t i = 0; i < s->event_id_count; i++)
 		id |= k->event_id >= 0 && s->event_ids[i] == (uint64_t)k->event_id;
@@ -151,7 +160,8 @@ static bool kind_feeds(const struct kinds_of_case *k, const struct source *s)
 }
 
 /* Why the rule cannot fire on this case, beyond unfed(); NULL when it can. */
-static const char *unfed_here(const struct engine *e, const struct rule *rule, const struct known_case *k)
+static const char *unfed_here(const struct engine *e, const struct rule *rule,
+			      const struct known_case *k)
 {
 	const struct mapping *m = engine_mapping(e);
 
@@ -162,7 +172,8 @@ static const char *unfed_here(const struct engine *e, const struct rule *rule, c
 		return NULL;
 	}
 	for (size_t i = 0; i < m->count; i++)
-		for (size_t j = 0; engine_source_is_for(m->sources[i], &rule->logsource) && j < k->count; j++)
+		for (size_t j = 0;
+		     engine_source_is_for(m->sources[i], &rule->logsource) && j < k->count; j++)
 			if (kind_feeds(&k->kinds[j], m->sources[i]))
 				return NULL;
 	return "the case has no events of its logsource";
@@ -171,7 +182,9 @@ static const char *unfed_here(const struct engine *e, const struct rule *rule, c
 /* Detections of the rule in the case. */
 static int64_t case_hits(const struct known_case *k, const struct rule *rule)
 {
-	static const char sql[] = "SELECT count(*) FROM detection d JOIN rule r ON r.id = d.rule WHERE r.rule_id = ?1 AND r.title = ?2";
+	static const char sql[] =
+		"SELECT count(*) FROM detection d JOIN rule r ON r.id = d.rule WHERE r.rule_id = "
+		"?1 AND r.title = ?2";
 	sqlite3_stmt *s;
 	int64_t n = 0;
 
@@ -209,7 +222,7 @@ static int lint(int n, char **paths)
 	ruleset_finish(set);
 	for (size_t i = 0; i < set->problem_count; i++) {
 		const struct rule_problem *p = &set->problems[i];
-		struct buffer line = { 0 };
+		struct buffer line = {0};
 
 		text_terminal(&line, view_text(p->path));
 		buffer_printf(&line, ":%u: ", p->line);
@@ -222,16 +235,18 @@ static int lint(int n, char **paths)
 	}
 	/* The same id twice: one of them hides behind the other wherever ids are used. */
 	for (size_t i = 0; i < set->rule_count; i++) {
-		const struct rule *first = set->rules[i]->id ? ruleset_find(set, set->rules[i]->id) : NULL;
+		const struct rule *first =
+			set->rules[i]->id ? ruleset_find(set, set->rules[i]->id) : NULL;
 
 		if (first && first != set->rules[i]) {
-			printf("%s:%u: the id %s is that of %s too\n", set->rules[i]->path, set->rules[i]->line,
-			       set->rules[i]->id, first->path);
+			printf("%s:%u: the id %s is that of %s too\n", set->rules[i]->path,
+			       set->rules[i]->line, set->rules[i]->id, first->path);
 			if (status == EXIT_COMPLETE)
 				status = EXIT_DAMAGED;
 		}
 	}
-	complainf(NULL, "%zu files, %zu rules, %zu refused", set->files, set->rule_count, set->problem_count);
+	complainf(NULL, "%zu files, %zu rules, %zu refused", set->files, set->rule_count,
+		  set->problem_count);
 	ruleset_free(set);
 	return status;
 }
@@ -240,7 +255,8 @@ static int lint(int n, char **paths)
 
 static void logsource_text(struct buffer *out, const struct rule *r)
 {
-	const char *const parts[] = { r->logsource.product, r->logsource.category, r->logsource.service };
+	const char *const parts[] = {r->logsource.product, r->logsource.category,
+				     r->logsource.service};
 
 	if (r->correlation) {
 		buffer_string(out, "correlation");
@@ -255,7 +271,8 @@ static void logsource_text(struct buffer *out, const struct rule *r)
 
 static int list(enum table_format format)
 {
-	static const char *const columns[] = { "level", "state", "logsource", "title", "id", "path", "reason", "hits" };
+	static const char *const columns[] = {"level", "state", "logsource", "title",
+					      "id",    "path",	"reason",    "hits"};
 	size_t shown = in_case ? 8 : 7;
 	struct known_case k;
 	int status;
@@ -274,7 +291,7 @@ static int list(enum table_format format)
 	for (size_t i = 0; i < set->rule_count; i++) {
 		const struct rule *r = set->rules[i];
 		const char *why = unfed(e, r);
-		struct buffer source = { 0 };
+		struct buffer source = {0};
 
 		if (!why && in_case)
 			why = unfed_here(e, r, &k);
@@ -318,7 +335,8 @@ struct technique {
 	int64_t hits;
 };
 
-static struct technique *technique(struct technique **list, size_t *count, size_t *cap, const char *id)
+static struct technique *technique(struct technique **list, size_t *count, size_t *cap,
+				   const char *id)
 {
 	for (size_t i = 0; i < *count; i++)
 		if (strcmp((*list)[i].id, id) == 0)
@@ -342,7 +360,7 @@ static bool is_technique(const char *s)
 /* A layer for the ATT&CK Navigator (layer format 4.5). */
 static int navigator_write(const char *path, const struct technique *list, size_t count)
 {
-	struct buffer out = { 0 };
+	struct buffer out = {0};
 	size_t most = 1, shown = 0;
 	FILE *f;
 	int status = EXIT_COMPLETE;
@@ -350,11 +368,13 @@ static int navigator_write(const char *path, const struct technique *list, size_
 	for (size_t i = 0; i < count; i++)
 		if (is_technique(list[i].id) && list[i].able > most)
 			most = list[i].able;
-	buffer_string(&out, "{\"name\":\"konseki rules\",\"versions\":{\"layer\":\"4.5\"},\"domain\":\"enterprise-attack\",");
+	buffer_string(&out,
+		      "{\"name\":\"konseki "
+		      "rules\",\"versions\":{\"layer\":\"4.5\"},\"domain\":\"enterprise-attack\",");
 	buffer_string(&out, "\"description\":\"Rules of konseki " KONSEKI_VERSION
 			    " that can fire, by technique\",\"techniques\":[");
 	for (size_t i = 0; i < count; i++) {
-		struct buffer id = { 0 };
+		struct buffer id = {0};
 
 		if (!is_technique(list[i].id))
 			continue;
@@ -362,11 +382,15 @@ static int navigator_write(const char *path, const struct technique *list, size_
 			buffer_char(&id, (char)(*c == 't' ? 'T' : *c));
 		buffer_string(&out, shown++ ? ",\n{\"techniqueID\":" : "\n{\"techniqueID\":");
 		text_json_quoted(&out, buffer_as_view(&id));
-		buffer_printf(&out, ",\"score\":%zu,\"comment\":\"%zu rules, %zu can fire, %lld hits\"}", list[i].able, list[i].rules,
-			      list[i].able, (long long)list[i].hits);
+		buffer_printf(&out,
+			      ",\"score\":%zu,\"comment\":\"%zu rules, %zu can fire, %lld hits\"}",
+			      list[i].able, list[i].rules, list[i].able, (long long)list[i].hits);
 		buffer_release(&id);
 	}
-	buffer_printf(&out, "],\"gradient\":{\"colors\":[\"#ffffff\",\"#66b1ff\"],\"minValue\":0,\"maxValue\":%zu}}\n", most);
+	buffer_printf(&out,
+		      "],\"gradient\":{\"colors\":[\"#ffffff\",\"#66b1ff\"],\"minValue\":0,"
+		      "\"maxValue\":%zu}}\n",
+		      most);
 	f = strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
 	if (!f || fwrite(out.data, 1, out.len, f) != out.len || (f != stdout && fclose(f) != 0)) {
 		complainf(path, "%s", strerror(errno));
@@ -378,7 +402,7 @@ static int navigator_write(const char *path, const struct technique *list, size_
 
 static int coverage(enum table_format format)
 {
-	static const char *const columns[] = { "attack", "rules", "can_fire", "hits" };
+	static const char *const columns[] = {"attack", "rules", "can_fire", "hits"};
 	struct known_case known;
 	struct technique *list = NULL;
 	size_t count = 0, cap = 0;
@@ -453,15 +477,17 @@ static const struct rule *wanted;
 
 static void explain_value(struct buffer *out, const struct predicate *p)
 {
-	static const char *const parts[] = { "", "minute ", "hour ", "day ", "week ", "month ", "year " };
-	static const char *const ops[] = { "=", "<", "<=", ">", ">=" };
+	static const char *const parts[] = {"",	     "minute ", "hour ", "day ",
+					    "week ", "month ",	"year "};
+	static const char *const ops[] = {"=", "<", "<=", ">", ">="};
 
 	switch ((enum predicate_type)p->type) {
 	case PREDICATE_STRING:
 		buffer_string(out, "is \"");
 		for (size_t i = 0; i < p->text.len; i++)
-			buffer_char(out, p->text.data[i] == PATTERN_ANY ? '*' : p->text.data[i] == PATTERN_ONE ? '?'
-												       : (char)p->text.data[i]);
+			buffer_char(out, p->text.data[i] == PATTERN_ANY	  ? '*'
+					 : p->text.data[i] == PATTERN_ONE ? '?'
+									  : (char)p->text.data[i]);
 		buffer_char(out, '"');
 		break;
 	case PREDICATE_REGEX:
@@ -498,9 +524,9 @@ static void explain_value(struct buffer *out, const struct predicate *p)
 
 static void explain_part(void *data, const struct explained *part)
 {
-	static const char *const names[] = { "all of", "any of", "not", "", "", "", "never" };
+	static const char *const names[] = {"all of", "any of", "not", "", "", "", "never"};
 	struct explainer *x = data;
-	struct buffer line = { 0 };
+	struct buffer line = {0};
 
 	/* A long list of values that all failed says nothing more than the first ones. */
 	if (!all_parts && part->predicate && !part->holds && !part->present)
@@ -533,9 +559,10 @@ static void explain_part(void *data, const struct explained *part)
 	buffer_release(&line);
 }
 
-static void explain_one(struct explainer *x, const struct event *e, const char *what, uint64_t number)
+static void explain_one(struct explainer *x, const struct event *e, const char *what,
+			uint64_t number)
 {
-	struct buffer head = { 0 }, body;
+	struct buffer head = {0}, body;
 	bool fits;
 
 	body = x->out;
@@ -567,7 +594,7 @@ static int explain_fed(void *data, const struct event *e, const struct case_plac
 {
 	struct explainer *x = data;
 
-	x->origin = (struct event_origin){ .source = place->source, .parser = place->parser };
+	x->origin = (struct event_origin){.source = place->source, .parser = place->parser};
 	explain_one(x, e, "event ", (uint64_t)place->id);
 	return OK;
 }
@@ -575,9 +602,10 @@ static int explain_fed(void *data, const struct event *e, const struct case_plac
 /* An event of the case, by its id. */
 static int explain_in_case(void)
 {
-	struct case_filter filter = { .since = TIME_NONE, .until = TIME_NONE, .id = (int64_t)event_id };
-	struct explainer x = { .state = engine_state_new(engine) };
-	struct problem problem = { .reason = "" };
+	struct case_filter filter = {
+		.since = TIME_NONE, .until = TIME_NONE, .id = (int64_t)event_id};
+	struct explainer x = {.state = engine_state_new(engine)};
+	struct problem problem = {.reason = ""};
 	struct case_db *c;
 	int status;
 
@@ -615,7 +643,8 @@ static int explain_begin(void *self, struct task *t)
 
 	x->task = t;
 	x->out.len = 0;
-	x->origin = (struct event_origin){ .host = t->host, .source = t->path, .parser = t->parser->name };
+	x->origin = (struct event_origin){
+		.host = t->host, .source = t->path, .parser = t->parser->name};
 	t->parse->sink = &x->sink;
 	return OK;
 }
@@ -630,13 +659,16 @@ static void explain_end(void *self, struct task *t, int status)
 
 static int explain(int n, char **operands)
 {
-	static const struct pipeline_ops ops = { .start = explain_start, .begin = explain_begin, .end = explain_end };
-	struct pipeline_options with = { .ordered = true, .prints = true };
+	static const struct pipeline_ops ops = {
+		.start = explain_start, .begin = explain_begin, .end = explain_end};
+	struct pipeline_options with = {.ordered = true, .prints = true};
 	struct pipeline *p;
 	int status;
 
 	if (n < 1 || (n < 2 && !event_id)) {
-		complainf(NULL, "rules explain RULE FILE...: which rule, and the file that has the record?");
+		complainf(NULL,
+			  "rules explain RULE FILE...: which rule, and the file that has the "
+			  "record?");
 		return EXIT_MISUSE;
 	}
 	engine = detect_load_quietly(&rules, LEVEL_INFORMATIONAL, &status);
@@ -644,7 +676,8 @@ static int explain(int n, char **operands)
 		return status;
 	wanted = ruleset_find(engine_rules(engine), operands[0]);
 	if (!wanted || !wanted->condition) {
-		complainf(operands[0], wanted ? "a correlation: explain the rules it refers to" : "no such rule is loaded");
+		complainf(operands[0], wanted ? "a correlation: explain the rules it refers to"
+					      : "no such rule is loaded");
 		return EXIT_MISUSE;
 	}
 	if (n < 2) {
@@ -671,7 +704,7 @@ static int explain(int n, char **operands)
 
 static int sql(int n, char **operands)
 {
-	struct buffer out = { 0 };
+	struct buffer out = {0};
 	struct problem problem;
 	const struct rule *rule;
 	int status;
@@ -704,24 +737,26 @@ static int sql(int n, char **operands)
 
 static const struct option options[] = {
 	DETECT_RULE_OPTIONS(rules),
-	{ OPTION_TEXT, 'c', "case", "FILE", "list and coverage: what can fire in this case; explain: its events", &in_case },
-	{ OPTION_NUMBER, 0, "event", "ID", "explain: the event of the case", &event_id },
-	{ OPTION_NUMBER, 0, "record", "N", "explain: the record, as a hit names it", &record_number },
-	{ OPTION_FLAG, 0, "all", NULL, "explain: values of absent fields too", &all_parts },
-	{ OPTION_TEXT, 0, "navigator", "FILE", "coverage: write a layer for the ATT&CK Navigator", &navigator },
-	{ OPTION_TEXT, 0, "format", "table|tsv|csv|jsonl", "of list and coverage", &format_name },
-	{ OPTION_FLAG, 0, "no-header", NULL, "no line of column names", &no_header },
-	{ OPTION_END },
+	{OPTION_TEXT, 'c', "case", "FILE",
+	 "list and coverage: what can fire in this case; explain: its events", &in_case},
+	{OPTION_NUMBER, 0, "event", "ID", "explain: the event of the case", &event_id},
+	{OPTION_NUMBER, 0, "record", "N", "explain: the record, as a hit names it", &record_number},
+	{OPTION_FLAG, 0, "all", NULL, "explain: values of absent fields too", &all_parts},
+	{OPTION_TEXT, 0, "navigator", "FILE", "coverage: write a layer for the ATT&CK Navigator",
+	 &navigator},
+	{OPTION_TEXT, 0, "format", "table|tsv|csv|jsonl", "of list and coverage", &format_name},
+	{OPTION_FLAG, 0, "no-header", NULL, "no line of column names", &no_header},
+	{OPTION_END},
 };
 static const struct command_help help = {
-	"rules", "lint|list|explain|sql|coverage ...", "check rules, say what is loaded, and why one hit or did not",
+	"rules", "lint|list|explain|sql|coverage ...",
+	"check rules, say what is loaded, and why one hit or did not",
 	"  lint PATH...                  every refused rule: file, line, reason\n"
 	"  list                          every rule: loaded, cannot fire and why, refused and why\n"
 	"  explain RULE --event ID       which parts of the rule hold on that event of the case\n"
 	"  explain RULE --record N FILE  the same on a record of a file\n"
 	"  sql RULE                      SQL that finds the same events in a case\n"
-	"  coverage                      ATT&CK tactics and techniques by rules"
-};
+	"  coverage                      ATT&CK tactics and techniques by rules"};
 
 static int run(int argc, char **argv)
 {
@@ -760,4 +795,4 @@ static int run(int argc, char **argv)
 	return EXIT_MISUSE;
 }
 
-const struct command command_rules = { &help, run };
+const struct command command_rules = {&help, run};

@@ -1,8 +1,8 @@
 /*
- * The sandbox of a process that reads evidence: after sandbox_enter it can compute, use memory, and read and write the file
- * descriptors that it has; it opens nothing by name, starts nothing, connects to nothing. A call
- * outside of that ends it with SIGSYS, or, for the harmless ones that libraries try by habit (open,
- * stat, access), fails with EACCES.
+ * The sandbox of a process that reads evidence: after sandbox_enter it can compute, use memory, and
+ * read and write the file descriptors that it has; it opens nothing by name, starts nothing,
+ * connects to nothing. A call outside of that ends it with SIGSYS, or, for the harmless ones that
+ * libraries try by habit (open, stat, access), fails with EACCES.
  */
 #ifndef KONSEKI_CMD_SANDBOX_H
 #define KONSEKI_CMD_SANDBOX_H
@@ -11,7 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Memory that the process may have beside its read-only mappings, file descriptors, no core. Before sandbox_enter. */
+/* Memory that the process may have beside its read-only mappings, file descriptors, no core. Before
+ * sandbox_enter. */
 void sandbox_limits(uint64_t memory);
 
 /*

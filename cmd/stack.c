@@ -11,27 +11,29 @@ static const char *case_file, *format_text, *kinds, *hosts, *since_text, *until_
 static unsigned long limit, max_hosts;
 static bool no_header, common_first, show_sql;
 static const struct option options[] = {
-	{ OPTION_TEXT, 'c', "case", "FILE", "the case (or $KONSEKI_CASE)", &case_file },
-	{ OPTION_TEXT, 0, "kind", "KIND,...", "only events of these kinds", &kinds },
-	{ OPTION_TEXT, 0, "host", "HOST,...", "only these hosts (* and ? allowed)", &hosts },
-	{ OPTION_TEXT, 0, "since", "TIME", "only from then on", &since_text },
-	{ OPTION_TEXT, 0, "until", "TIME", "only before", &until_text },
-	{ OPTION_NUMBER, 0, "max-hosts", "N", "only values that at most N hosts have", &max_hosts },
-	{ OPTION_NUMBER, 0, "limit", "N", "the first N rows", &limit },
-	{ OPTION_FLAG, 0, "common", NULL, "most frequent first", &common_first },
-	{ OPTION_TEXT, 0, "format", "FORMAT", "table, tsv, csv or jsonl", &format_text },
-	{ OPTION_FLAG, 0, "no-header", NULL, "rows only", &no_header },
-	{ OPTION_FLAG, 0, "show-sql", NULL, "print the SQL and stop", &show_sql },
-	{ OPTION_END },
+	{OPTION_TEXT, 'c', "case", "FILE", "the case (or $KONSEKI_CASE)", &case_file},
+	{OPTION_TEXT, 0, "kind", "KIND,...", "only events of these kinds", &kinds},
+	{OPTION_TEXT, 0, "host", "HOST,...", "only these hosts (* and ? allowed)", &hosts},
+	{OPTION_TEXT, 0, "since", "TIME", "only from then on", &since_text},
+	{OPTION_TEXT, 0, "until", "TIME", "only before", &until_text},
+	{OPTION_NUMBER, 0, "max-hosts", "N", "only values that at most N hosts have", &max_hosts},
+	{OPTION_NUMBER, 0, "limit", "N", "the first N rows", &limit},
+	{OPTION_FLAG, 0, "common", NULL, "most frequent first", &common_first},
+	{OPTION_TEXT, 0, "format", "FORMAT", "table, tsv, csv or jsonl", &format_text},
+	{OPTION_FLAG, 0, "no-header", NULL, "rows only", &no_header},
+	{OPTION_FLAG, 0, "show-sql", NULL, "print the SQL and stop", &show_sql},
+	{OPTION_END},
 };
-static const struct command_help help = { "stack", "FIELD...", "count the values of fields over hosts, rarest first",
-					  "FIELD is a column of the timeline (host, kind, user, source, parser, ts_desc, message) or a field's name." };
+static const struct command_help help = {"stack", "FIELD...",
+					 "count the values of fields over hosts, rarest first",
+					 "FIELD is a column of the timeline (host, kind, user, "
+					 "source, parser, ts_desc, message) or a field's name."};
 
 static int run(int argc, char **argv)
 {
-	struct stack_options o = { .since = TIME_NONE, .until = TIME_NONE };
-	struct problem problem = { 0 };
-	struct buffer sql = { 0 };
+	struct stack_options o = {.since = TIME_NONE, .until = TIME_NONE};
+	struct problem problem = {0};
+	struct buffer sql = {0};
 	enum table_format format;
 	sqlite3_stmt *s = NULL;
 	struct case_db *c = NULL;
@@ -58,7 +60,9 @@ static int run(int argc, char **argv)
 	}
 	if ((since_text && !time_parse_user(view_text(since_text), time_now(), &o.since)) ||
 	    (until_text && !time_parse_user(view_text(until_text), time_now(), &o.until))) {
-		complainf("stack", "not a time: --since and --until take 2026-11-23T10:00:00Z, -2h, \"3 days ago\"");
+		complainf("stack",
+			  "not a time: --since and --until take 2026-11-23T10:00:00Z, -2h, \"3 "
+			  "days ago\"");
 		return EXIT_MISUSE;
 	}
 	path = case_path(case_file);
@@ -100,7 +104,8 @@ static int run(int argc, char **argv)
 			else if (sqlite3_column_type(s, i) == SQLITE_NULL)
 				table_text(t, NULL);
 			else
-				table_view(t, view_of(sqlite3_column_text(s, i), (size_t)sqlite3_column_bytes(s, i)));
+				table_view(t, view_of(sqlite3_column_text(s, i),
+						      (size_t)sqlite3_column_bytes(s, i)));
 		}
 	table_close(t);
 	if (step != SQLITE_DONE && step != SQLITE_ROW)
@@ -115,4 +120,4 @@ out:
 	return status;
 }
 
-const struct command command_stack = { &help, run };
+const struct command command_stack = {&help, run};

@@ -30,17 +30,18 @@ static void tell(struct bundle_verifier *v, const char *member, const struct pro
 	if (v->result.faults > FAULTS_SHOWN)
 		return;
 	if (problem->offset == PROBLEM_NO_OFFSET)
-		complainf(c->path, "%s%s%s", member ? member : "", member ? ": " : "", problem->reason);
+		complainf(c->path, "%s%s%s", member ? member : "", member ? ": " : "",
+			  problem->reason);
 	else
-		complainf(c->path, "%s%soffset %" PRIu64 ": %s", member ? member : "", member ? ": " : "",
-			  problem->offset, problem->reason);
+		complainf(c->path, "%s%soffset %" PRIu64 ": %s", member ? member : "",
+			  member ? ": " : "", problem->offset, problem->reason);
 }
 
 static int verify(const char *path)
 {
-	struct checker c = { .v.fault = tell, .path = path };
+	struct checker c = {.v.fault = tell, .path = path};
 	const struct bundle_verified *r = &c.v.result;
-	struct buffer name = { 0 };
+	struct buffer name = {0};
 	struct stat st;
 	void *at;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), status;
@@ -72,25 +73,31 @@ static int verify(const char *path)
 	(void)munmap(at, (size_t)st.st_size);
 	text_terminal(&name, view_text(path));
 	if (status == OK)
-		printf("%s: whole: %" PRIu64 " members, %" PRIu64 " bytes, as the manifest says", buffer_text(&name),
-		       r->members, r->bytes);
+		printf("%s: whole: %" PRIu64 " members, %" PRIu64 " bytes, as the manifest says",
+		       buffer_text(&name), r->members, r->bytes);
 	else if (r->members)
-		printf("%s: %s: %" PRIu64 " of %" PRIu64 " members are proved, %" PRIu64 " bytes, %" PRIu64 " faults",
-		       buffer_text(&name), r->complete ? "ALTERED" : "INCOMPLETE", r->good, r->members, r->bytes,
-		       r->faults);
+		printf("%s: %s: %" PRIu64 " of %" PRIu64 " members are proved, %" PRIu64
+		       " bytes, %" PRIu64 " faults",
+		       buffer_text(&name), r->complete ? "ALTERED" : "INCOMPLETE", r->good,
+		       r->members, r->bytes, r->faults);
 	if (r->members) {
 		if (r->notes)
-			printf("; the collector could not read %" PRIu64 " files whole (see its manifest)", r->notes);
+			printf("; the collector could not read %" PRIu64
+			       " files whole (see its manifest)",
+			       r->notes);
 		putchar('\n');
 	}
 	buffer_release(&name);
 	return status == OK ? EXIT_COMPLETE : EXIT_DAMAGED;
 }
 
-static const struct option options[] = { { OPTION_END } };
+static const struct option options[] = {{OPTION_END}};
 static const struct command_help help = {
-	"verify", "BUNDLE...", "prove that bundles are whole and unaltered",
-	"Checks each file's SHA-256, each frame, the index and the manifest. Exit status 1 when anything is\n"
+	"verify",
+	"BUNDLE...",
+	"prove that bundles are whole and unaltered",
+	"Checks each file's SHA-256, each frame, the index and the manifest. Exit status 1 when "
+	"anything is\n"
 	"altered or missing; of a bundle that was cut short, the whole members are proved.",
 };
 
@@ -116,4 +123,4 @@ static int run(int argc, char **argv)
 	return status;
 }
 
-const struct command command_verify = { &help, run };
+const struct command command_verify = {&help, run};

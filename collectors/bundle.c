@@ -13,10 +13,10 @@
 struct bundle_writer {
 	struct bundle_output *out;
 	ZSTD_CCtx *zstd;
-	char *piece;	     /* zstd's output on its way */
+	char *piece; /* zstd's output on its way */
 	size_t piece_size;
-	struct sha256 all;   /* every byte written */
-	struct sha256 frame; /* of the current frame */
+	struct sha256 all;     /* every byte written */
+	struct sha256 frame;   /* of the current frame */
 	struct sha256 content; /* of the current file */
 	uint64_t written, frame_start;
 	uint64_t size, given; /* of the current file: promised, received */
@@ -29,8 +29,8 @@ struct bundle_writer {
 	struct buffer failures;
 	uint32_t entries;
 	struct bundle_counts counts;
-	bool in_manifest;     /* its own members have no line */
-	int failed;	      /* errno of the first failed write */
+	bool in_manifest; /* its own members have no line */
+	int failed;	  /* errno of the first failed write */
 };
 
 static int put(struct bundle_writer *w, const void *data, size_t n)
@@ -105,11 +105,11 @@ static int frame_begin(struct bundle_writer *w, uint64_t content_size)
 
 static int frame_data(struct bundle_writer *w, const void *data, size_t n, ZSTD_EndDirective how)
 {
-	ZSTD_inBuffer in = { data, n, 0 };
+	ZSTD_inBuffer in = {data, n, 0};
 	size_t left;
 
 	do {
-		ZSTD_outBuffer out = { w->piece, w->piece_size, 0 };
+		ZSTD_outBuffer out = {w->piece, w->piece_size, 0};
 		int status;
 
 		left = ZSTD_compressStream2(w->zstd, &out, &in, how);
@@ -127,7 +127,7 @@ static int frame_data(struct bundle_writer *w, const void *data, size_t n, ZSTD_
 
 static int frame_end(struct bundle_writer *w, uint8_t content[SHA256_SIZE])
 {
-	struct buffer receipt = { 0 };
+	struct buffer receipt = {0};
 	uint8_t digest[SHA256_SIZE];
 	int status = frame_data(w, NULL, 0, ZSTD_e_end);
 
@@ -211,7 +211,7 @@ static size_t padding(uint64_t size)
 
 int bundle_begin(struct bundle_writer *w, const struct bundle_file *file, uint64_t size)
 {
-	struct buffer head = { 0 }, pax = { 0 };
+	struct buffer head = {0}, pax = {0};
 	struct view name;
 	int status;
 
@@ -282,15 +282,16 @@ static void line(struct bundle_writer *w, const struct bundle_file *f, const cha
 		sha256_hex(digest, hex);
 		buffer_string(b, ",\"member\":");
 		text_json_quoted(b, view_text(member));
-		buffer_printf(b, ",\"size\":%llu,\"sha256\":\"%s\"", (unsigned long long)w->size, hex);
+		buffer_printf(b, ",\"size\":%llu,\"sha256\":\"%s\"", (unsigned long long)w->size,
+			      hex);
 	}
 	if (f->has_stat) {
 		time_field(b, "mtime", f->mtime);
 		time_field(b, "atime", f->atime);
 		time_field(b, "ctime", f->ctime);
 		time_field(b, "btime", f->btime);
-		buffer_printf(b, ",\"uid\":%u,\"gid\":%u,\"mode\":\"%04o\",\"inode\":%llu", f->uid, f->gid,
-			      f->mode & 07777, (unsigned long long)f->inode);
+		buffer_printf(b, ",\"uid\":%u,\"gid\":%u,\"mode\":\"%04o\",\"inode\":%llu", f->uid,
+			      f->gid, f->mode & 07777, (unsigned long long)f->inode);
 	}
 	buffer_string(b, ",\"collector\":");
 	text_json_quoted(b, view_text(f->collector));
@@ -319,8 +320,10 @@ int bundle_end(struct bundle_writer *w, const char *error)
 	int status = OK;
 
 	if (missing && !error) {
-		(void)snprintf(cut, sizeof(cut), "shrank while it was read: zeros stand for the last %llu of %llu bytes",
-			       (unsigned long long)missing, (unsigned long long)w->size);
+		(void)snprintf(
+			cut, sizeof(cut),
+			"shrank while it was read: zeros stand for the last %llu of %llu bytes",
+			(unsigned long long)missing, (unsigned long long)w->size);
 		error = cut;
 	}
 	while (missing && status == OK) {
@@ -385,10 +388,10 @@ struct view bundle_failures(const struct bundle_writer *w)
 
 int bundle_finish(struct bundle_writer *w, struct view head, uint8_t digest[SHA256_SIZE])
 {
-	const struct bundle_file lines = { .member = "manifest.jsonl", .mtime = time_now() };
-	const struct bundle_file last = { .member = "manifest.json", .mtime = time_now() };
+	const struct bundle_file lines = {.member = "manifest.jsonl", .mtime = time_now()};
+	const struct bundle_file last = {.member = "manifest.json", .mtime = time_now()};
 	static const char end[2 * BUNDLE_TAR_BLOCK];
-	struct buffer text = { 0 }, index = { 0 };
+	struct buffer text = {0}, index = {0};
 	struct view rest = buffer_as_view(&w->failures), one;
 	char hex[2 * SHA256_SIZE + 1];
 	uint64_t offset;
@@ -402,9 +405,12 @@ int bundle_finish(struct bundle_writer *w, struct view head, uint8_t digest[SHA2
 	sha256_hex(digest, hex);
 	buffer_char(&text, '{');
 	buffer_view(&text, head);
-	buffer_printf(&text, ",\"counts\":{\"members\":%llu,\"bytes\":%llu,\"failures\":%llu,\"left_out\":%llu},\"failures\":[",
+	buffer_printf(&text,
+		      ",\"counts\":{\"members\":%llu,\"bytes\":%llu,\"failures\":%llu,\"left_out\":"
+		      "%llu},\"failures\":[",
 		      (unsigned long long)w->counts.members, (unsigned long long)w->counts.bytes,
-		      (unsigned long long)w->counts.failures, (unsigned long long)w->counts.left_out);
+		      (unsigned long long)w->counts.failures,
+		      (unsigned long long)w->counts.left_out);
 	for (bool first = true; view_token(&rest, '\0', &one); first = false) {
 		if (one.len == 0)
 			continue;

@@ -1,17 +1,17 @@
 /*
  * Writes a bundle (format: base/bundle_format.h). Streaming: nothing is ever read back, so the
- * output may be a pipe; no temporary file is made. After a failed write (a full disk, a closed pipe) every
- * call returns ERR_IO at once and what was written stays readable up to its last whole member.
+ * output may be a pipe; no temporary file is made. After a failed write (a full disk, a closed
+ *pipe) every call returns ERR_IO at once and what was written stays readable up to its last whole
+ *member.
  *
  * manifest.jsonl, a line for every file taken and for every one that could not be, in this order:
  *	path       the original path (text: bytes that are not UTF-8 as U+FFFD; the member is exact)
  *	member     its name in the bundle; absent when nothing of it was taken
  *	size       bytes in the bundle
  *	sha256     of these
- *	mtime, atime, ctime, btime   RFC 3339 with nanoseconds; absent when the file has no such time
- *	uid, gid, mode, inode        mode as octal text: "0644"; absent for live/ members
- *	collector  what took it: "processes", "log", "etc", ...
- *	error      why it is not whole, or not there
+ *	mtime, atime, ctime, btime   RFC 3339 with nanoseconds; absent when the file has no such
+ *time uid, gid, mode, inode        mode as octal text: "0644"; absent for live/ members collector
+ *what took it: "processes", "log", "etc", ... error      why it is not whole, or not there
  */
 #ifndef KONSEKI_COLLECTORS_BUNDLE_H
 #define KONSEKI_COLLECTORS_BUNDLE_H
@@ -23,10 +23,10 @@
 
 /* What is known of a file before it is read. Strings need to live until bundle_end. */
 struct bundle_file {
-	const char *path;      /* original; NULL: the member is the path */
-	const char *member;    /* NULL: made of the path */
+	const char *path;   /* original; NULL: the member is the path */
+	const char *member; /* NULL: made of the path */
 	const char *collector;
-	bool has_stat;	       /* the fields below mean something */
+	bool has_stat;		 /* the fields below mean something */
 	uint32_t uid, gid, mode; /* mode: permission bits with SUID, SGID, sticky */
 	uint64_t inode;
 	int64_t mtime, atime, ctime, btime; /* ns or TIME_NONE */
@@ -56,7 +56,8 @@ int bundle_whole(struct bundle_writer *w, const struct bundle_file *file, struct
 		 const char *error);
 /* Only the manifest's line of a file that could not be taken. */
 void bundle_missing(struct bundle_writer *w, const struct bundle_file *file, const char *error);
-/* The same for a file left out on purpose (a secret, unchanged since another bundle): no failure. */
+/* The same for a file left out on purpose (a secret, unchanged since another bundle): no failure.
+ */
 void bundle_left_out(struct bundle_writer *w, const struct bundle_file *file, const char *why);
 
 struct bundle_counts {
@@ -71,9 +72,9 @@ struct bundle_counts bundle_counts(const struct bundle_writer *w);
 struct view bundle_failures(const struct bundle_writer *w);
 
 /*
- * manifest.jsonl, manifest.json, the tar's end and the index. `head` is manifest.json's inside up to
- * the counts: `"schema":1,...` without the braces, ending without a comma; the writer adds "counts", "failures" and
- * "manifest_sha256". Then sha256 is that of the whole bundle.
+ * manifest.jsonl, manifest.json, the tar's end and the index. `head` is manifest.json's inside up
+ * to the counts: `"schema":1,...` without the braces, ending without a comma; the writer adds
+ * "counts", "failures" and "manifest_sha256". Then sha256 is that of the whole bundle.
  */
 int bundle_finish(struct bundle_writer *w, struct view head, uint8_t digest[SHA256_SIZE]);
 

@@ -1,6 +1,6 @@
 /*
- * Calls with a time limit: a read of a dead mount or of a stuck process never comes back, so it runs
- * in a thread that the collector can leave behind.
+ * Calls with a time limit: a read of a dead mount or of a stuck process never comes back, so it
+ * runs in a thread that the collector can leave behind.
  */
 #ifndef KONSEKI_COLLECTORS_GUARD_H
 #define KONSEKI_COLLECTORS_GUARD_H

@@ -11,11 +11,13 @@
 
 #define FILE_LIMIT ((size_t)4 << 20)
 
-/* ---- accounts: passwd(5), group(5), shadow(5); read by ourselves, a static binary has no NSS ---- */
+/* ---- accounts: passwd(5), group(5), shadow(5); read by ourselves, a static binary has no NSS ----
+ */
 
 const struct account *collect_account(const struct collector *c, uint32_t uid)
 {
-	static _Thread_local const struct account *last; /* a walk asks for the same one again and again */
+	static _Thread_local const struct account
+		*last; /* a walk asks for the same one again and again */
 
 	if (last >= c->accounts && last < c->accounts + c->account_count && last->uid == uid)
 		return last;
@@ -45,7 +47,7 @@ static size_t fields_of(struct view line, struct view *fields, size_t max)
 
 void linux_accounts_load(struct collector *c)
 {
-	struct buffer text = { 0 };
+	struct buffer text = {0};
 	struct view rest, line, f[7];
 	int status = tree_slurp(&c->tree, "/etc/passwd", FILE_LIMIT, &text);
 
@@ -55,12 +57,17 @@ void linux_accounts_load(struct collector *c)
 	while (view_line(&rest, &line)) {
 		uint64_t uid, gid;
 
-		if (fields_of(line, f, 7) < 6 || !view_decimal(f[2], &uid) || !view_decimal(f[3], &gid))
+		if (fields_of(line, f, 7) < 6 || !view_decimal(f[2], &uid) ||
+		    !view_decimal(f[3], &gid))
 			continue;
-		c->accounts = xgrow(c->accounts, &c->account_cap, c->account_count + 1, sizeof(*c->accounts));
-		c->accounts[c->account_count++] =
-			(struct account){ xmemdup0(f[0].data, f[0].len), xmemdup0(f[5].data, f[5].len), xmemdup0(f[6].data, f[6].len),
-					  xmemdup0(f[4].data, f[4].len), (uint32_t)uid, (uint32_t)gid };
+		c->accounts = xgrow(c->accounts, &c->account_cap, c->account_count + 1,
+				    sizeof(*c->accounts));
+		c->accounts[c->account_count++] = (struct account){xmemdup0(f[0].data, f[0].len),
+								   xmemdup0(f[5].data, f[5].len),
+								   xmemdup0(f[6].data, f[6].len),
+								   xmemdup0(f[4].data, f[4].len),
+								   (uint32_t)uid,
+								   (uint32_t)gid};
 	}
 	buffer_release(&text);
 }
@@ -68,7 +75,7 @@ void linux_accounts_load(struct collector *c)
 /* Keys in ~/.ssh/authorized_keys. */
 static unsigned count_keys(struct collector *c, const struct account *a)
 {
-	struct buffer path = { 0 }, text = { 0 };
+	struct buffer path = {0}, text = {0};
 	struct view rest, line;
 	unsigned n = 0;
 
@@ -86,11 +93,13 @@ static unsigned count_keys(struct collector *c, const struct account *a)
 	return n;
 }
 
-static void account_line(struct collector *c, struct buffer *b, const struct account *a, struct view shadow, struct view groups)
+static void account_line(struct collector *c, struct buffer *b, const struct account *a,
+			 struct view shadow, struct view groups)
 {
 	struct view line, f[9], g[4], member;
-	bool first = true, password = false, shell = a->shell[0] && !strstr(a->shell, "nologin") && !strstr(a->shell, "/false") &&
-					   !strstr(a->shell, "/sync");
+	bool first = true, password = false,
+	     shell = a->shell[0] && !strstr(a->shell, "nologin") && !strstr(a->shell, "/false") &&
+		     !strstr(a->shell, "/sync");
 	unsigned keys = count_keys(c, a);
 	uint64_t days;
 
@@ -105,7 +114,10 @@ static void account_line(struct collector *c, struct buffer *b, const struct acc
 		if (fields_of(line, f, 9) < 3 || !view_is(f[0], a->name))
 			continue;
 		password = f[1].len == 0;
-		line_text(b, "PasswordState", f[1].len == 0 ? "none" : f[1].data[0] == '!' || f[1].data[0] == '*' ? "locked" : "hash");
+		line_text(b, "PasswordState",
+			  f[1].len == 0				       ? "none"
+			  : f[1].data[0] == '!' || f[1].data[0] == '*' ? "locked"
+								       : "hash");
 		if (view_decimal(f[2], &days) && days && days < 100000)
 			line_time(b, "LastPasswordChange", (int64_t)days * 86400 * TIME_SECOND);
 		break;
@@ -149,15 +161,16 @@ static void account_line(struct collector *c, struct buffer *b, const struct acc
 
 void linux_accounts(struct collector *c)
 {
-	struct lines out = { .c = c, .name = "live/accounts.jsonl", .collector = "accounts" };
-	struct buffer shadow = { 0 }, groups = { 0 };
+	struct lines out = {.c = c, .name = "live/accounts.jsonl", .collector = "accounts"};
+	struct buffer shadow = {0}, groups = {0};
 	struct view rest, line, g[4], member;
 
 	/* Only whether there is a password, never its hash. */
 	(void)tree_slurp(&c->tree, "/etc/shadow", FILE_LIMIT, &shadow);
 	(void)tree_slurp(&c->tree, "/etc/group", FILE_LIMIT, &groups);
 	for (size_t i = 0; i < c->account_count; i++) {
-		account_line(c, &out.text, &c->accounts[i], buffer_as_view(&shadow), buffer_as_view(&groups));
+		account_line(c, &out.text, &c->accounts[i], buffer_as_view(&shadow),
+			     buffer_as_view(&groups));
 		lines_check(&out);
 	}
 	c->result->accounts = c->account_count;
@@ -194,15 +207,15 @@ void linux_accounts(struct collector *c)
 /* ---- autoruns ---- */
 
 enum reading {
-	READ_FILE,	/* the file itself is run or sourced */
-	READ_LINES,	/* every line that is no comment */
-	READ_CRON,	/* crontab(5) with a user's field */
-	READ_CRONTAB,	/* crontab(5) of the user that the file is named after */
-	READ_ANACRON,	/* anacrontab(5) */
-	READ_UNIT,	/* systemd.service(5), .timer, .socket, .path */
-	READ_DESKTOP,	/* Exec= of a desktop entry or D-Bus service */
-	READ_KEYS,	/* authorized_keys, sshd(8) */
-	READ_MATCH,	/* lines that hold one of the words */
+	READ_FILE,    /* the file itself is run or sourced */
+	READ_LINES,   /* every line that is no comment */
+	READ_CRON,    /* crontab(5) with a user's field */
+	READ_CRONTAB, /* crontab(5) of the user that the file is named after */
+	READ_ANACRON, /* anacrontab(5) */
+	READ_UNIT,    /* systemd.service(5), .timer, .socket, .path */
+	READ_DESKTOP, /* Exec= of a desktop entry or D-Bus service */
+	READ_KEYS,    /* authorized_keys, sshd(8) */
+	READ_MATCH,   /* lines that hold one of the words */
 };
 
 struct place {
@@ -213,117 +226,127 @@ struct place {
 };
 
 static const struct place places[] = {
-	{ "cron", "/etc/crontab", READ_CRON, NULL, false },
-	{ "cron", "/etc/cron.d/*", READ_CRON, NULL, false },
-	{ "cron", "/var/spool/cron/crontabs/*", READ_CRONTAB, NULL, false },
-	{ "cron", "/var/spool/cron/tabs/*", READ_CRONTAB, NULL, false },
-	{ "cron", "/var/spool/cron/*", READ_CRONTAB, NULL, false },
-	{ "cron", "/etc/cron.hourly/*", READ_FILE, NULL, false },
-	{ "cron", "/etc/cron.daily/*", READ_FILE, NULL, false },
-	{ "cron", "/etc/cron.weekly/*", READ_FILE, NULL, false },
-	{ "cron", "/etc/cron.monthly/*", READ_FILE, NULL, false },
-	{ "anacron", "/etc/anacrontab", READ_ANACRON, NULL, false },
-	{ "at", "/var/spool/cron/atjobs/*", READ_FILE, NULL, false },
-	{ "at", "/var/spool/at/*", READ_FILE, NULL, false },
-	{ "systemd", "/etc/systemd/system/*", READ_UNIT, NULL, false },
-	{ "systemd", "/etc/systemd/system/*.d/*.conf", READ_UNIT, NULL, false },
-	{ "systemd", "/run/systemd/system/*", READ_UNIT, NULL, false },
-	{ "systemd", "/run/systemd/transient/*", READ_UNIT, NULL, false },
-	{ "systemd", "/run/systemd/generator*/*", READ_UNIT, NULL, false },
-	{ "systemd", "/usr/local/lib/systemd/system/*", READ_UNIT, NULL, false },
-	{ "systemd", "/usr/lib/systemd/system/*", READ_UNIT, NULL, false },
-	{ "systemd", "/lib/systemd/system/*", READ_UNIT, NULL, false },
-	{ "systemd", "/usr/lib/systemd/system/*.d/*.conf", READ_UNIT, NULL, false },
-	{ "systemd-user", "/etc/systemd/user/*", READ_UNIT, NULL, false },
-	{ "systemd-user", "/usr/lib/systemd/user/*", READ_UNIT, NULL, false },
-	{ "systemd-user", "~/.config/systemd/user/*", READ_UNIT, NULL, false },
-	{ "systemd-user", "~/.config/systemd/user/*.d/*.conf", READ_UNIT, NULL, false },
-	{ "systemd-user", "~/.local/share/systemd/user/*", READ_UNIT, NULL, false },
-	{ "systemd-generator", "/etc/systemd/system-generators/*", READ_FILE, NULL, false },
-	{ "systemd-generator", "/usr/local/lib/systemd/system-generators/*", READ_FILE, NULL, false },
-	{ "systemd-generator", "/usr/lib/systemd/system-generators/*", READ_FILE, NULL, false },
-	{ "systemd-generator", "/etc/systemd/user-generators/*", READ_FILE, NULL, false },
-	{ "systemd-generator", "/usr/lib/systemd/user-generators/*", READ_FILE, NULL, false },
-	{ "init.d", "/etc/init.d/*", READ_FILE, NULL, false },
-	{ "rc.local", "/etc/rc.local", READ_FILE, NULL, false },
-	{ "rc.local", "/etc/rc.d/rc.local", READ_FILE, NULL, false },
-	{ "profile", "/etc/profile", READ_FILE, NULL, false },
-	{ "profile", "/etc/profile.d/*", READ_FILE, NULL, false },
-	{ "profile", "/etc/bash.bashrc", READ_FILE, NULL, false },
-	{ "profile", "/etc/bashrc", READ_FILE, NULL, false },
-	{ "profile", "/etc/bash.bash_logout", READ_FILE, NULL, false },
-	{ "profile", "/etc/zsh/*", READ_FILE, NULL, false },
-	{ "profile", "/etc/fish/*.fish", READ_FILE, NULL, false },
-	{ "profile", "/etc/environment", READ_LINES, NULL, false },
-	{ "profile", "/etc/environment.d/*", READ_LINES, NULL, false },
-	{ "profile", "~/.bashrc", READ_FILE, NULL, false },
-	{ "profile", "~/.bash_profile", READ_FILE, NULL, false },
-	{ "profile", "~/.bash_login", READ_FILE, NULL, false },
-	{ "profile", "~/.bash_logout", READ_FILE, NULL, false },
-	{ "profile", "~/.bash_aliases", READ_FILE, NULL, false },
-	{ "profile", "~/.profile", READ_FILE, NULL, false },
-	{ "profile", "~/.zshrc", READ_FILE, NULL, false },
-	{ "profile", "~/.zshenv", READ_FILE, NULL, false },
-	{ "profile", "~/.zprofile", READ_FILE, NULL, false },
-	{ "profile", "~/.zlogin", READ_FILE, NULL, false },
-	{ "profile", "~/.config/fish/config.fish", READ_FILE, NULL, false },
-	{ "profile", "~/.config/fish/conf.d/*", READ_FILE, NULL, false },
-	{ "profile", "~/.config/powershell/*profile.ps1", READ_FILE, NULL, false },
-	{ "profile", "~/.pam_environment", READ_LINES, NULL, false },
-	{ "profile", "~/.xinitrc", READ_FILE, NULL, false },
-	{ "profile", "~/.xprofile", READ_FILE, NULL, false },
-	{ "profile", "~/.xsession", READ_FILE, NULL, false },
-	{ "ld.so.preload", "/etc/ld.so.preload", READ_LINES, NULL, false },
-	{ "xdg-autostart", "/etc/xdg/autostart/*.desktop", READ_DESKTOP, NULL, false },
-	{ "xdg-autostart", "~/.config/autostart/*.desktop", READ_DESKTOP, NULL, false },
-	{ "authorized_keys", "~/.ssh/authorized_keys", READ_KEYS, NULL, false },
-	{ "authorized_keys", "~/.ssh/authorized_keys2", READ_KEYS, NULL, false },
-	{ "authorized_keys", "/etc/ssh/authorized_keys/*", READ_KEYS, NULL, false },
-	{ "pam", "/etc/pam.d/*", READ_LINES, NULL, false },
-	{ "udev", "/etc/udev/rules.d/*", READ_MATCH, "run+=|run=|program=|run{|import{program}", false },
-	{ "udev", "/usr/lib/udev/rules.d/*", READ_MATCH, "run+=|run=|program=|run{|import{program}", false },
-	{ "udev", "/lib/udev/rules.d/*", READ_MATCH, "run+=|run=|program=|run{|import{program}", false },
-	{ "modprobe", "/etc/modprobe.d/*", READ_MATCH, "install |remove ", false },
-	{ "modprobe", "/usr/lib/modprobe.d/*", READ_MATCH, "install |remove ", false },
-	{ "modules-load", "/etc/modules", READ_LINES, NULL, false },
-	{ "modules-load", "/etc/modules-load.d/*", READ_LINES, NULL, false },
-	{ "motd", "/etc/update-motd.d/*", READ_FILE, NULL, false },
-	{ "apt-hook", "/etc/apt/apt.conf", READ_MATCH, "invoke|pre-install-pkgs", false },
-	{ "apt-hook", "/etc/apt/apt.conf.d/*", READ_MATCH, "invoke|pre-install-pkgs", false },
-	{ "apt-hook", "/etc/dpkg/dpkg.cfg.d/*", READ_MATCH, "invoke", false },
-	{ "dnf-plugin", "/etc/dnf/plugins/*", READ_FILE, NULL, false },
-	{ "dnf-plugin", "/etc/yum/pluginconf.d/*", READ_FILE, NULL, false },
-	{ "sudoers", "/etc/sudoers", READ_LINES, NULL, false },
-	{ "sudoers", "/etc/sudoers.d/*", READ_LINES, NULL, false },
-	{ "sshd", "/etc/ssh/sshd_config", READ_MATCH, "command|authorizedkeysfile|permitrootlogin|subsystem|permituserenvironment|passwordauthentication", false },
-	{ "sshd", "/etc/ssh/sshd_config.d/*", READ_MATCH, "command|authorizedkeysfile|permitrootlogin|subsystem|permituserenvironment|passwordauthentication", false },
-	{ "sshd", "/etc/ssh/sshrc", READ_FILE, NULL, false },
-	{ "sshd", "~/.ssh/rc", READ_FILE, NULL, false },
-	{ "sshd", "~/.ssh/config", READ_MATCH, "command", false },
-	{ "networkmanager", "/etc/NetworkManager/dispatcher.d/**", READ_FILE, NULL, false },
-	{ "networkmanager", "/usr/lib/NetworkManager/dispatcher.d/**", READ_FILE, NULL, false },
-	{ "ifupdown", "/etc/network/if-*.d/*", READ_FILE, NULL, false },
-	{ "ifupdown", "/etc/network/interfaces", READ_MATCH, "up |down ", false },
-	{ "dbus", "/usr/share/dbus-1/system-services/*", READ_DESKTOP, NULL, false },
-	{ "dbus", "/etc/dbus-1/system.d/*", READ_FILE, NULL, false },
-	{ "polkit", "/etc/polkit-1/rules.d/*", READ_FILE, NULL, false },
-	{ "polkit", "/etc/polkit-1/localauthority/**", READ_FILE, NULL, false },
-	{ "git-hook", "/usr/share/git-core/templates/hooks/*", READ_FILE, NULL, false },
-	{ "git-hook", "~/.config/git/hooks/*", READ_FILE, NULL, false },
-	{ "git-hook", "~/.gitconfig", READ_MATCH, "hookspath|sshcommand|fsmonitor|pager|editor|helper", false },
-	{ "binfmt", "/etc/binfmt.d/*", READ_LINES, NULL, false },
-	{ "binfmt", "/proc/sys/fs/binfmt_misc/*", READ_MATCH, "interpreter ", true },
-	{ "core_pattern", "/proc/sys/kernel/core_pattern", READ_MATCH, "|", true },
-	{ "initramfs", "/etc/initramfs-tools/hooks/*", READ_FILE, NULL, false },
-	{ "initramfs", "/etc/initramfs-tools/scripts/**", READ_FILE, NULL, false },
-	{ "initramfs", "/etc/dracut.conf.d/*", READ_LINES, NULL, false },
-	{ "grub", "/etc/default/grub", READ_MATCH, "cmdline", false },
-	{ "grub", "/etc/grub.d/*", READ_FILE, NULL, false },
-	{ "xinetd", "/etc/xinetd.d/*", READ_MATCH, "server", false },
-	{ "xinetd", "/etc/inetd.conf", READ_LINES, NULL, false },
-	{ "nss", "/etc/nsswitch.conf", READ_LINES, NULL, false },
-	{ "container", "/etc/docker/daemon.json", READ_FILE, NULL, false },
-	{ "container", "/etc/containers/systemd/**", READ_FILE, NULL, false },
+	{"cron", "/etc/crontab", READ_CRON, NULL, false},
+	{"cron", "/etc/cron.d/*", READ_CRON, NULL, false},
+	{"cron", "/var/spool/cron/crontabs/*", READ_CRONTAB, NULL, false},
+	{"cron", "/var/spool/cron/tabs/*", READ_CRONTAB, NULL, false},
+	{"cron", "/var/spool/cron/*", READ_CRONTAB, NULL, false},
+	{"cron", "/etc/cron.hourly/*", READ_FILE, NULL, false},
+	{"cron", "/etc/cron.daily/*", READ_FILE, NULL, false},
+	{"cron", "/etc/cron.weekly/*", READ_FILE, NULL, false},
+	{"cron", "/etc/cron.monthly/*", READ_FILE, NULL, false},
+	{"anacron", "/etc/anacrontab", READ_ANACRON, NULL, false},
+	{"at", "/var/spool/cron/atjobs/*", READ_FILE, NULL, false},
+	{"at", "/var/spool/at/*", READ_FILE, NULL, false},
+	{"systemd", "/etc/systemd/system/*", READ_UNIT, NULL, false},
+	{"systemd", "/etc/systemd/system/*.d/*.conf", READ_UNIT, NULL, false},
+	{"systemd", "/run/systemd/system/*", READ_UNIT, NULL, false},
+	{"systemd", "/run/systemd/transient/*", READ_UNIT, NULL, false},
+	{"systemd", "/run/systemd/generator*/*", READ_UNIT, NULL, false},
+	{"systemd", "/usr/local/lib/systemd/system/*", READ_UNIT, NULL, false},
+	{"systemd", "/usr/lib/systemd/system/*", READ_UNIT, NULL, false},
+	{"systemd", "/lib/systemd/system/*", READ_UNIT, NULL, false},
+	{"systemd", "/usr/lib/systemd/system/*.d/*.conf", READ_UNIT, NULL, false},
+	{"systemd-user", "/etc/systemd/user/*", READ_UNIT, NULL, false},
+	{"systemd-user", "/usr/lib/systemd/user/*", READ_UNIT, NULL, false},
+	{"systemd-user", "~/.config/systemd/user/*", READ_UNIT, NULL, false},
+	{"systemd-user", "~/.config/systemd/user/*.d/*.conf", READ_UNIT, NULL, false},
+	{"systemd-user", "~/.local/share/systemd/user/*", READ_UNIT, NULL, false},
+	{"systemd-generator", "/etc/systemd/system-generators/*", READ_FILE, NULL, false},
+	{"systemd-generator", "/usr/local/lib/systemd/system-generators/*", READ_FILE, NULL, false},
+	{"systemd-generator", "/usr/lib/systemd/system-generators/*", READ_FILE, NULL, false},
+	{"systemd-generator", "/etc/systemd/user-generators/*", READ_FILE, NULL, false},
+	{"systemd-generator", "/usr/lib/systemd/user-generators/*", READ_FILE, NULL, false},
+	{"init.d", "/etc/init.d/*", READ_FILE, NULL, false},
+	{"rc.local", "/etc/rc.local", READ_FILE, NULL, false},
+	{"rc.local", "/etc/rc.d/rc.local", READ_FILE, NULL, false},
+	{"profile", "/etc/profile", READ_FILE, NULL, false},
+	{"profile", "/etc/profile.d/*", READ_FILE, NULL, false},
+	{"profile", "/etc/bash.bashrc", READ_FILE, NULL, false},
+	{"profile", "/etc/bashrc", READ_FILE, NULL, false},
+	{"profile", "/etc/bash.bash_logout", READ_FILE, NULL, false},
+	{"profile", "/etc/zsh/*", READ_FILE, NULL, false},
+	{"profile", "/etc/fish/*.fish", READ_FILE, NULL, false},
+	{"profile", "/etc/environment", READ_LINES, NULL, false},
+	{"profile", "/etc/environment.d/*", READ_LINES, NULL, false},
+	{"profile", "~/.bashrc", READ_FILE, NULL, false},
+	{"profile", "~/.bash_profile", READ_FILE, NULL, false},
+	{"profile", "~/.bash_login", READ_FILE, NULL, false},
+	{"profile", "~/.bash_logout", READ_FILE, NULL, false},
+	{"profile", "~/.bash_aliases", READ_FILE, NULL, false},
+	{"profile", "~/.profile", READ_FILE, NULL, false},
+	{"profile", "~/.zshrc", READ_FILE, NULL, false},
+	{"profile", "~/.zshenv", READ_FILE, NULL, false},
+	{"profile", "~/.zprofile", READ_FILE, NULL, false},
+	{"profile", "~/.zlogin", READ_FILE, NULL, false},
+	{"profile", "~/.config/fish/config.fish", READ_FILE, NULL, false},
+	{"profile", "~/.config/fish/conf.d/*", READ_FILE, NULL, false},
+	{"profile", "~/.config/powershell/*profile.ps1", READ_FILE, NULL, false},
+	{"profile", "~/.pam_environment", READ_LINES, NULL, false},
+	{"profile", "~/.xinitrc", READ_FILE, NULL, false},
+	{"profile", "~/.xprofile", READ_FILE, NULL, false},
+	{"profile", "~/.xsession", READ_FILE, NULL, false},
+	{"ld.so.preload", "/etc/ld.so.preload", READ_LINES, NULL, false},
+	{"xdg-autostart", "/etc/xdg/autostart/*.desktop", READ_DESKTOP, NULL, false},
+	{"xdg-autostart", "~/.config/autostart/*.desktop", READ_DESKTOP, NULL, false},
+	{"authorized_keys", "~/.ssh/authorized_keys", READ_KEYS, NULL, false},
+	{"authorized_keys", "~/.ssh/authorized_keys2", READ_KEYS, NULL, false},
+	{"authorized_keys", "/etc/ssh/authorized_keys/*", READ_KEYS, NULL, false},
+	{"pam", "/etc/pam.d/*", READ_LINES, NULL, false},
+	{"udev", "/etc/udev/rules.d/*", READ_MATCH, "run+=|run=|program=|run{|import{program}",
+	 false},
+	{"udev", "/usr/lib/udev/rules.d/*", READ_MATCH, "run+=|run=|program=|run{|import{program}",
+	 false},
+	{"udev", "/lib/udev/rules.d/*", READ_MATCH, "run+=|run=|program=|run{|import{program}",
+	 false},
+	{"modprobe", "/etc/modprobe.d/*", READ_MATCH, "install |remove ", false},
+	{"modprobe", "/usr/lib/modprobe.d/*", READ_MATCH, "install |remove ", false},
+	{"modules-load", "/etc/modules", READ_LINES, NULL, false},
+	{"modules-load", "/etc/modules-load.d/*", READ_LINES, NULL, false},
+	{"motd", "/etc/update-motd.d/*", READ_FILE, NULL, false},
+	{"apt-hook", "/etc/apt/apt.conf", READ_MATCH, "invoke|pre-install-pkgs", false},
+	{"apt-hook", "/etc/apt/apt.conf.d/*", READ_MATCH, "invoke|pre-install-pkgs", false},
+	{"apt-hook", "/etc/dpkg/dpkg.cfg.d/*", READ_MATCH, "invoke", false},
+	{"dnf-plugin", "/etc/dnf/plugins/*", READ_FILE, NULL, false},
+	{"dnf-plugin", "/etc/yum/pluginconf.d/*", READ_FILE, NULL, false},
+	{"sudoers", "/etc/sudoers", READ_LINES, NULL, false},
+	{"sudoers", "/etc/sudoers.d/*", READ_LINES, NULL, false},
+	{"sshd", "/etc/ssh/sshd_config", READ_MATCH,
+	 "command|authorizedkeysfile|permitrootlogin|subsystem|permituserenvironment|"
+	 "passwordauthentication",
+	 false},
+	{"sshd", "/etc/ssh/sshd_config.d/*", READ_MATCH,
+	 "command|authorizedkeysfile|permitrootlogin|subsystem|permituserenvironment|"
+	 "passwordauthentication",
+	 false},
+	{"sshd", "/etc/ssh/sshrc", READ_FILE, NULL, false},
+	{"sshd", "~/.ssh/rc", READ_FILE, NULL, false},
+	{"sshd", "~/.ssh/config", READ_MATCH, "command", false},
+	{"networkmanager", "/etc/NetworkManager/dispatcher.d/**", READ_FILE, NULL, false},
+	{"networkmanager", "/usr/lib/NetworkManager/dispatcher.d/**", READ_FILE, NULL, false},
+	{"ifupdown", "/etc/network/if-*.d/*", READ_FILE, NULL, false},
+	{"ifupdown", "/etc/network/interfaces", READ_MATCH, "up |down ", false},
+	{"dbus", "/usr/share/dbus-1/system-services/*", READ_DESKTOP, NULL, false},
+	{"dbus", "/etc/dbus-1/system.d/*", READ_FILE, NULL, false},
+	{"polkit", "/etc/polkit-1/rules.d/*", READ_FILE, NULL, false},
+	{"polkit", "/etc/polkit-1/localauthority/**", READ_FILE, NULL, false},
+	{"git-hook", "/usr/share/git-core/templates/hooks/*", READ_FILE, NULL, false},
+	{"git-hook", "~/.config/git/hooks/*", READ_FILE, NULL, false},
+	{"git-hook", "~/.gitconfig", READ_MATCH,
+	 "hookspath|sshcommand|fsmonitor|pager|editor|helper", false},
+	{"binfmt", "/etc/binfmt.d/*", READ_LINES, NULL, false},
+	{"binfmt", "/proc/sys/fs/binfmt_misc/*", READ_MATCH, "interpreter ", true},
+	{"core_pattern", "/proc/sys/kernel/core_pattern", READ_MATCH, "|", true},
+	{"initramfs", "/etc/initramfs-tools/hooks/*", READ_FILE, NULL, false},
+	{"initramfs", "/etc/initramfs-tools/scripts/**", READ_FILE, NULL, false},
+	{"initramfs", "/etc/dracut.conf.d/*", READ_LINES, NULL, false},
+	{"grub", "/etc/default/grub", READ_MATCH, "cmdline", false},
+	{"grub", "/etc/grub.d/*", READ_FILE, NULL, false},
+	{"xinetd", "/etc/xinetd.d/*", READ_MATCH, "server", false},
+	{"xinetd", "/etc/inetd.conf", READ_LINES, NULL, false},
+	{"nss", "/etc/nsswitch.conf", READ_LINES, NULL, false},
+	{"container", "/etc/docker/daemon.json", READ_FILE, NULL, false},
+	{"container", "/etc/containers/systemd/**", READ_FILE, NULL, false},
 };
 
 struct autoruns {
@@ -386,7 +409,10 @@ static void emit(struct autoruns *a, const struct found *f)
 	if (f->user.len)
 		line_view(b, "User", f->user);
 	else
-		line_text(b, "User", f->user_text ? f->user_text : a->matcher.account ? a->matcher.account->name : NULL);
+		line_text(b, "User",
+			  f->user_text	       ? f->user_text
+			  : a->matcher.account ? a->matcher.account->name
+					       : NULL);
 	line_text(b, "TargetFilename", a->path);
 	if (f->line)
 		line_number(b, "Line", f->line);
@@ -436,7 +462,7 @@ static void read_cron(struct autoruns *a, struct view text, bool with_user)
 	struct view line;
 
 	for (unsigned n = 1; view_line(&text, &line); n++) {
-		struct found f = { .line = n, .enabled = -1 };
+		struct found f = {.line = n, .enabled = -1};
 		struct view rest = view_trim(line), start;
 		size_t equal, blank;
 
@@ -447,9 +473,13 @@ static void read_cron(struct autoruns *a, struct view text, bool with_user)
 		blank = 0;
 		while (blank < rest.len && rest.data[blank] != ' ' && rest.data[blank] != '\t')
 			blank++;
-		if (equal < rest.len && rest.data[0] != '*' && rest.data[0] != '@' && !(rest.data[0] >= '0' && rest.data[0] <= '9') &&
-		    (equal < blank || view_trim(view_sub(rest, blank, equal >= blank ? equal - blank : 0)).len == 0)) {
-			if (view_starts(rest, "PATH", 4) || view_starts(rest, "SHELL", 5) || view_starts(rest, "LD_", 3)) {
+		if (equal < rest.len && rest.data[0] != '*' && rest.data[0] != '@' &&
+		    !(rest.data[0] >= '0' && rest.data[0] <= '9') &&
+		    (equal < blank ||
+		     view_trim(view_sub(rest, blank, equal >= blank ? equal - blank : 0)).len ==
+			     0)) {
+			if (view_starts(rest, "PATH", 4) || view_starts(rest, "SHELL", 5) ||
+			    view_starts(rest, "LD_", 3)) {
 				f.command = rest;
 				emit(a, &f);
 			}
@@ -461,7 +491,9 @@ static void read_cron(struct autoruns *a, struct view text, bool with_user)
 		else
 			for (unsigned i = 0; i < 5; i++)
 				(void)word(&rest);
-		f.schedule = view_trim(view_clip(start, 0, (size_t)(rest.data ? rest.data - start.data : (ptrdiff_t)start.len)));
+		f.schedule = view_trim(view_clip(
+			start, 0,
+			(size_t)(rest.data ? rest.data - start.data : (ptrdiff_t)start.len)));
 		if (with_user)
 			f.user = word(&rest);
 		else
@@ -500,18 +532,25 @@ static struct view value_of(struct view line, const char *key)
 
 static void read_unit(struct autoruns *a, struct view text)
 {
-	static const char *const commands[] = { "ExecStart", "ExecStartPre", "ExecStartPost", "ExecStop", "ExecStopPost", "ExecReload",
-						"ExecCondition", NULL };
-	static const char *const triggers[] = { "OnCalendar", "OnBootSec", "OnStartupSec", "OnUnitActiveSec", "OnUnitInactiveSec",
-						"OnActiveSec", "ListenStream", "ListenDatagram", "ListenFIFO", "PathExists",
-						"PathExistsGlob", "PathChanged", "PathModified", "DirectoryNotEmpty", NULL };
-	bool user_unit = strcmp(a->place->place, "systemd-user") == 0, drop_in = ends(a->name, ".conf");
-	bool timer = ends(a->name, ".timer"), trigger_unit = timer || ends(a->name, ".socket") || ends(a->name, ".path");
+	static const char *const commands[] = {
+		"ExecStart",	"ExecStartPre", "ExecStartPost", "ExecStop",
+		"ExecStopPost", "ExecReload",	"ExecCondition", NULL};
+	static const char *const triggers[] = {
+		"OnCalendar",	   "OnBootSec",		"OnStartupSec",
+		"OnUnitActiveSec", "OnUnitInactiveSec", "OnActiveSec",
+		"ListenStream",	   "ListenDatagram",	"ListenFIFO",
+		"PathExists",	   "PathExistsGlob",	"PathChanged",
+		"PathModified",	   "DirectoryNotEmpty", NULL};
+	bool user_unit = strcmp(a->place->place, "systemd-user") == 0,
+	     drop_in = ends(a->name, ".conf");
+	bool timer = ends(a->name, ".timer"),
+	     trigger_unit = timer || ends(a->name, ".socket") || ends(a->name, ".path");
 	struct view rest = text, line, user = VIEW_EMPTY;
-	struct buffer unit = { 0 }, schedule = { 0 }, whole = { 0 };
+	struct buffer unit = {0}, schedule = {0}, whole = {0};
 	bool any = false;
 
-	if (!drop_in && !trigger_unit && !ends(a->name, ".service") && !ends(a->name, ".mount") && !ends(a->name, ".swap"))
+	if (!drop_in && !trigger_unit && !ends(a->name, ".service") && !ends(a->name, ".mount") &&
+	    !ends(a->name, ".swap"))
 		return;
 	while (view_line(&rest, &line)) {
 		struct view v = value_of(view_trim(line), "User");
@@ -526,9 +565,13 @@ static void read_unit(struct autoruns *a, struct view text)
 	}
 	rest = text;
 	for (unsigned n = 1; view_line(&rest, &line); n++) {
-		struct found f = { .place = user_unit ? "systemd-user" : timer ? "systemd-timer" : "systemd-service", .line = n,
-				   .enabled = enabled(a, a->name), .user = user,
-				   .user_text = user_unit ? NULL : "root" };
+		struct found f = {.place = user_unit ? "systemd-user"
+					   : timer   ? "systemd-timer"
+						     : "systemd-service",
+				  .line = n,
+				  .enabled = enabled(a, a->name),
+				  .user = user,
+				  .user_text = user_unit ? NULL : "root"};
 		bool is_command = false;
 
 		line = view_trim(line);
@@ -562,16 +605,21 @@ static void read_unit(struct autoruns *a, struct view text)
 			struct view v = value_of(line, triggers[i]);
 
 			if (v.len)
-				buffer_printf(&schedule, "%s%s=%.*s", schedule.len ? "; " : "", triggers[i], (int)v.len, (const char *)v.data);
+				buffer_printf(&schedule, "%s%s=%.*s", schedule.len ? "; " : "",
+					      triggers[i], (int)v.len, (const char *)v.data);
 		}
 	}
 	if (trigger_unit && schedule.len) {
-		struct found f = { .place = user_unit ? "systemd-user" : timer ? "systemd-timer" : "systemd-service",
-				   .enabled = enabled(a, a->name), .schedule = buffer_as_view(&schedule),
-				   .user_text = user_unit ? NULL : "root" };
+		struct found f = {.place = user_unit ? "systemd-user"
+					   : timer   ? "systemd-timer"
+						     : "systemd-service",
+				  .enabled = enabled(a, a->name),
+				  .schedule = buffer_as_view(&schedule),
+				  .user_text = user_unit ? NULL : "root"};
 
 		if (!unit.len)
-			buffer_printf(&unit, "%.*s.service", (int)(strrchr(a->name, '.') - a->name), a->name);
+			buffer_printf(&unit, "%.*s.service", (int)(strrchr(a->name, '.') - a->name),
+				      a->name);
 		f.trigger = buffer_as_view(&unit);
 		emit(a, &f);
 	} else if (drop_in && !any) {
@@ -579,8 +627,11 @@ static void read_unit(struct autoruns *a, struct view text)
 
 		/* A drop-in may also change the environment: LD_PRELOAD. */
 		for (unsigned n = 1; view_line(&v, &line); n++) {
-			struct found f = { .place = user_unit ? "systemd-user" : "systemd-service", .line = n, .enabled = -1,
-					   .command = view_trim(line), .user_text = user_unit ? NULL : "root" };
+			struct found f = {.place = user_unit ? "systemd-user" : "systemd-service",
+					  .line = n,
+					  .enabled = -1,
+					  .command = view_trim(line),
+					  .user_text = user_unit ? NULL : "root"};
 
 			if (view_starts(f.command, "Environment", 11))
 				emit(a, &f);
@@ -594,8 +645,8 @@ static void read_unit(struct autoruns *a, struct view text)
 static void read_desktop(struct autoruns *a, struct view text)
 {
 	struct view rest = text, line, v;
-	struct found f = { .enabled = -1 };
-	struct buffer name = { 0 };
+	struct found f = {.enabled = -1};
+	struct buffer name = {0};
 	bool dbus = strcmp(a->place->place, "dbus") == 0;
 
 	for (unsigned n = 1; view_line(&rest, &line); n++) {
@@ -609,7 +660,8 @@ static void read_desktop(struct autoruns *a, struct view text)
 			f.user = v;
 		} else if ((v = value_of(line, "Hidden")).len) {
 			f.enabled = !view_is(v, "true");
-		} else if ((v = value_of(line, "X-GNOME-Autostart-enabled")).len && view_is(v, "false")) {
+		} else if ((v = value_of(line, "X-GNOME-Autostart-enabled")).len &&
+			   view_is(v, "false")) {
 			f.enabled = 0;
 		}
 	}
@@ -634,9 +686,10 @@ static int base64_value(uint8_t c)
 /* As `ssh-keygen -l` shows it: SHA256 and the digest in base64 without padding. */
 static void fingerprint(struct buffer *out, struct view key)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	struct buffer raw = { 0 };
-	uint8_t digest[SHA256_SIZE + 1] = { 0 };
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	struct buffer raw = {0};
+	uint8_t digest[SHA256_SIZE + 1] = {0};
 	unsigned bits = 0, have = 0;
 
 	for (size_t i = 0; i < key.len; i++) {
@@ -654,7 +707,8 @@ static void fingerprint(struct buffer *out, struct view key)
 	sha256(buffer_as_view(&raw), digest);
 	buffer_string(out, "SHA256:");
 	for (unsigned i = 0; i < 33; i += 3) {
-		unsigned n = (unsigned)digest[i] << 16 | (unsigned)digest[i + 1] << 8 | (i + 2 < SHA256_SIZE ? digest[i + 2] : 0);
+		unsigned n = (unsigned)digest[i] << 16 | (unsigned)digest[i + 1] << 8 |
+			     (i + 2 < SHA256_SIZE ? digest[i + 2] : 0);
 
 		for (unsigned k = 0; k < 4 && (i < 30 || k < 3); k++)
 			buffer_char(out, digits[n >> (18 - 6 * k) & 63]);
@@ -667,15 +721,16 @@ static bool is_key_type(struct view v)
 	return view_starts(v, "ssh-", 4) || view_starts(v, "ecdsa-", 6) || view_starts(v, "sk-", 3);
 }
 
-/* sshd(8), AUTHORIZED_KEYS FILE FORMAT: [options] type key [comment]; blanks in quotes do not end the options. */
+/* sshd(8), AUTHORIZED_KEYS FILE FORMAT: [options] type key [comment]; blanks in quotes do not end
+ * the options. */
 static void read_keys(struct autoruns *a, struct view text)
 {
 	struct view line;
 
 	for (unsigned n = 1; view_line(&text, &line); n++) {
-		struct found f = { .line = n, .enabled = -1 };
+		struct found f = {.line = n, .enabled = -1};
 		struct view rest = view_trim(line), first, key;
-		struct buffer print = { 0 };
+		struct buffer print = {0};
 		size_t at;
 
 		if (is_comment(rest))
@@ -686,7 +741,9 @@ static void read_keys(struct autoruns *a, struct view text)
 			bool quoted = false;
 			size_t i = 0;
 
-			for (; i < rest.len && (quoted || (rest.data[i] != ' ' && rest.data[i] != '\t')); i++)
+			for (; i < rest.len &&
+			       (quoted || (rest.data[i] != ' ' && rest.data[i] != '\t'));
+			     i++)
 				if (rest.data[i] == '"' && (i == 0 || rest.data[i - 1] != '\\'))
 					quoted = !quoted;
 			f.options = view_clip(rest, 0, i);
@@ -733,7 +790,7 @@ static void read_lines(struct autoruns *a, struct view text, const char *words)
 	struct view line;
 
 	for (unsigned n = 1; view_line(&text, &line); n++) {
-		struct found f = { .line = n, .enabled = -1, .command = view_trim(line) };
+		struct found f = {.line = n, .enabled = -1, .command = view_trim(line)};
 
 		if (is_comment(f.command) || (words && !holds(f.command, words)))
 			continue;
@@ -741,10 +798,11 @@ static void read_lines(struct autoruns *a, struct view text, const char *words)
 	}
 }
 
-static void match_place(struct matcher *m, int dir_fd, const char *name, const struct tree_entry *e, const char *path)
+static void match_place(struct matcher *m, int dir_fd, const char *name, const struct tree_entry *e,
+			const char *path)
 {
 	struct autoruns *a = (struct autoruns *)m;
-	struct buffer text = { 0 };
+	struct buffer text = {0};
 	struct tree_file file;
 	const char *why = NULL;
 	struct view piece;
@@ -753,9 +811,11 @@ static void match_place(struct matcher *m, int dir_fd, const char *name, const s
 
 	if (e && !S_ISREG(e->stat.mode) && !S_ISLNK(e->stat.mode))
 		return;
-	/* A unit that is linked from elsewhere in the unit folders is read there; /dev/null masks it. */
+	/* A unit that is linked from elsewhere in the unit folders is read there; /dev/null masks
+	 * it. */
 	if (e && e->target && a->place->reading == READ_UNIT &&
-	    (strcmp(e->target, "/dev/null") == 0 || strstr(e->target, "systemd/") || !strchr(e->target, '/')))
+	    (strcmp(e->target, "/dev/null") == 0 || strstr(e->target, "systemd/") ||
+	     !strchr(e->target, '/')))
 		return;
 	if (e && e->target) {
 		if (tree_resolve(&a->c->tree, path, true, &fd, &real_name, &canonical) < 0)
@@ -781,7 +841,9 @@ static void match_place(struct matcher *m, int dir_fd, const char *name, const s
 	piece = buffer_as_view(&text);
 	switch (a->place->reading) {
 	case READ_FILE: {
-		struct found f = { .enabled = -1, .image = view_text(path), .user_text = m->account ? NULL : "root" };
+		struct found f = {.enabled = -1,
+				  .image = view_text(path),
+				  .user_text = m->account ? NULL : "root"};
 
 		if (strcmp(a->name, ".placeholder") != 0 && strcmp(a->name, "README") != 0)
 			emit(a, &f);
@@ -804,11 +866,12 @@ static void match_place(struct matcher *m, int dir_fd, const char *name, const s
 		struct view line;
 
 		for (unsigned n = 1; view_line(&piece, &line); n++) {
-			struct found f = { .line = n, .enabled = -1, .user_text = "root" };
+			struct found f = {.line = n, .enabled = -1, .user_text = "root"};
 			struct view rest = view_trim(line);
 			char *id;
 
-			if (is_comment(rest) || (!(rest.data[0] >= '0' && rest.data[0] <= '9') && rest.data[0] != '@'))
+			if (is_comment(rest) ||
+			    (!(rest.data[0] >= '0' && rest.data[0] <= '9') && rest.data[0] != '@'))
 				continue;
 			f.schedule = word(&rest);
 			(void)word(&rest);
@@ -840,7 +903,8 @@ out:
 	buffer_release(&text);
 }
 
-static void match_wanted(struct matcher *m, int dir_fd, const char *name, const struct tree_entry *e, const char *path)
+static void match_wanted(struct matcher *m, int dir_fd, const char *name,
+			 const struct tree_entry *e, const char *path)
 {
 	struct autoruns *a = (struct autoruns *)m;
 
@@ -854,12 +918,15 @@ static void match_wanted(struct matcher *m, int dir_fd, const char *name, const 
 
 void linux_autoruns(struct collector *c)
 {
-	static const char *const wanted[] = { "/etc/systemd/system/*.wants/*", "/etc/systemd/system/*.requires/*",
-					      "/usr/lib/systemd/system/*.wants/*", "/lib/systemd/system/*.wants/*",
-					      "/run/systemd/generator*/*.wants/*", "/etc/systemd/user/*.wants/*",
-					      "/usr/lib/systemd/user/*.wants/*", "~/.config/systemd/user/*.wants/*" };
-	struct autoruns a = { .matcher = { .match = match_wanted }, .c = c,
-			      .out = { .c = c, .name = "live/autoruns.jsonl", .collector = "autoruns" } };
+	static const char *const wanted[] = {
+		"/etc/systemd/system/*.wants/*",     "/etc/systemd/system/*.requires/*",
+		"/usr/lib/systemd/system/*.wants/*", "/lib/systemd/system/*.wants/*",
+		"/run/systemd/generator*/*.wants/*", "/etc/systemd/user/*.wants/*",
+		"/usr/lib/systemd/user/*.wants/*",   "~/.config/systemd/user/*.wants/*"};
+	struct autoruns a = {
+		.matcher = {.match = match_wanted},
+		.c = c,
+		.out = {.c = c, .name = "live/autoruns.jsonl", .collector = "autoruns"}};
 
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
 		collect_match(c, &a.matcher, wanted[i]);

@@ -12,7 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A part of a live/ member: bounds the memory, and a bundle that is cut short loses at most this. */
+/* A part of a live/ member: bounds the memory, and a bundle that is cut short loses at most this.
+ */
 #define PART_SIZE ((size_t)8 << 20)
 /* Files whose size nothing tells (those of /proc): read into memory, up to this. */
 #define UNSIZED_LIMIT ((size_t)64 << 20)
@@ -21,8 +22,8 @@
 
 static void part(struct lines *l)
 {
-	struct bundle_file f = { .collector = l->collector, .mtime = TIME_NONE };
-	struct buffer name = { 0 };
+	struct bundle_file f = {.collector = l->collector, .mtime = TIME_NONE};
+	struct buffer name = {0};
 	const char *dot = strrchr(l->name, '.');
 
 	if (++l->part == 1)
@@ -67,7 +68,7 @@ static bool path_set_add(struct path_set *set, const char *path)
 	size_t at;
 
 	if (set->count * 2 >= set->size) {
-		struct path_set bigger = { .size = set->size ? set->size * 2 : 4096 };
+		struct path_set bigger = {.size = set->size ? set->size * 2 : 4096};
 
 		bigger.slots = xcalloc(bigger.size, sizeof(char *));
 		for (size_t i = 0; i < set->size; i++) {
@@ -96,7 +97,7 @@ struct digest_cache {
 		uint64_t dev, inode, size;
 		int64_t mtime;
 		char hex[2 * SHA256_SIZE + 1];
-	} *known;
+	} * known;
 	size_t count, cap;
 };
 
@@ -126,15 +127,18 @@ static bool digest_of(struct collector *c, struct tree_file *f, char hex[2 * SHA
 	sha256_final(&h, digest);
 	sha256_hex(digest, hex);
 	if (!why) {
-		cache->known = xgrow(cache->known, &cache->cap, cache->count + 1, sizeof(*cache->known));
-		cache->known[cache->count] = (struct known){ f->stat.dev, f->stat.inode, f->stat.size, f->stat.mtime, "" };
+		cache->known =
+			xgrow(cache->known, &cache->cap, cache->count + 1, sizeof(*cache->known));
+		cache->known[cache->count] =
+			(struct known){f->stat.dev, f->stat.inode, f->stat.size, f->stat.mtime, ""};
 		memcpy(cache->known[cache->count++].hex, hex, 2 * SHA256_SIZE + 1);
 	}
 	tree_file_close(f);
 	return !why;
 }
 
-bool collect_digest(struct collector *c, int dir_fd, const char *name, char hex[2 * SHA256_SIZE + 1])
+bool collect_digest(struct collector *c, int dir_fd, const char *name,
+		    char hex[2 * SHA256_SIZE + 1])
 {
 	struct tree_file f;
 
@@ -167,7 +171,7 @@ bool collect_digest_path(struct collector *c, const char *path, char hex[2 * SHA
 
 void collect_progress(struct collector *c, const char *item)
 {
-	struct bundle_counts counts = { 0 };
+	struct bundle_counts counts = {0};
 
 	if (!c->o->progress)
 		return;
@@ -179,8 +183,13 @@ void collect_progress(struct collector *c, const char *item)
 static struct bundle_file described(const char *path, const char *member, const char *collector,
 				    const struct tree_stat *st)
 {
-	struct bundle_file f = { .path = path, .member = member, .collector = collector,
-				 .mtime = TIME_NONE, .atime = TIME_NONE, .ctime = TIME_NONE, .btime = TIME_NONE };
+	struct bundle_file f = {.path = path,
+				.member = member,
+				.collector = collector,
+				.mtime = TIME_NONE,
+				.atime = TIME_NONE,
+				.ctime = TIME_NONE,
+				.btime = TIME_NONE};
 
 	if (st) {
 		f.has_stat = true;
@@ -196,7 +205,8 @@ static struct bundle_file described(const char *path, const char *member, const 
 	return f;
 }
 
-static void missing(struct collector *c, const struct bundle_file *f, const char *why, bool on_purpose)
+static void missing(struct collector *c, const struct bundle_file *f, const char *why,
+		    bool on_purpose)
 {
 	if (c->o->list)
 		c->o->list(c->o->data, f->collector, f->path, 0, why);
@@ -206,7 +216,8 @@ static void missing(struct collector *c, const struct bundle_file *f, const char
 		bundle_missing(c->w, f, why);
 }
 
-void collect_trouble(struct collector *c, const char *collector, const char *path, const char *reason)
+void collect_trouble(struct collector *c, const char *collector, const char *path,
+		     const char *reason)
 {
 	struct bundle_file f = described(path, NULL, collector, NULL);
 
@@ -241,7 +252,7 @@ static void write_file(struct collector *c, struct tree_file *f, const struct bu
 		return;
 	}
 	if (f->stat.size <= TREE_PIECE) {
-		struct buffer all = { 0 };
+		struct buffer all = {0};
 
 		do
 			buffer_view(&all, piece);
@@ -286,7 +297,8 @@ void collect_file(struct collector *c, int dir_fd, const char *name, const char 
 	struct tree_file f;
 	const char *why;
 
-	if (c->status < 0 || (!member && (matches(c->o->profile->exclude, path) || !path_set_add(&c->taken, path))))
+	if (c->status < 0 ||
+	    (!member && (matches(c->o->profile->exclude, path) || !path_set_add(&c->taken, path))))
 		return;
 	if (!member && !c->o->secrets && matches(c->o->profile->secret, path)) {
 		missing(c, &about, "left out: a secret (--secrets takes it)", true);
@@ -340,7 +352,8 @@ static void take(struct taker *t, int dir_fd, const struct tree_entry *e, const 
 	struct collector *c = t->c;
 
 	if (S_ISLNK(e->stat.mode)) {
-		if (e->target && !matches(c->o->profile->exclude, path) && path_set_add(&c->taken, path)) {
+		if (e->target && !matches(c->o->profile->exclude, path) &&
+		    path_set_add(&c->taken, path)) {
 			line_start(&t->links->text, "link");
 			line_text(&t->links->text, "path", path);
 			line_text(&t->links->text, "target", e->target);
@@ -388,7 +401,7 @@ static void expand(struct expansion *x, const char *base, const char *pattern)
 {
 	struct collector *c = x->c;
 	size_t fixed = 0; /* of the pattern: parts without wildcards */
-	struct buffer path = { 0 }, part = { 0 };
+	struct buffer path = {0}, part = {0};
 	char *name = NULL, *canonical = NULL;
 	const char *rest;
 	int fd, status;
@@ -422,11 +435,13 @@ static void expand(struct expansion *x, const char *base, const char *pattern)
 
 		buffer_append(&part, rest, slash ? (size_t)(slash - rest) : strlen(rest));
 		if (!l || (l->error && l->error != ENOTDIR))
-			trouble(&x->walker, canonical, l ? strerror(l->error) : tree_error(ERR_LIMIT));
+			trouble(&x->walker, canonical,
+				l ? strerror(l->error) : tree_error(ERR_LIMIT));
 		for (size_t i = 0; l && i < l->count && c->status == OK; i++) {
 			struct tree_entry *e = &l->entries[i];
 
-			if (e->error || e->skipped || !view_glob(view_text(e->name), buffer_text(&part)))
+			if (e->error || e->skipped ||
+			    !view_glob(view_text(e->name), buffer_text(&part)))
 				continue;
 			path.len = 0;
 			buffer_string(&path, strcmp(canonical, "/") == 0 ? "" : canonical);
@@ -449,7 +464,7 @@ out:
 
 void collect_match(struct collector *c, struct matcher *m, const char *pattern)
 {
-	struct expansion x = { .walker = { .visit = visit, .trouble = trouble }, .c = c, .m = m };
+	struct expansion x = {.walker = {.visit = visit, .trouble = trouble}, .c = c, .m = m};
 
 	m->account = NULL;
 	if (pattern[0] != '~') {
@@ -458,7 +473,8 @@ void collect_match(struct collector *c, struct matcher *m, const char *pattern)
 	}
 	for (size_t i = 0; i < c->account_count; i++) {
 		const char *home = c->accounts[i].home;
-		bool seen = strcmp(home, "/") == 0 || home[0] != '/' || strcmp(home, "/nonexistent") == 0;
+		bool seen = strcmp(home, "/") == 0 || home[0] != '/' ||
+			    strcmp(home, "/nonexistent") == 0;
 
 		for (size_t k = 0; k < i && !seen; k++)
 			seen = strcmp(home, c->accounts[k].home) == 0;
@@ -469,7 +485,8 @@ void collect_match(struct collector *c, struct matcher *m, const char *pattern)
 	m->account = NULL;
 }
 
-static void match_file(struct matcher *m, int dir_fd, const char *name, const struct tree_entry *e, const char *path)
+static void match_file(struct matcher *m, int dir_fd, const char *name, const struct tree_entry *e,
+		       const char *path)
 {
 	struct taker *t = (struct taker *)m;
 
@@ -490,10 +507,14 @@ static void match_trouble(struct matcher *m, const char *path, const char *reaso
 
 void linux_files(struct collector *c)
 {
-	struct lines links = { .c = c, .name = "live/links.jsonl", .collector = "links" };
+	struct lines links = {.c = c, .name = "live/links.jsonl", .collector = "links"};
 
-	for (const struct profile_rule *r = c->o->profile->rules; r->pattern && c->status == OK; r++) {
-		struct taker t = { .matcher = { .match = match_file, .trouble = match_trouble }, .c = c, .rule = r, .links = &links };
+	for (const struct profile_rule *r = c->o->profile->rules; r->pattern && c->status == OK;
+	     r++) {
+		struct taker t = {.matcher = {.match = match_file, .trouble = match_trouble},
+				  .c = c,
+				  .rule = r,
+				  .links = &links};
 
 		if ((!r->live || c->tree.live) && (!r->secret || c->o->secrets))
 			collect_match(c, &t.matcher, r->pattern);
@@ -501,7 +522,9 @@ void linux_files(struct collector *c)
 			struct bundle_file f = described(r->pattern, NULL, r->collector, NULL);
 			char text[120];
 
-			(void)snprintf(text, sizeof(text), "left out: %llu files beyond %llu bytes for this pattern (the bodyfile lists them)",
+			(void)snprintf(text, sizeof(text),
+				       "left out: %llu files beyond %llu bytes for this pattern "
+				       "(the bodyfile lists them)",
 				       (unsigned long long)t.beyond, (unsigned long long)r->total);
 			missing(c, &f, text, true);
 		}
@@ -521,8 +544,13 @@ struct walk {
 /* As the Sleuth Kit writes modes: "r/rrwxr-xr-x". */
 static void mode_text(char out[13], uint32_t mode)
 {
-	char type = S_ISDIR(mode) ? 'd' : S_ISLNK(mode) ? 'l' : S_ISCHR(mode) ? 'c' : S_ISBLK(mode) ? 'b' :
-		    S_ISFIFO(mode) ? 'p' : S_ISSOCK(mode) ? 's' : 'r';
+	char type = S_ISDIR(mode)    ? 'd'
+		    : S_ISLNK(mode)  ? 'l'
+		    : S_ISCHR(mode)  ? 'c'
+		    : S_ISBLK(mode)  ? 'b'
+		    : S_ISFIFO(mode) ? 'p'
+		    : S_ISSOCK(mode) ? 's'
+				     : 'r';
 
 	out[0] = type;
 	out[1] = '/';
@@ -557,7 +585,8 @@ static void body_time(struct buffer *b, int64_t ts, char after)
 	buffer_char(b, after);
 }
 
-static bool visit_walk(struct tree_walker *walker, int dir_fd, const struct tree_entry *e, const char *path)
+static bool visit_walk(struct tree_walker *walker, int dir_fd, const struct tree_entry *e,
+		       const char *path)
 {
 	struct walk *w = (struct walk *)walker;
 	struct buffer *b = &w->body.text;
@@ -601,18 +630,21 @@ static bool visit_walk(struct tree_walker *walker, int dir_fd, const struct tree
 			reasons[n++] = "sgid";
 		if (e->capabilities)
 			reasons[n++] = "capabilities";
-		if ((st->mode & 0111) && (strncmp(path, "/tmp/", 5) == 0 || strncmp(path, "/dev/shm/", 9) == 0 ||
-					  strncmp(path, "/var/tmp/", 9) == 0) && e->name[0] == '.')
+		if ((st->mode & 0111) &&
+		    (strncmp(path, "/tmp/", 5) == 0 || strncmp(path, "/dev/shm/", 9) == 0 ||
+		     strncmp(path, "/var/tmp/", 9) == 0) &&
+		    e->name[0] == '.')
 			reasons[n++] = "hidden-executable-in-tmp";
 	}
 	if (st->immutable)
 		reasons[n++] = "immutable";
-	if (!S_ISLNK(st->mode) && !S_ISSOCK(st->mode) && (st->mode & 0002) && !(S_ISDIR(st->mode) && (st->mode & S_ISVTX)) &&
-	    strncmp(path, "/dev/", 5) != 0)
+	if (!S_ISLNK(st->mode) && !S_ISSOCK(st->mode) && (st->mode & 0002) &&
+	    !(S_ISDIR(st->mode) && (st->mode & S_ISVTX)) && strncmp(path, "/dev/", 5) != 0)
 		reasons[n++] = "world-writable";
 	if (!collect_account(w->c, st->uid))
 		reasons[n++] = "ownerless";
-	if ((S_ISCHR(st->mode) || S_ISBLK(st->mode)) && strncmp(path, "/dev/", 5) != 0 && st->mode & 0777)
+	if ((S_ISCHR(st->mode) || S_ISBLK(st->mode)) && strncmp(path, "/dev/", 5) != 0 &&
+	    st->mode & 0777)
 		reasons[n++] = "device-outside-dev";
 	if (n) {
 		b = &w->notable.text;
@@ -630,7 +662,8 @@ static bool visit_walk(struct tree_walker *walker, int dir_fd, const struct tree
 		line_time(b, "ctime", st->ctime);
 		line_text(b, "User", collect_user(w->c, st->uid));
 		if (e->capabilities)
-			buffer_printf(b, ",\"Capabilities\":\"%llx\"", (unsigned long long)e->capabilities);
+			buffer_printf(b, ",\"Capabilities\":\"%llx\"",
+				      (unsigned long long)e->capabilities);
 		line_end(b);
 		lines_check(&w->notable);
 	}
@@ -648,9 +681,11 @@ static void trouble_walk(struct tree_walker *walker, const char *path, const cha
 
 void linux_walk(struct collector *c)
 {
-	struct walk w = { .walker = { .visit = visit_walk, .trouble = trouble_walk, .capabilities = true }, .c = c,
-			  .body = { .c = c, .name = "live/bodyfile.txt", .collector = "walk" },
-			  .notable = { .c = c, .name = "live/suspicious-files.jsonl", .collector = "walk" } };
+	struct walk w = {
+		.walker = {.visit = visit_walk, .trouble = trouble_walk, .capabilities = true},
+		.c = c,
+		.body = {.c = c, .name = "live/bodyfile.txt", .collector = "walk"},
+		.notable = {.c = c, .name = "live/suspicious-files.jsonl", .collector = "walk"}};
 
 	tree_walk(&c->tree, &w.walker, "/");
 	lines_finish(&w.body);
@@ -661,7 +696,7 @@ void linux_walk(struct collector *c)
 
 char *collect_host(const char *root)
 {
-	struct buffer text = { 0 };
+	struct buffer text = {0};
 	struct utsname u;
 	struct view v, rest;
 	char *host;
@@ -682,8 +717,8 @@ char *collect_host(const char *root)
 	v = view_clip(view_trim(v), 0, 64);
 	host = v.len ? xmemdup0(v.data, v.len) : xstrdup("unknown");
 	for (char *s = host; *s; s++)
-		if (!((*s | 0x20) >= 'a' && (*s | 0x20) <= 'z') && !(*s >= '0' && *s <= '9') && *s != '-' &&
-		    *s != '_' && (*s != '.' || s == host))
+		if (!((*s | 0x20) >= 'a' && (*s | 0x20) <= 'z') && !(*s >= '0' && *s <= '9') &&
+		    *s != '-' && *s != '_' && (*s != '.' || s == host))
 			*s = '_';
 	buffer_release(&text);
 	return host;
@@ -692,7 +727,7 @@ char *collect_host(const char *root)
 /* A line NAME=VALUE of os-release(5), unquoted. Freed by the caller; NULL when there is none. */
 static char *os_release(struct collector *c, const char *name)
 {
-	struct buffer text = { 0 };
+	struct buffer text = {0};
 	struct view rest, line;
 	char *value = NULL;
 	size_t n = strlen(name);
@@ -715,7 +750,7 @@ static char *os_release(struct collector *c, const char *name)
 /* "Europe/Berlin": what /etc/timezone says, or where /etc/localtime leads. */
 static char *time_zone(struct collector *c)
 {
-	struct buffer text = { 0 };
+	struct buffer text = {0};
 	struct view rest, line = VIEW_EMPTY;
 	char *name = NULL, *canonical = NULL, *zone = NULL, *at;
 	int fd;
@@ -740,12 +775,13 @@ static char *time_zone(struct collector *c)
 static void build_head(struct collector *c, struct buffer *b)
 {
 	const struct collect_options *o = c->o;
-	struct buffer text = { 0 };
-	struct utsname u = { 0 };
+	struct buffer text = {0};
+	struct utsname u = {0};
 	char *os = os_release(c, "PRETTY_NAME"), *zone = time_zone(c);
 	struct view id, rest;
 
-	buffer_string(b, "\"schema\":1,\"tool\":\"konseki " KONSEKI_VERSION "\",\"collector\":\"linux\"");
+	buffer_string(b, "\"schema\":1,\"tool\":\"konseki " KONSEKI_VERSION
+			 "\",\"collector\":\"linux\"");
 	line_text(b, "host", c->host);
 	line_text(b, "os", os);
 	if (c->tree.live && uname(&u) == 0) {
@@ -789,14 +825,15 @@ static void build_head(struct collector *c, struct buffer *b)
 	buffer_release(&text);
 }
 
-int collect_run(const struct collect_options *o, struct bundle_output *out, struct collect_result *r)
+int collect_run(const struct collect_options *o, struct bundle_output *out,
+		struct collect_result *r)
 {
-	struct collector c = { .o = o, .result = r };
-	struct digest_cache digests = { 0 };
-	struct buffer head = { 0 };
+	struct collector c = {.o = o, .result = r};
+	struct digest_cache digests = {0};
+	struct buffer head = {0};
 	uint8_t digest[SHA256_SIZE];
 
-	*r = (struct collect_result){ .start = time_now() };
+	*r = (struct collect_result){.start = time_now()};
 	c.start = r->start;
 	c.digests = &digests;
 	if (tree_open(&c.tree, o->root, o->item_seconds) < 0) {
@@ -826,7 +863,8 @@ int collect_run(const struct collect_options *o, struct bundle_output *out, stru
 		struct bundle_counts n = bundle_counts(c.w);
 		struct view failures;
 
-		/* A system has more than this, whatever it is: something went wrong and must not look like success. */
+		/* A system has more than this, whatever it is: something went wrong and must not
+		 * look like success. */
 		r->near_empty = (o->profile == profiles[0] && n.members < 30 && !r->unchanged) ||
 				(c.tree.live && o->profile->processes && r->processes < 2);
 		if (c.status == OK) {

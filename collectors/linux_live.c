@@ -1,4 +1,5 @@
-/* The running system, most volatile first. Lines: live.h. Sources: proc(5), utmp(5), packet and socket tables of the kernel's Documentation/networking/proc_net_tcp. */
+/* The running system, most volatile first. Lines: live.h. Sources: proc(5), utmp(5), packet and
+ * socket tables of the kernel's Documentation/networking/proc_net_tcp. */
 #define _GNU_SOURCE
 #include "collectors/collect.h"
 #include "collectors/lines.h"
@@ -29,7 +30,8 @@
 /* ---- reading /proc ---- */
 
 enum namespace { NS_MNT, NS_NET, NS_PID, NS_USER, NS_UTS, NS_IPC, NS_CGROUP, NS_COUNT };
-static const char *const namespace_names[NS_COUNT] = { "mnt", "net", "pid", "user", "uts", "ipc", "cgroup" };
+static const char *const namespace_names[NS_COUNT] = {"mnt", "net", "pid",   "user",
+						      "uts", "ipc", "cgroup"};
 
 struct process {
 	uint32_t pid, parent, uid, euid, login, session, threads, tracer, tgid;
@@ -99,7 +101,8 @@ static uint64_t status_number(struct view text, const char *name, unsigned nth, 
 
 static bool writable_place(struct view path)
 {
-	static const char *const places[] = { "/tmp/", "/var/tmp/", "/dev/shm/", "/run/user/", "/memfd:", "/home/", NULL };
+	static const char *const places[] = {"/tmp/",	"/var/tmp/", "/dev/shm/", "/run/user/",
+					     "/memfd:", "/home/",    NULL};
 
 	for (unsigned i = 0; places[i]; i++)
 		if (view_starts(path, places[i], strlen(places[i])))
@@ -107,7 +110,8 @@ static bool writable_place(struct view path)
 	return view_find(path, 0, " (deleted)", 10) < path.len;
 }
 
-/* proc_pid_maps(5): keeps the paths of executable mappings that are deleted, in memory or in a place that anybody can write to. */
+/* proc_pid_maps(5): keeps the paths of executable mappings that are deleted, in memory or in a
+ * place that anybody can write to. */
 static void keep_maps(struct process *p, struct view maps)
 {
 	struct view line, word;
@@ -120,11 +124,12 @@ static void keep_maps(struct process *p, struct view maps)
 			if (i == 1)
 				rights = word;
 		path = view_trim(rest);
-		if (rights.len < 3 || rights.data[2] != 'x' || path.len == 0 || path.data[0] != '/' ||
-		    !writable_place(path))
+		if (rights.len < 3 || rights.data[2] != 'x' || path.len == 0 ||
+		    path.data[0] != '/' || !writable_place(path))
 			continue;
 		/* Consecutive mappings of one file count once. */
-		if (p->maps.len > path.len && memcmp(p->maps.data + p->maps.len - path.len - 1, path.data, path.len) == 0)
+		if (p->maps.len > path.len &&
+		    memcmp(p->maps.data + p->maps.len - path.len - 1, path.data, path.len) == 0)
 			continue;
 		buffer_view(&p->maps, path);
 		buffer_char(&p->maps, '\0');
@@ -141,7 +146,7 @@ static void read_process(void *arg)
 {
 	struct process_job *j = arg;
 	struct process *p = &j->p;
-	struct buffer text = { 0 };
+	struct buffer text = {0};
 	char path[64];
 	struct view v, stat;
 	struct stat st;
@@ -154,7 +159,8 @@ static void read_process(void *arg)
 		p->gone = true;
 		return;
 	}
-	/* proc_pid_stat(5): pid (comm) state ppid pgrp session tty_nr ... starttime is field 22. The name may hold anything. */
+	/* proc_pid_stat(5): pid (comm) state ppid pgrp session tty_nr ... starttime is field 22.
+	 * The name may hold anything. */
 	read_at(fd, "stat", 4096, &text);
 	v = buffer_as_view(&text);
 	for (close_at = v.len; close_at > 0 && v.data[close_at - 1] != ')'; close_at--)
@@ -175,7 +181,9 @@ static void read_process(void *arg)
 		else if (field == 22 && number)
 			p->start_ticks = n;
 	}
-	p->start = p->start_ticks && j->ticks ? (int64_t)(j->boot_ns + p->start_ticks * (1000000000u / j->ticks)) : TIME_NONE;
+	p->start = p->start_ticks && j->ticks
+			   ? (int64_t)(j->boot_ns + p->start_ticks * (1000000000u / j->ticks))
+			   : TIME_NONE;
 	read_at(fd, "comm", 256, &p->name);
 	while (p->name.len && p->name.data[p->name.len - 1] == '\n')
 		p->name.len--;
@@ -230,7 +238,8 @@ static void read_process(void *arg)
 			if (len < 9 || memcmp(target, "socket:[", 8) != 0)
 				continue;
 			target[len] = '\0';
-			p->sockets = xgrow(p->sockets, &p->socket_cap, p->socket_count + 1, sizeof(*p->sockets));
+			p->sockets = xgrow(p->sockets, &p->socket_cap, p->socket_count + 1,
+					   sizeof(*p->sockets));
 			p->sockets[p->socket_count++] = strtoull(target + 8, NULL, 10);
 		}
 		if (dir)
@@ -263,7 +272,10 @@ struct live {
 	size_t count, cap;
 	uint64_t boot_ns, ticks;
 	uint64_t own[NS_COUNT];
-	struct owner { uint64_t inode; uint32_t pid; } *owners; /* by inode */
+	struct owner {
+		uint64_t inode;
+		uint32_t pid;
+	} * owners; /* by inode */
 	size_t owner_count, owner_cap;
 	uint64_t recovered;
 };
@@ -286,7 +298,7 @@ static int by_inode(const void *a, const void *b)
 
 static struct process *process_of(struct live *l, uint32_t pid)
 {
-	struct process key = { .pid = pid };
+	struct process key = {.pid = pid};
 
 	return l->count ? bsearch(&key, l->processes, l->count, sizeof(key), by_pid) : NULL;
 }
@@ -379,8 +391,10 @@ static struct view image_of(const struct process *p, bool *deleted, bool *memfd)
 
 static bool wanted_variable(struct view name)
 {
-	static const char *const patterns[] = { "LD_*", "SSH_*", "SUDO_*", "HIST*", "BASH_ENV", "ENV", "PROMPT_COMMAND", "PATH", "PWD",
-						"HOME", "SHELL", "*_PROXY", "PYTHONPATH", "PERL5LIB", "NODE_OPTIONS", NULL };
+	static const char *const patterns[] = {
+		"LD_*",		  "SSH_*",    "SUDO_*",	      "HIST*", "BASH_ENV", "ENV",
+		"PROMPT_COMMAND", "PATH",     "PWD",	      "HOME",  "SHELL",	   "*_PROXY",
+		"PYTHONPATH",	  "PERL5LIB", "NODE_OPTIONS", NULL};
 
 	for (unsigned i = 0; patterns[i]; i++)
 		if (view_glob(name, patterns[i]))
@@ -429,13 +443,15 @@ static struct view container_id(struct view cgroup)
 /* tty_nr: minor bits 0-7 and 20-31, major 8-15. */
 static void terminal(struct buffer *b, unsigned tty)
 {
-	unsigned major_number = tty >> 8 & 0xff, minor_number = (tty & 0xff) | (tty >> 12 & 0xfff00);
+	unsigned major_number = tty >> 8 & 0xff,
+		 minor_number = (tty & 0xff) | (tty >> 12 & 0xfff00);
 	char text[32];
 
 	if (!tty)
 		return;
 	if (major_number >= 136 && major_number <= 143)
-		(void)snprintf(text, sizeof(text), "pts/%u", minor_number + (major_number - 136) * 256);
+		(void)snprintf(text, sizeof(text), "pts/%u",
+			       minor_number + (major_number - 136) * 256);
 	else if (major_number == 4 && minor_number < 64)
 		(void)snprintf(text, sizeof(text), "tty%u", minor_number);
 	else if (major_number == 4)
@@ -455,7 +471,7 @@ static void user_fields(struct collector *c, struct buffer *b, uint32_t uid)
 static void recover(struct live *l, struct process *p, const char *path, struct buffer *b)
 {
 	struct collector *c = l->c;
-	struct buffer member = { 0 }, content = { 0 };
+	struct buffer member = {0}, content = {0};
 	struct tree_file f;
 	struct view piece;
 	const char *why = tree_file_open_exe(&c->tree, &f, path);
@@ -467,9 +483,17 @@ static void recover(struct live *l, struct process *p, const char *path, struct 
 	if (f.stat.size > RECOVER_FILE || l->recovered + f.stat.size > RECOVER_ALL) {
 		collect_trouble(c, "recovered", path, "left out: too large");
 	} else {
-		struct bundle_file about = { .path = p->exe, .collector = "recovered", .has_stat = true, .uid = f.stat.uid,
-					     .gid = f.stat.gid, .mode = f.stat.mode & 07777, .inode = f.stat.inode,
-					     .mtime = f.stat.mtime, .atime = f.stat.atime, .ctime = f.stat.ctime, .btime = f.stat.btime };
+		struct bundle_file about = {.path = p->exe,
+					    .collector = "recovered",
+					    .has_stat = true,
+					    .uid = f.stat.uid,
+					    .gid = f.stat.gid,
+					    .mode = f.stat.mode & 07777,
+					    .inode = f.stat.inode,
+					    .mtime = f.stat.mtime,
+					    .atime = f.stat.atime,
+					    .ctime = f.stat.ctime,
+					    .btime = f.stat.btime};
 
 		while (content.len < RECOVER_FILE && (piece = tree_file_read(&f, &why)).len)
 			buffer_view(&content, piece);
@@ -477,7 +501,10 @@ static void recover(struct live *l, struct process *p, const char *path, struct 
 		for (size_t i = 0; i < p->name.len; i++) {
 			unsigned char ch = (unsigned char)p->name.data[i];
 
-			buffer_char(&member, ch > ' ' && ch < 0x7f && ch != '/' && ch != '%' && ch != '\\' ? (char)ch : '_');
+			buffer_char(&member,
+				    ch > ' ' && ch < 0x7f && ch != '/' && ch != '%' && ch != '\\'
+					    ? (char)ch
+					    : '_');
 		}
 		about.member = buffer_text(&member);
 		if (bundle_whole(c->w, &about, buffer_as_view(&content), why) < 0)
@@ -495,7 +522,7 @@ static void process_line(struct live *l, struct process *p, struct buffer *b, co
 {
 	struct collector *c = l->c;
 	struct process *parent = process_of(l, p->parent);
-	struct buffer text = { 0 };
+	struct buffer text = {0};
 	struct view v, one;
 	bool deleted, memfd;
 	char path[32], hex[2 * SHA256_SIZE + 1];
@@ -588,7 +615,8 @@ static void process_line(struct live *l, struct process *p, struct buffer *b, co
 		for (unsigned i = 0; i < NS_COUNT; i++) {
 			if (!p->namespaces[i] || p->namespaces[i] == l->own[i])
 				continue;
-			buffer_printf(b, "%s\"%s\":%" PRIu64, first ? ",\"Namespaces\":{" : ",", namespace_names[i], p->namespaces[i]);
+			buffer_printf(b, "%s\"%s\":%" PRIu64, first ? ",\"Namespaces\":{" : ",",
+				      namespace_names[i], p->namespaces[i]);
 			first = false;
 		}
 		if (!first)
@@ -607,19 +635,21 @@ static void process_line(struct live *l, struct process *p, struct buffer *b, co
 			recover(l, p, path, b);
 	}
 	if (p->exe_unreadable || p->fds_unreadable)
-		line_text(b, "Error", p->exe_unreadable ? "executable and open files: not allowed" : "open files: not allowed");
+		line_text(b, "Error",
+			  p->exe_unreadable ? "executable and open files: not allowed"
+					    : "open files: not allowed");
 	line_end(b);
 	buffer_release(&text);
 }
 
 static void processes(struct live *l)
 {
-	struct lines out = { .c = l->c, .name = "live/processes.jsonl", .collector = "processes" };
+	struct lines out = {.c = l->c, .name = "live/processes.jsonl", .collector = "processes"};
 	size_t count, unreadable = 0;
 	uint32_t *pids = list_pids(&count);
 
 	for (size_t i = 0; i < count; i++) {
-		struct process p = { 0 };
+		struct process p = {0};
 
 		collect_progress(l->c, "processes");
 		if (!read_one(l, pids[i], &p))
@@ -637,8 +667,9 @@ static void processes(struct live *l)
 		lines_check(&out);
 		unreadable += p->exe_unreadable || p->fds_unreadable;
 		for (size_t k = 0; k < p->socket_count; k++) {
-			l->owners = xgrow(l->owners, &l->owner_cap, l->owner_count + 1, sizeof(*l->owners));
-			l->owners[l->owner_count++] = (struct owner){ p->sockets[k], p->pid };
+			l->owners = xgrow(l->owners, &l->owner_cap, l->owner_count + 1,
+					  sizeof(*l->owners));
+			l->owners[l->owner_count++] = (struct owner){p->sockets[k], p->pid};
 		}
 	}
 	if (l->owner_count)
@@ -648,8 +679,10 @@ static void processes(struct live *l)
 	if (unreadable) {
 		char text[100];
 
-		(void)snprintf(text, sizeof(text), "%zu of %zu processes hide their executable or open files from uid %u", unreadable,
-			       l->count, (unsigned)geteuid());
+		(void)snprintf(
+			text, sizeof(text),
+			"%zu of %zu processes hide their executable or open files from uid %u",
+			unreadable, l->count, (unsigned)geteuid());
 		collect_trouble(l->c, "processes", "/proc", text);
 	}
 }
@@ -678,7 +711,7 @@ static void owner_fields(struct live *l, struct buffer *b, uint64_t inode)
 	if (p) {
 		bool unused;
 		struct view v = image_of(p, &unused, &unused);
-		struct buffer text = { 0 };
+		struct buffer text = {0};
 
 		if (v.len)
 			line_view(b, "Image", v);
@@ -709,7 +742,9 @@ static bool hex_number(struct view v, uint64_t *out)
 		return false;
 	for (size_t i = 0; i < v.len; i++) {
 		uint8_t ch = v.data[i];
-		int digit = ch >= '0' && ch <= '9' ? ch - '0' : (ch | 0x20) >= 'a' && (ch | 0x20) <= 'f' ? (ch | 0x20) - 'a' + 10 : -1;
+		int digit = ch >= '0' && ch <= '9'		       ? ch - '0'
+			    : (ch | 0x20) >= 'a' && (ch | 0x20) <= 'f' ? (ch | 0x20) - 'a' + 10
+								       : -1;
 
 		if (digit < 0)
 			return false;
@@ -722,7 +757,7 @@ static bool hex_number(struct view v, uint64_t *out)
 static bool endpoint_of(struct view v, struct endpoint *out)
 {
 	size_t colon = view_find(v, 0, ":", 1), n = colon / 8;
-	uint32_t words[4] = { 0 };
+	uint32_t words[4] = {0};
 	uint64_t port;
 
 	if ((n != 1 && n != 4) || colon % 8 || !hex_number(view_from(v, colon + 1), &port))
@@ -742,13 +777,14 @@ static bool endpoint_of(struct view v, struct endpoint *out)
 	return inet_ntop(n == 1 ? AF_INET : AF_INET6, words, out->ip, sizeof(out->ip));
 }
 
-static const char *const tcp_states[] = { "", "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT",
-					  "CLOSE", "CLOSE_WAIT", "LAST_ACK", "LISTEN", "CLOSING", "NEW_SYN_RECV" };
+static const char *const tcp_states[] = {
+	"",	 "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2",   "TIME_WAIT",
+	"CLOSE", "CLOSE_WAIT",	"LAST_ACK", "LISTEN",	"CLOSING",   "NEW_SYN_RECV"};
 
-static void inet_table(struct live *l, struct lines *out, const char *folder, const char *protocol, unsigned version, uint64_t net,
-		       uint8_t listening[8192])
+static void inet_table(struct live *l, struct lines *out, const char *folder, const char *protocol,
+		       unsigned version, uint64_t net, uint8_t listening[8192])
 {
-	struct buffer text = { 0 };
+	struct buffer text = {0};
 	char name[16];
 	struct view rest, line;
 	bool tcp = strcmp(protocol, "tcp") == 0;
@@ -760,11 +796,12 @@ static void inet_table(struct live *l, struct lines *out, const char *folder, co
 	read_at(fd, name, TABLE_LIMIT, &text);
 	(void)close(fd);
 	for (unsigned pass = 0; pass < 2; pass++) {
-		/* Listeners first: whether a connection came in or went out is told by its local port. */
+		/* Listeners first: whether a connection came in or went out is told by its local
+		 * port. */
 		rest = buffer_as_view(&text);
 		(void)view_line(&rest, &line);
 		while (view_line(&rest, &line)) {
-			struct view words[12] = { VIEW_EMPTY }, word;
+			struct view words[12] = {VIEW_EMPTY}, word;
 			struct endpoint local, remote;
 			uint64_t state = 0, uid = 0, inode = 0;
 			struct buffer *b = &out->text;
@@ -775,14 +812,16 @@ static void inet_table(struct live *l, struct lines *out, const char *folder, co
 				if (word.len)
 					words[n++] = word;
 			/* sl local remote st tx:rx tr:when retrnsmt uid timeout inode */
-			if (n < 10 || !endpoint_of(words[1], &local) || !endpoint_of(words[2], &remote) || !hex_number(words[3], &state))
+			if (n < 10 || !endpoint_of(words[1], &local) ||
+			    !endpoint_of(words[2], &remote) || !hex_number(words[3], &state))
 				continue;
 			(void)view_decimal(words[7], &uid);
 			(void)view_decimal(words[9], &inode);
 			listens = tcp ? state == 10 : remote.any && remote.port == 0;
 			if (pass == 0) {
 				if (listens && tcp)
-					listening[local.port / 8 & 8191] |= (uint8_t)(1u << local.port % 8);
+					listening[local.port / 8 & 8191] |=
+						(uint8_t)(1u << local.port % 8);
 				continue;
 			}
 			line_start(b, "socket");
@@ -794,10 +833,15 @@ static void inet_table(struct live *l, struct lines *out, const char *folder, co
 				line_text(b, "DestinationIp", remote.ip);
 				line_number(b, "DestinationPort", remote.port);
 			}
-			line_text(b, "State", tcp && state < 13 ? tcp_states[state] : listens ? "LISTEN" : "ESTABLISHED");
+			line_text(b, "State",
+				  tcp && state < 13 ? tcp_states[state]
+				  : listens	    ? "LISTEN"
+						    : "ESTABLISHED");
 			line_bool(b, "Listening", listens);
 			if (tcp && !listens && state != 6)
-				line_bool(b, "Initiated", !(listening[local.port / 8 & 8191] >> local.port % 8 & 1));
+				line_bool(
+					b, "Initiated",
+					!(listening[local.port / 8 & 8191] >> local.port % 8 & 1));
 			if (inode)
 				line_number(b, "Inode", (int64_t)inode);
 			user_fields(l->c, b, (uint32_t)uid);
@@ -813,8 +857,8 @@ static void inet_table(struct live *l, struct lines *out, const char *folder, co
 
 static void unix_table(struct live *l, struct lines *out)
 {
-	static const char *const types[] = { "", "STREAM", "DGRAM", "RAW", "RDM", "SEQPACKET" };
-	struct buffer text = { 0 };
+	static const char *const types[] = {"", "STREAM", "DGRAM", "RAW", "RDM", "SEQPACKET"};
+	struct buffer text = {0};
 	struct view rest, line, word;
 	int fd = open("/proc/self/net", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -825,7 +869,7 @@ static void unix_table(struct live *l, struct lines *out)
 	(void)view_line(&rest, &line);
 	while (view_line(&rest, &line)) {
 		/* Num RefCount Protocol Flags Type St Inode Path */
-		struct view words[7] = { VIEW_EMPTY };
+		struct view words[7] = {VIEW_EMPTY};
 		uint64_t type = 0, state = 0, flags = 0, inode = 0;
 		struct buffer *b = &out->text;
 		size_t n = 0;
@@ -834,14 +878,18 @@ static void unix_table(struct live *l, struct lines *out)
 			if (word.len)
 				words[n++] = word;
 		/* Unnamed ones, the other ends of connections, tell nothing by themselves. */
-		if (n < 7 || line.len == 0 || !hex_number(words[4], &type) || !hex_number(words[5], &state) ||
-		    !hex_number(words[3], &flags) || !view_decimal(words[6], &inode))
+		if (n < 7 || line.len == 0 || !hex_number(words[4], &type) ||
+		    !hex_number(words[5], &state) || !hex_number(words[3], &flags) ||
+		    !view_decimal(words[6], &inode))
 			continue;
 		line_start(b, "socket");
 		line_text(b, "Protocol", "unix");
 		line_view(b, "Path", line);
 		line_text(b, "SocketType", type < 6 ? types[type] : NULL);
-		line_text(b, "State", flags & 0x10000 ? "LISTEN" : state == 3 ? "CONNECTED" : "UNCONNECTED");
+		line_text(b, "State",
+			  flags & 0x10000 ? "LISTEN"
+			  : state == 3	  ? "CONNECTED"
+					  : "UNCONNECTED");
 		line_bool(b, "Listening", flags & 0x10000); /* __SO_ACCEPTCON */
 		line_number(b, "Inode", (int64_t)inode);
 		owner_fields(l, b, inode);
@@ -853,7 +901,7 @@ static void unix_table(struct live *l, struct lines *out)
 	rest = buffer_as_view(&text);
 	(void)view_line(&rest, &line);
 	while (view_line(&rest, &line)) {
-		struct view words[9] = { VIEW_EMPTY };
+		struct view words[9] = {VIEW_EMPTY};
 		uint64_t uid = 0, inode = 0;
 		struct buffer *b = &out->text;
 		size_t n = 0;
@@ -879,8 +927,8 @@ static void unix_table(struct live *l, struct lines *out)
 
 static void sockets(struct live *l)
 {
-	static const char *const protocols[] = { "tcp", "udp", "raw" };
-	struct lines out = { .c = l->c, .name = "live/sockets.jsonl", .collector = "sockets" };
+	static const char *const protocols[] = {"tcp", "udp", "raw"};
+	struct lines out = {.c = l->c, .name = "live/sockets.jsonl", .collector = "sockets"};
 	uint8_t *listening = xcalloc(8192, 1);
 	uint64_t seen[256];
 	size_t seen_count = 0;
@@ -897,7 +945,8 @@ static void sockets(struct live *l)
 			continue;
 		seen[seen_count++] = net;
 		if (i)
-			(void)snprintf(folder, sizeof(folder), "/proc/%u/net", l->processes[i - 1].pid);
+			(void)snprintf(folder, sizeof(folder), "/proc/%u/net",
+				       l->processes[i - 1].pid);
 		else
 			(void)snprintf(folder, sizeof(folder), "/proc/self/net");
 		memset(listening, 0, 8192);
@@ -914,19 +963,20 @@ static void sockets(struct live *l)
 
 /* ---- sessions ---- */
 
-/* utmp(5), the 384-byte record of 64-bit glibc: type 0, pid 4, line 8 (32), id 40, user 44 (32), host 76 (256), exit 332, session 336, seconds 340, microseconds 344, address 348 (16) */
+/* utmp(5), the 384-byte record of 64-bit glibc: type 0, pid 4, line 8 (32), id 40, user 44 (32),
+ * host 76 (256), exit 332, session 336, seconds 340, microseconds 344, address 348 (16) */
 static void sessions(struct live *l)
 {
-	struct lines out = { .c = l->c, .name = "live/sessions.jsonl", .collector = "sessions" };
-	struct buffer text = { 0 };
+	struct lines out = {.c = l->c, .name = "live/sessions.jsonl", .collector = "sessions"};
+	struct buffer text = {0};
 	struct view v;
 
 	if (tree_slurp(&l->c->tree, "/run/utmp", 4 << 20, &text) < 0)
 		(void)tree_slurp(&l->c->tree, "/var/run/utmp", 4 << 20, &text);
 	v = buffer_as_view(&text);
 	for (size_t at = 0; view_has(v, at, 384); at += 384) {
-		struct view record = view_sub(v, at, 384), user = view_sub(record, 44, 32), tty = view_sub(record, 8, 32),
-			    host = view_sub(record, 76, 256);
+		struct view record = view_sub(v, at, 384), user = view_sub(record, 44, 32),
+			    tty = view_sub(record, 8, 32), host = view_sub(record, 76, 256);
 		struct buffer *b = &out.text;
 		char ip[INET6_ADDRSTRLEN] = "";
 		uint32_t words[4];
@@ -940,11 +990,15 @@ static void sessions(struct live *l)
 		host = view_clip(host, 0, view_find(host, 0, "", 1));
 		if (host.len)
 			line_view(b, "WorkstationName", host);
-		if (words[0] && inet_ntop(words[1] || words[2] || words[3] ? AF_INET6 : AF_INET, words, ip, sizeof(ip)))
+		if (words[0] && inet_ntop(words[1] || words[2] || words[3] ? AF_INET6 : AF_INET,
+					  words, ip, sizeof(ip)))
 			line_text(b, "IpAddress", ip);
 		line_number(b, "ProcessId", view_get32(record, 4));
 		line_number(b, "SessionId", view_get32(record, 336));
-		line_time(b, "LogonTime", time_from_unix_scaled((int64_t)view_get32(record, 340) * 1000000 + view_get32(record, 344), 1000000));
+		line_time(b, "LogonTime",
+			  time_from_unix_scaled((int64_t)view_get32(record, 340) * 1000000 +
+							view_get32(record, 344),
+						1000000));
 		line_end(b);
 	}
 	lines_finish(&out);
@@ -963,7 +1017,7 @@ static bool listed(const uint32_t *pids, size_t count, uint32_t pid)
 
 static void hidden_processes(struct live *l, struct lines *out)
 {
-	struct buffer text = { 0 };
+	struct buffer text = {0};
 	uint64_t limit = 32768;
 	size_t count;
 	uint32_t *pids;
@@ -974,7 +1028,7 @@ static void hidden_processes(struct live *l, struct lines *out)
 		limit = 1u << 22;
 	for (uint32_t pid = 1; pid < limit; pid++) {
 		char path[48];
-		struct process p = { 0 };
+		struct process p = {0};
 
 		if ((pid & 65535) == 0)
 			collect_progress(l->c, "hidden processes");
@@ -992,11 +1046,12 @@ static void hidden_processes(struct live *l, struct lines *out)
 			if (thread)
 				continue;
 		}
-		/* It may have begun after the list was made: only what is still alive and still not listed is hidden. */
+		/* It may have begun after the list was made: only what is still alive and still not
+		 * listed is hidden. */
 		pids = list_pids(&count);
 		errno = 0;
 		if (!listed(pids, count, pid) && (getpgid(pid) >= 0 || errno != ESRCH)) {
-			p = (struct process){ 0 };
+			p = (struct process){0};
 			if (read_one(l, pid, &p) && p.tgid && p.tgid != pid) {
 				process_release(&p);
 				free(pids);
@@ -1010,15 +1065,17 @@ static void hidden_processes(struct live *l, struct lines *out)
 				line_view(&out->text, "Name", buffer_as_view(&p.name));
 				line_text(&out->text, "Image", p.exe);
 				if (p.command.len) {
-					struct buffer command = { 0 };
+					struct buffer command = {0};
 
 					command_line(&command, buffer_as_view(&p.command));
-					line_view(&out->text, "CommandLine", buffer_as_view(&command));
+					line_view(&out->text, "CommandLine",
+						  buffer_as_view(&command));
 					buffer_release(&command);
 				}
 				user_fields(l->c, &out->text, p.uid);
 			}
-			line_text(&out->text, "Reason", "its id answers, but /proc does not list it");
+			line_text(&out->text, "Reason",
+				  "its id answers, but /proc does not list it");
 			line_end(&out->text);
 			if (p.pid)
 				process_release(&p);
@@ -1040,7 +1097,7 @@ static bool module_listed(struct view modules, const char *name)
 
 static void hidden_modules(struct live *l, struct lines *out)
 {
-	struct buffer modules = { 0 }, symbols = { 0 };
+	struct buffer modules = {0}, symbols = {0};
 	DIR *dir = opendir("/sys/module");
 	struct dirent *d;
 	struct view rest, line, last = VIEW_EMPTY;
@@ -1080,7 +1137,8 @@ static void hidden_modules(struct live *l, struct lines *out)
 		last = name;
 		memcpy(text, name.data, name.len);
 		text[name.len] = '\0';
-		if (strcmp(text, "bpf") == 0 || strncmp(text, "__builtin", 9) == 0 || module_listed(buffer_as_view(&modules), text))
+		if (strcmp(text, "bpf") == 0 || strncmp(text, "__builtin", 9) == 0 ||
+		    module_listed(buffer_as_view(&modules), text))
 			continue;
 		line_start(&out->text, "hidden");
 		line_text(&out->text, "What", "module");
@@ -1094,7 +1152,7 @@ static void hidden_modules(struct live *l, struct lines *out)
 
 static void hidden(struct live *l)
 {
-	struct lines out = { .c = l->c, .name = "live/hidden.jsonl", .collector = "hidden" };
+	struct lines out = {.c = l->c, .name = "live/hidden.jsonl", .collector = "hidden"};
 
 	hidden_processes(l, &out);
 	hidden_modules(l, &out);
@@ -1120,7 +1178,8 @@ static bool module_file(struct view dep, const char *name, struct buffer *out)
 		if (base.len < n + 3 || memcmp(base.data + n, ".ko", 3) != 0)
 			continue;
 		for (size_t i = 0; i < n && same; i++)
-			same = base.data[i] == (uint8_t)name[i] || (base.data[i] == '-' && name[i] == '_');
+			same = base.data[i] == (uint8_t)name[i] ||
+			       (base.data[i] == '-' && name[i] == '_');
 		if (same) {
 			buffer_view(out, view_clip(line, 0, colon));
 			return true;
@@ -1131,9 +1190,9 @@ static bool module_file(struct view dep, const char *name, struct buffer *out)
 
 static void modules(struct live *l)
 {
-	struct lines out = { .c = l->c, .name = "live/modules.jsonl", .collector = "modules" };
-	struct buffer text = { 0 }, dep = { 0 }, path = { 0 };
-	struct utsname u = { 0 };
+	struct lines out = {.c = l->c, .name = "live/modules.jsonl", .collector = "modules"};
+	struct buffer text = {0}, dep = {0}, path = {0};
+	struct utsname u = {0};
 	struct view rest, line;
 
 	(void)uname(&u);
@@ -1143,7 +1202,7 @@ static void modules(struct live *l)
 	rest = buffer_as_view(&text);
 	while (view_line(&rest, &line)) {
 		/* name size refcount users state address taint */
-		struct view words[7] = { VIEW_EMPTY }, word, user;
+		struct view words[7] = {VIEW_EMPTY}, word, user;
 		struct buffer *b = &out.text;
 		char name[80], hex[2 * SHA256_SIZE + 1];
 		uint64_t number;
@@ -1197,8 +1256,8 @@ static void modules(struct live *l)
 
 static void mounts(struct live *l)
 {
-	struct lines out = { .c = l->c, .name = "live/mounts.jsonl", .collector = "mounts" };
-	struct buffer text = { 0 };
+	struct lines out = {.c = l->c, .name = "live/mounts.jsonl", .collector = "mounts"};
+	struct buffer text = {0};
 	struct view rest, line;
 	int fd = open("/proc/self", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -1210,7 +1269,8 @@ static void mounts(struct live *l)
 	while (view_line(&rest, &line)) {
 		/* id parent major:minor root point options [tags] - type source super-options */
 		size_t dash = view_find(line, 0, " - ", 3);
-		struct view tail = view_from(line, dash + 3), words[6] = { VIEW_EMPTY }, more[3] = { VIEW_EMPTY };
+		struct view tail = view_from(line, dash + 3), words[6] = {VIEW_EMPTY},
+			    more[3] = {VIEW_EMPTY};
 		struct buffer *b = &out.text;
 		uint64_t number;
 
@@ -1241,9 +1301,10 @@ static void mounts(struct live *l)
 
 /* ---- network ---- */
 
-static void small_file(struct collector *c, const char *folder, const char *name, struct buffer *out)
+static void small_file(struct collector *c, const char *folder, const char *name,
+		       struct buffer *out)
 {
-	struct buffer path = { 0 };
+	struct buffer path = {0};
 
 	buffer_printf(&path, "%s/%s", folder, name);
 	out->len = 0;
@@ -1255,12 +1316,21 @@ static void small_file(struct collector *c, const char *folder, const char *name
 
 static void interfaces(struct live *l, struct lines *out)
 {
-	static const struct { unsigned bit; const char *name; } flag_names[] = {
-		{ IFF_UP, "UP" }, { IFF_BROADCAST, "BROADCAST" }, { IFF_LOOPBACK, "LOOPBACK" }, { IFF_POINTOPOINT, "POINTOPOINT" },
-		{ IFF_RUNNING, "RUNNING" }, { IFF_NOARP, "NOARP" }, { IFF_PROMISC, "PROMISC" }, { IFF_MULTICAST, "MULTICAST" },
+	static const struct {
+		unsigned bit;
+		const char *name;
+	} flag_names[] = {
+		{IFF_UP, "UP"},
+		{IFF_BROADCAST, "BROADCAST"},
+		{IFF_LOOPBACK, "LOOPBACK"},
+		{IFF_POINTOPOINT, "POINTOPOINT"},
+		{IFF_RUNNING, "RUNNING"},
+		{IFF_NOARP, "NOARP"},
+		{IFF_PROMISC, "PROMISC"},
+		{IFF_MULTICAST, "MULTICAST"},
 	};
 	struct ifaddrs *all = NULL;
-	struct buffer text = { 0 };
+	struct buffer text = {0};
 	DIR *dir = opendir("/sys/class/net");
 	struct dirent *d;
 
@@ -1290,12 +1360,21 @@ static void interfaces(struct live *l, struct lines *out)
 			if (!a->ifa_addr || strcmp(a->ifa_name, d->d_name) != 0)
 				continue;
 			if (a->ifa_addr->sa_family == AF_INET) {
-				address = &((const struct sockaddr_in *)(const void *)a->ifa_addr)->sin_addr;
-				mask = a->ifa_netmask ? &((const struct sockaddr_in *)(const void *)a->ifa_netmask)->sin_addr : NULL;
+				address = &((const struct sockaddr_in *)(const void *)a->ifa_addr)
+						   ->sin_addr;
+				mask = a->ifa_netmask ? &((const struct sockaddr_in *)(const void *)
+								  a->ifa_netmask)
+								 ->sin_addr
+						      : NULL;
 				size = 4;
 			} else if (a->ifa_addr->sa_family == AF_INET6) {
-				address = &((const struct sockaddr_in6 *)(const void *)a->ifa_addr)->sin6_addr;
-				mask = a->ifa_netmask ? &((const struct sockaddr_in6 *)(const void *)a->ifa_netmask)->sin6_addr : NULL;
+				address = &((const struct sockaddr_in6 *)(const void *)a->ifa_addr)
+						   ->sin6_addr;
+				mask = a->ifa_netmask
+					       ? &((const struct sockaddr_in6 *)(const void *)
+							   a->ifa_netmask)
+							  ->sin6_addr
+					       : NULL;
 				size = 16;
 			} else {
 				continue;
@@ -1356,12 +1435,13 @@ static size_t split(struct view line, struct view *words, size_t max)
 
 static void network(struct live *l)
 {
-	struct lines out = { .c = l->c, .name = "live/network.jsonl", .collector = "network" };
-	struct buffer text = { 0 }, *b = &out.text;
+	struct lines out = {.c = l->c, .name = "live/network.jsonl", .collector = "network"};
+	struct buffer text = {0}, *b = &out.text;
 	struct view rest, line, w[11];
 
 	interfaces(l, &out);
-	/* Iface Destination Gateway Flags RefCnt Use Metric Mask: addresses in the host's byte order. */
+	/* Iface Destination Gateway Flags RefCnt Use Metric Mask: addresses in the host's byte
+	 * order. */
 	(void)tree_slurp(&l->c->tree, "/proc/self/net/route", 16 << 20, &text);
 	rest = buffer_as_view(&text);
 	(void)view_line(&rest, &line);
@@ -1370,7 +1450,8 @@ static void network(struct live *l)
 		char ip[INET_ADDRSTRLEN], to[INET_ADDRSTRLEN + 4];
 		uint32_t word;
 
-		if (split(line, w, 8) < 8 || !hex_number(w[1], &destination) || !hex_number(w[2], &gateway) || !hex_number(w[7], &mask))
+		if (split(line, w, 8) < 8 || !hex_number(w[1], &destination) ||
+		    !hex_number(w[2], &gateway) || !hex_number(w[7], &mask))
 			continue;
 		word = (uint32_t)destination;
 		(void)inet_ntop(AF_INET, &word, ip, sizeof(ip));
@@ -1393,7 +1474,9 @@ static void network(struct live *l)
 		char ip[INET6_ADDRSTRLEN], to[INET6_ADDRSTRLEN + 4];
 		uint8_t address[2][16];
 		uint64_t prefix, byte, metric;
-		bool ok = split(line, w, 10) == 10 && w[0].len == 32 && w[4].len == 32 && hex_number(w[1], &prefix), gateway = false;
+		bool ok = split(line, w, 10) == 10 && w[0].len == 32 && w[4].len == 32 &&
+			  hex_number(w[1], &prefix),
+		     gateway = false;
 
 		for (unsigned i = 0; i < 32 && ok; i++) {
 			ok = hex_number(view_sub(w[i / 16 ? 4 : 0], i % 16 * 2, 2), &byte);
@@ -1428,7 +1511,10 @@ static void network(struct live *l)
 		line_view(b, "IpAddress", w[0]);
 		line_view(b, "MacAddress", w[3]);
 		line_view(b, "Interface", w[5]);
-		line_text(b, "State", flags & 4 ? "permanent" : flags & 2 ? "complete" : "incomplete");
+		line_text(b, "State",
+			  flags & 4   ? "permanent"
+			  : flags & 2 ? "complete"
+				      : "incomplete");
 		line_end(b);
 	}
 	(void)tree_slurp(&l->c->tree, "/etc/resolv.conf", 1 << 20, &text);
@@ -1467,16 +1553,22 @@ static void network(struct live *l)
 
 static void system_line(struct live *l)
 {
-	static const struct { const char *name, *path; } files[] = {
-		{ "KernelCommandLine", "/proc/cmdline" }, { "Tainted", "/proc/sys/kernel/tainted" },
-		{ "CorePattern", "/proc/sys/kernel/core_pattern" }, { "MachineId", "/etc/machine-id" },
-		{ "Virtualization", "/sys/class/dmi/id/product_name" }, { "ModulesDisabled", "/proc/sys/kernel/modules_disabled" },
-		{ "PtraceScope", "/proc/sys/kernel/yama/ptrace_scope" }, { "SeLinux", "/sys/fs/selinux/enforce" },
+	static const struct {
+		const char *name, *path;
+	} files[] = {
+		{"KernelCommandLine", "/proc/cmdline"},
+		{"Tainted", "/proc/sys/kernel/tainted"},
+		{"CorePattern", "/proc/sys/kernel/core_pattern"},
+		{"MachineId", "/etc/machine-id"},
+		{"Virtualization", "/sys/class/dmi/id/product_name"},
+		{"ModulesDisabled", "/proc/sys/kernel/modules_disabled"},
+		{"PtraceScope", "/proc/sys/kernel/yama/ptrace_scope"},
+		{"SeLinux", "/sys/fs/selinux/enforce"},
 	};
-	struct lines out = { .c = l->c, .name = "live/system.jsonl", .collector = "system" };
-	struct buffer *b = &out.text, text = { 0 };
-	struct utsname u = { 0 };
-	struct timespec up = { 0 };
+	struct lines out = {.c = l->c, .name = "live/system.jsonl", .collector = "system"};
+	struct buffer *b = &out.text, text = {0};
+	struct utsname u = {0};
+	struct timespec up = {0};
 
 	(void)uname(&u);
 	(void)clock_gettime(CLOCK_BOOTTIME, &up);
@@ -1499,8 +1591,8 @@ static void system_line(struct live *l)
 
 void linux_live(struct collector *c)
 {
-	struct live l = { .c = c };
-	struct process self = { 0 };
+	struct live l = {.c = c};
+	struct process self = {0};
 	struct timespec now, up;
 
 	(void)clock_gettime(CLOCK_REALTIME, &now);

@@ -7,15 +7,20 @@
 #define RECORD_MAX  ((uint32_t)65536)
 #define INDEX_MAX   ((uint32_t)65536)
 #define CLUSTER_MAX ((uint32_t)2 << 20) /* since Windows 10 1709 */
-#define RUNS_MAX    ((size_t)1 << 21)   /* Windows stops near 1.5 million extents */
-#define EXTENTS_MAX ((size_t)4096)      /* records that one attribute may be spread over */
+#define RUNS_MAX    ((size_t)1 << 21)	/* Windows stops near 1.5 million extents */
+#define EXTENTS_MAX ((size_t)4096)	/* records that one attribute may be spread over */
 #define LIST_MAX    ((uint64_t)1 << 20) /* bytes of an attribute list; Windows: 256 KiB */
 #define ENTRIES_MAX ((uint64_t)16 << 20)
-#define VCN_MAX     (UINT64_C(1) << 48)
+#define VCN_MAX	    (UINT64_C(1) << 48)
 
-enum { ATTR_STANDARD = 0x10, ATTR_LIST = 0x20, ATTR_INDEX_ROOT = 0x90, ATTR_INDEX_ALLOCATION = 0xa0 };
+enum {
+	ATTR_STANDARD = 0x10,
+	ATTR_LIST = 0x20,
+	ATTR_INDEX_ROOT = 0x90,
+	ATTR_INDEX_ALLOCATION = 0xa0
+};
 
-#define REFERENCE(x) ((x) & UINT64_C(0xffffffffffff)) /* record number of a file reference */
+#define REFERENCE(x) ((x)&UINT64_C(0xffffffffffff)) /* record number of a file reference */
 
 struct run {
 	uint64_t vcn, count;
@@ -25,10 +30,10 @@ struct run {
 struct ntfs_stream {
 	struct ntfs *volume;
 	uint64_t size, initialised;
-	struct run *runs; /* sorted, without gaps */
+	struct run *runs;		 /* sorted, without gaps */
 	size_t run_count, run_cap, last; /* last: found last; reads are mostly sequential */
 	uint8_t *resident;
-	uint32_t unit;      /* clusters of a compression unit, 0: not compressed */
+	uint32_t unit;	    /* clusters of a compression unit, 0: not compressed */
 	uint8_t *unit_data; /* the unit read last, unpacked */
 	uint64_t unit_index;
 };
@@ -77,8 +82,8 @@ static bool next_attribute(struct view record, size_t *at, struct attribute *a)
 {
 	uint32_t length;
 
-	if (!view_u32le(record, *at, &a->type) || a->type == 0xffffffff || !view_u32le(record, *at + 4, &length) ||
-	    length < 24 || !view_has(record, *at, length))
+	if (!view_u32le(record, *at, &a->type) || a->type == 0xffffffff ||
+	    !view_u32le(record, *at + 4, &length) || length < 24 || !view_has(record, *at, length))
 		return false;
 	a->bytes = view_sub(record, *at, length);
 	a->nonresident = view_get8(a->bytes, 8) != 0;
@@ -126,8 +131,8 @@ static int add_runs(struct ntfs_stream *s, struct view attribute)
 		unsigned count_len = list.data[at] & 15, lcn_len = list.data[at] >> 4;
 		uint64_t count = 0, delta = 0;
 
-		if (count_len == 0 || count_len > 8 || lcn_len > 8 || !view_has(list, at + 1, count_len + lcn_len) ||
-		    s->run_count >= RUNS_MAX)
+		if (count_len == 0 || count_len > 8 || lcn_len > 8 ||
+		    !view_has(list, at + 1, count_len + lcn_len) || s->run_count >= RUNS_MAX)
 			return ERR_FORMAT;
 		for (unsigned i = 0; i < count_len; i++)
 			count |= (uint64_t)list.data[at + 1 + i] << (8 * i);
@@ -141,7 +146,7 @@ static int add_runs(struct ntfs_stream *s, struct view attribute)
 		    (lcn_len && (lcn > s->volume->clusters || count > s->volume->clusters - lcn)))
 			return ERR_FORMAT;
 		s->runs = xgrow(s->runs, &s->run_cap, s->run_count + 1, sizeof(*s->runs));
-		s->runs[s->run_count++] = (struct run){ vcn, count, lcn_len ? lcn : UINT64_MAX };
+		s->runs[s->run_count++] = (struct run){vcn, count, lcn_len ? lcn : UINT64_MAX};
 		vcn += count;
 	}
 	return end + 1 == vcn ? OK : ERR_FORMAT;
@@ -167,7 +172,7 @@ static int set_sizes(struct ntfs_stream *s, const struct attribute *a)
 
 static bool is_named(struct view utf16, const char *name)
 {
-	struct buffer b = { 0 };
+	struct buffer b = {0};
 	bool same;
 
 	text_utf16(&b, utf16);
@@ -176,9 +181,10 @@ static bool is_named(struct view utf16, const char *name)
 	return same;
 }
 
-/* Adds what one record holds of a stream (of one attribute id, where the list names it). *found counts. */
-static int take_extent(struct ntfs_stream *s, struct view record, uint32_t type, const char *name, const uint16_t *id,
-		       unsigned *found)
+/* Adds what one record holds of a stream (of one attribute id, where the list names it). *found
+ * counts. */
+static int take_extent(struct ntfs_stream *s, struct view record, uint32_t type, const char *name,
+		       const uint16_t *id, unsigned *found)
 {
 	size_t at = view_get16(record, 20);
 	struct attribute a;
@@ -242,7 +248,8 @@ static bool next_entry(struct view list, size_t *at, struct list_entry *e)
 	return true;
 }
 
-static int follow_list(struct ntfs_stream *s, struct view list, uint64_t base, uint32_t type, const char *name, unsigned *found)
+static int follow_list(struct ntfs_stream *s, struct view list, uint64_t base, uint32_t type,
+		       const char *name, unsigned *found)
 {
 	struct ntfs *n = s->volume;
 	uint8_t *bytes = xmalloc(n->record_size);
@@ -304,8 +311,8 @@ static int read_list(struct ntfs *n, struct view record, uint8_t **out, size_t *
 	return status;
 }
 
-static int stream_of_record(struct ntfs *n, uint64_t number, struct view record, uint32_t type, const char *name,
-			    struct ntfs_stream **out)
+static int stream_of_record(struct ntfs *n, uint64_t number, struct view record, uint32_t type,
+			    const char *name, struct ntfs_stream **out)
 {
 	struct ntfs_stream *s = stream_new(n);
 	unsigned found = 0;
@@ -326,13 +333,15 @@ static int stream_of_record(struct ntfs *n, uint64_t number, struct view record,
 	return status;
 }
 
-int ntfs_stream_open(struct ntfs *n, uint64_t number, uint32_t type, const char *name, struct ntfs_stream **out)
+int ntfs_stream_open(struct ntfs *n, uint64_t number, uint32_t type, const char *name,
+		     struct ntfs_stream **out)
 {
 	uint8_t *record = xmalloc(n->record_size);
 	int status = record_read(n, number, record);
 
 	if (status >= 0)
-		status = stream_of_record(n, number, view_of(record, n->record_size), type, name, out);
+		status = stream_of_record(n, number, view_of(record, n->record_size), type, name,
+					  out);
 	free(record);
 	return status;
 }
@@ -357,7 +366,8 @@ static size_t find_run(struct ntfs_stream *s, uint64_t vcn)
 {
 	size_t low = 0, high = s->run_count;
 
-	if (s->last < high && vcn >= s->runs[s->last].vcn && vcn - s->runs[s->last].vcn < s->runs[s->last].count)
+	if (s->last < high && vcn >= s->runs[s->last].vcn &&
+	    vcn - s->runs[s->last].vcn < s->runs[s->last].count)
 		return s->last;
 	while (low < high) {
 		size_t middle = (low + high) / 2;
@@ -406,7 +416,8 @@ static int read_plain(struct ntfs_stream *s, uint64_t offset, uint8_t *out, size
 		take = left < n ? (size_t)left : n;
 		if (s->runs[i].lcn == UINT64_MAX)
 			memset(out, 0, take);
-		else if ((status = volume_read(s->volume, s->runs[i].lcn * cluster + into, out, take)) < 0)
+		else if ((status = volume_read(s->volume, s->runs[i].lcn * cluster + into, out,
+					       take)) < 0)
 			return status;
 		out += take;
 		offset += take;
@@ -415,7 +426,8 @@ static int read_plain(struct ntfs_stream *s, uint64_t offset, uint8_t *out, size
 	return OK;
 }
 
-/* One LZNT1 chunk ([MS-XCA] 2.5.1.4): flag bytes, then literals and pairs whose split moves with the position. */
+/* One LZNT1 chunk ([MS-XCA] 2.5.1.4): flag bytes, then literals and pairs whose split moves with
+ * the position. */
 static int lznt1_chunk(struct view in, uint8_t *out, size_t size, size_t *made)
 {
 	size_t i = 0, pos = 0;
@@ -455,7 +467,8 @@ static int lznt1(struct view in, uint8_t *out, size_t size)
 
 	while (base < size && view_u16le(in, at, &header) && header) {
 		struct view chunk = view_clip(in, at + 2, (size_t)(header & 0xfff) + 1);
-		size_t room = size - base < 4096 ? size - base : 4096, made = chunk.len < room ? chunk.len : room;
+		size_t room = size - base < 4096 ? size - base : 4096,
+		       made = chunk.len < room ? chunk.len : room;
 
 		at += 2 + chunk.len;
 		if (header & 0x8000) {
@@ -484,7 +497,8 @@ static int load_unit(struct ntfs_stream *s, uint64_t index)
 	if (!s->unit_data)
 		s->unit_data = xmalloc(bytes);
 	s->unit_index = UINT64_MAX;
-	/* With all its clusters a unit is stored as it is, with none it is zeros, else it is packed. */
+	/* With all its clusters a unit is stored as it is, with none it is zeros, else it is
+	 * packed. */
 	for (; packed < s->unit; packed++) {
 		size_t i = find_run(s, index * s->unit + packed);
 
@@ -521,13 +535,15 @@ int ntfs_stream_read(struct ntfs_stream *s, uint64_t offset, void *out, size_t n
 
 		if (s->resident) {
 			memcpy(to, s->resident + offset, n);
-		} else if (offset >= s->initialised) { /* what the disk holds past it is somebody else's */
+		} else if (offset >=
+			   s->initialised) { /* what the disk holds past it is somebody else's */
 			memset(to, 0, n);
 		} else {
 			if (take > s->initialised - offset)
 				take = (size_t)(s->initialised - offset);
 			if (s->unit) {
-				size_t bytes = (size_t)s->unit * s->volume->cluster, into = (size_t)(offset % bytes);
+				size_t bytes = (size_t)s->unit * s->volume->cluster,
+				       into = (size_t)(offset % bytes);
 
 				take = take < bytes - into ? take : bytes - into;
 				status = load_unit(s, offset / bytes);
@@ -562,7 +578,9 @@ static int open_mft(struct ntfs *n, uint64_t cluster)
 	struct ntfs_stream *whole;
 	unsigned found = 0;
 	size_t len;
-	int status = cluster < n->clusters ? volume_read(n, cluster * n->cluster, bytes, n->record_size) : ERR_FORMAT;
+	int status = cluster < n->clusters
+			     ? volume_read(n, cluster * n->cluster, bytes, n->record_size)
+			     : ERR_FORMAT;
 
 	if (status >= 0 && (memcmp(bytes, "FILE", 4) != 0 || !fix_up(bytes, n->record_size)))
 		status = ERR_FORMAT;
@@ -574,7 +592,8 @@ static int open_mft(struct ntfs *n, uint64_t cluster)
 			status = ERR_FORMAT;
 		if (status >= 0)
 			status = read_list(n, record, &list, &len);
-		if (status >= 0 && list && stream_of_record(n, 0, record, NTFS_DATA, "", &whole) >= 0) {
+		if (status >= 0 && list &&
+		    stream_of_record(n, 0, record, NTFS_DATA, "", &whole) >= 0) {
 			ntfs_stream_close(n->mft);
 			n->mft = whole;
 		}
@@ -603,24 +622,27 @@ int ntfs_open(struct ntfs **out, const struct ntfs_source *source, struct proble
 	per_cluster = view_get8(v, 13);
 	sectors = view_get64(v, 40);
 	mft = view_get64(v, 48);
-	if (memcmp(boot + 3, "NTFS    ", 8) != 0 || sector < 256 || sector > 4096 || (sector & (sector - 1)) ||
-	    per_cluster == 0 || (per_cluster > 128 && 256 - per_cluster > 12)) {
+	if (memcmp(boot + 3, "NTFS    ", 8) != 0 || sector < 256 || sector > 4096 ||
+	    (sector & (sector - 1)) || per_cluster == 0 ||
+	    (per_cluster > 128 && 256 - per_cluster > 12)) {
 		status = problem_set(problem, ERR_FORMAT, 0, "not an NTFS boot sector");
 		goto out;
 	}
 	/* Above 128 it is a negative power of two: clusters of more than 64 KiB. */
 	n->cluster = per_cluster <= 128 ? sector * per_cluster : sector << (256 - per_cluster);
 	n->record_size = coded_size(view_get8(v, 64), n->cluster);
-	if (n->cluster > CLUSTER_MAX || n->record_size < 512 || n->record_size > RECORD_MAX || sectors == 0 ||
-	    sectors > UINT64_MAX / sector / 2) {
-		status = problem_set(problem, ERR_FORMAT, 0, "the boot sector's sizes make no sense");
+	if (n->cluster > CLUSTER_MAX || n->record_size < 512 || n->record_size > RECORD_MAX ||
+	    sectors == 0 || sectors > UINT64_MAX / sector / 2) {
+		status = problem_set(problem, ERR_FORMAT, 0,
+				     "the boot sector's sizes make no sense");
 		goto out;
 	}
 	n->size = (sectors + 1) * sector; /* the last sector is the boot sector's copy */
 	n->clusters = n->size / n->cluster;
 	status = open_mft(n, mft);
 	if (status < 0)
-		problem_set(problem, status, mft * n->cluster, "the $MFT cannot be read: %s", status_text(status));
+		problem_set(problem, status, mft * n->cluster, "the $MFT cannot be read: %s",
+			    status_text(status));
 out:
 	if (status < 0)
 		ntfs_close(n);
@@ -658,8 +680,16 @@ int ntfs_info(struct ntfs *n, uint64_t number, struct ntfs_info *info)
 	if (status >= 0) {
 		uint16_t flags = view_get16(record, 22);
 
-		*info = (struct ntfs_info){ TIME_NONE, TIME_NONE, TIME_NONE, TIME_NONE, 0, view_get16(record, 16),
-					    view_get16(record, 18), (flags & 2) != 0, flags & 1, false };
+		*info = (struct ntfs_info){TIME_NONE,
+					   TIME_NONE,
+					   TIME_NONE,
+					   TIME_NONE,
+					   0,
+					   view_get16(record, 16),
+					   view_get16(record, 18),
+					   (flags & 2) != 0,
+					   flags & 1,
+					   false};
 	}
 	while (status >= 0 && next_attribute(record, &at, &a)) {
 		struct view c = resident_content(&a);
@@ -688,7 +718,7 @@ struct listing {
 /* Index entries of a node, up to the one that says it is the last. */
 static int list_entries(struct listing *l, struct view node, size_t at)
 {
-	struct buffer name = { 0 };
+	struct buffer name = {0};
 	int status = OK;
 
 	while (status == OK && view_has(node, at, 16)) {
@@ -707,19 +737,22 @@ static int list_entries(struct listing *l, struct view node, size_t at)
 		}
 		name.len = 0;
 		text_utf16(&name, view_sub(key, 66, (size_t)view_get8(key, 64) * 2));
-		status = l->entry(l->data, &(struct ntfs_entry){ .name = buffer_text(&name),
-								 .record = REFERENCE(view_get64(e, 0)),
-								 .size = view_get64(key, 48),
-								 .directory = (view_get32(key, 56) & 0x10000000) != 0,
-								 .reparse = (view_get32(key, 56) & 0x400) != 0 });
+		status = l->entry(
+			l->data,
+			&(struct ntfs_entry){.name = buffer_text(&name),
+					     .record = REFERENCE(view_get64(e, 0)),
+					     .size = view_get64(key, 48),
+					     .directory = (view_get32(key, 56) & 0x10000000) != 0,
+					     .reparse = (view_get32(key, 56) & 0x400) != 0});
 	}
 	buffer_release(&name);
 	return status;
 }
 
-int ntfs_list(struct ntfs *n, uint64_t number, int (*entry)(void *data, const struct ntfs_entry *e), void *data)
+int ntfs_list(struct ntfs *n, uint64_t number, int (*entry)(void *data, const struct ntfs_entry *e),
+	      void *data)
 {
-	struct listing l = { entry, data, 0 };
+	struct listing l = {entry, data, 0};
 	struct ntfs_stream *root = NULL, *blocks = NULL;
 	uint8_t *block = NULL;
 	uint32_t size;
@@ -791,7 +824,7 @@ static int compare_entry(void *data, const struct ntfs_entry *e)
 int ntfs_lookup(struct ntfs *n, const char *path, uint64_t *record)
 {
 	struct view rest = view_text(path), part;
-	struct wanted w = { .record = NTFS_ROOT };
+	struct wanted w = {.record = NTFS_ROOT};
 
 	while (view_token(&rest, '/', &part)) {
 		int status;
@@ -810,14 +843,15 @@ int ntfs_lookup(struct ntfs *n, const char *path, uint64_t *record)
 /* ---- the streams of a file ---- */
 
 struct told {
-	struct buffer names; /* NUL-terminated, one after the other: a stream in several extents is told once */
+	struct buffer names; /* NUL-terminated, one after the other: a stream in several extents is
+				told once */
 	int (*stream)(void *data, const char *name, uint64_t size);
 	void *data;
 };
 
 static int tell_stream(struct ntfs *n, uint64_t number, struct told *t, struct view utf16)
 {
-	struct buffer name = { 0 };
+	struct buffer name = {0};
 	struct ntfs_stream *s;
 	int status = OK;
 
@@ -838,11 +872,12 @@ out:
 	return status;
 }
 
-int ntfs_streams(struct ntfs *n, uint64_t number, int (*stream)(void *data, const char *name, uint64_t size), void *data)
+int ntfs_streams(struct ntfs *n, uint64_t number,
+		 int (*stream)(void *data, const char *name, uint64_t size), void *data)
 {
 	uint8_t *bytes = xmalloc(n->record_size), *list = NULL;
 	struct view record = view_of(bytes, n->record_size);
-	struct told t = { .stream = stream, .data = data };
+	struct told t = {.stream = stream, .data = data};
 	size_t len = 0, at = 0;
 	int status = record_read(n, number, bytes);
 

@@ -4,7 +4,10 @@
 #include <string.h>
 
 #define MB (1ull << 20)
-#define TAKE(group, path, ...) { .collector = group, .pattern = path, ##__VA_ARGS__ }
+#define TAKE(group, path, ...)                                                                     \
+	{                                                                                          \
+		.collector = group, .pattern = path, ##__VA_ARGS__                                 \
+	}
 
 static const struct profile_rule triage[] = {
 	/* Volatile first: what a reboot or a rotation takes away. */
@@ -156,7 +159,7 @@ static const struct profile_rule triage[] = {
 	TAKE("container", "~/.docker/config.json", .secret = true),
 	TAKE("secret", "~/.aws/**", .limit = 1 * MB, .secret = true),
 	TAKE("secret", "~/.kube/config", .secret = true),
-	{ .pattern = NULL },
+	{.pattern = NULL},
 };
 
 static const struct profile_rule logs[] = {
@@ -173,38 +176,44 @@ static const struct profile_rule logs[] = {
 	TAKE("etc", "/etc/hostname"),
 	TAKE("etc", "/etc/os-release"),
 	TAKE("etc", "/etc/localtime"),
-	{ .pattern = NULL },
+	{.pattern = NULL},
 };
 
-static const struct profile_rule nothing[] = { { .pattern = NULL } };
+static const struct profile_rule nothing[] = {{.pattern = NULL}};
 
 static const char *const exclude[] = {
-	"/etc/ld.so.cache",
-	"/etc/udev/hwdb.bin",
-	"/etc/alternatives/*",
-	"/etc/ssl/certs/*",
-	"/etc/ca-certificates/*",
-	"*/systemd/catalog/*",
-	"/proc/net/*_limits",
-	NULL,
+	"/etc/ld.so.cache",	  "/etc/udev/hwdb.bin",	 "/etc/alternatives/*", "/etc/ssl/certs/*",
+	"/etc/ca-certificates/*", "*/systemd/catalog/*", "/proc/net/*_limits",	NULL,
 };
 
 static const char *const secret[] = {
-	"/etc/shadow*",	     "/etc/gshadow*",	 "/etc/security/opasswd", "/etc/ssh/ssh_host_*_key",
-	"/etc/ssl/private/*", "/etc/krb5.keytab", "/etc/wireguard/*.conf",
-	"/etc/NetworkManager/system-connections/*", NULL,
+	"/etc/shadow*",
+	"/etc/gshadow*",
+	"/etc/security/opasswd",
+	"/etc/ssh/ssh_host_*_key",
+	"/etc/ssl/private/*",
+	"/etc/krb5.keytab",
+	"/etc/wireguard/*.conf",
+	"/etc/NetworkManager/system-connections/*",
+	NULL,
 };
 
 static const struct profile triage_profile = {
-	"triage", "live state, autoruns, logs, histories, configuration, packages and the bodyfile (the default)",
-	triage, exclude, secret, true, true,
+	"triage",
+	"live state, autoruns, logs, histories, configuration, packages and the bodyfile (the "
+	"default)",
+	triage,
+	exclude,
+	secret,
+	true,
+	true,
 };
-static const struct profile logs_profile = { "logs", "live state, logs and histories", logs, exclude,
-					     secret, true, false };
-static const struct profile live_profile = { "live", "live state and autoruns only, no files", nothing,
-					     exclude, secret, true, false };
+static const struct profile logs_profile = {
+	"logs", "live state, logs and histories", logs, exclude, secret, true, false};
+static const struct profile live_profile = {
+	"live", "live state and autoruns only, no files", nothing, exclude, secret, true, false};
 
-const struct profile *const profiles[] = { &triage_profile, &logs_profile, &live_profile, NULL };
+const struct profile *const profiles[] = {&triage_profile, &logs_profile, &live_profile, NULL};
 
 const struct profile *profile_find(const char *name)
 {

@@ -1,6 +1,7 @@
 /*
- * What to take: a list of rules, each a pattern of paths. Patterns are absolute, `*` and `?` within a
- * part, `**` as last part for everything below; "~/" stands for the home folder of every account. Case matters not.
+ * What to take: a list of rules, each a pattern of paths. Patterns are absolute, `*` and `?` within
+ * a part, `**` as last part for everything below; "~/" stands for the home folder of every account.
+ * Case matters not.
  */
 #ifndef KONSEKI_COLLECTORS_PROFILE_H
 #define KONSEKI_COLLECTORS_PROFILE_H
@@ -20,9 +21,10 @@ struct profile_rule {
 struct profile {
 	const char *name, *summary;
 	const struct profile_rule *rules; /* ended by a NULL pattern */
-	const char *const *exclude;	  /* patterns where * also crosses '/'; not taken; ended by NULL */
-	const char *const *secret;	  /* the same, taken only when asked for */
-	bool processes, walk;		  /* live lines; the walk of the whole tree */
+	const char *const
+		*exclude;	   /* patterns where * also crosses '/'; not taken; ended by NULL */
+	const char *const *secret; /* the same, taken only when asked for */
+	bool processes, walk;	   /* live lines; the walk of the whole tree */
 };
 
 /* Larger files are left out, and said. */
@@ -44,8 +46,9 @@ const struct profile *profile_find(const char *name);
  *	    secret: true           only with --secrets
  *	exclude: ['*.old']
  *	secret: [/etc/shadow]      (default: as the built-in ones)
- * or a file of ForensicArtifacts' definitions, of which the FILE sources for Linux are taken; *skipped gets
- * the count of paths there that have no equal here ("**" in the middle, other variables). NULL with the reason.
+ * or a file of ForensicArtifacts' definitions, of which the FILE sources for Linux are taken;
+ **skipped gets the count of paths there that have no equal here ("**" in the middle, other
+ *variables). NULL with the reason.
  */
 struct profile *profile_read(struct view yaml, struct problem *problem, unsigned *skipped);
 void profile_free(struct profile *p);

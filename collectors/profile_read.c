@@ -1,8 +1,8 @@
 /*
- * Profiles from a file: our own, and the definitions of ForensicArtifacts (its FILE sources for Linux). Both
- * are YAML; what is read here is the part of it that such files use, so that the static collector needs no
- * library: block mappings and sequences, flow sequences, quoted and plain scalars on one line,
- * block scalars (left out), comments, several documents.
+ * Profiles from a file: our own, and the definitions of ForensicArtifacts (its FILE sources for
+ * Linux). Both are YAML; what is read here is the part of it that such files use, so that the
+ * static collector needs no library: block mappings and sequences, flow sequences, quoted and plain
+ * scalars on one line, block scalars (left out), comments, several documents.
  */
 #include "collectors/profile.h"
 
@@ -18,7 +18,15 @@ struct reader {
 	char **exclude, **secret;
 	size_t exclude_count, exclude_cap, secret_count, secret_cap;
 	/* The list that items go to, and the indentation of its key. */
-	enum { LIST_NONE, LIST_RULES, LIST_EXCLUDE, LIST_SECRET, LIST_PATHS, LIST_OS, LIST_DOC_OS } list;
+	enum {
+		LIST_NONE,
+		LIST_RULES,
+		LIST_EXCLUDE,
+		LIST_SECRET,
+		LIST_PATHS,
+		LIST_OS,
+		LIST_DOC_OS
+	} list;
 	/* ForensicArtifacts: where the rules of the document and of the source begin. */
 	size_t doc_first, source_first;
 	bool file_source, os_named, os_linux, doc_os_named, doc_os_linux, artifacts;
@@ -29,8 +37,9 @@ struct reader {
 static char *scalar(struct view v)
 {
 	v = view_trim(v);
-	if (v.len >= 2 && (v.data[0] == '"' || v.data[0] == '\'') && v.data[v.len - 1] == v.data[0]) {
-		struct buffer b = { 0 };
+	if (v.len >= 2 && (v.data[0] == '"' || v.data[0] == '\'') &&
+	    v.data[v.len - 1] == v.data[0]) {
+		struct buffer b = {0};
 		uint8_t quote = v.data[0];
 		char *text;
 
@@ -60,7 +69,9 @@ static struct view without_comment(struct view v)
 			i++; /* '' in single quotes */
 		else if (quote == '"' && v.data[i] == '\\')
 			i++;
-		else if (quote ? v.data[i] == quote : v.data[i] == '"' || (v.data[i] == '\'' && (i == 0 || strchr(" [,", v.data[i - 1]))))
+		else if (quote ? v.data[i] == quote
+			       : v.data[i] == '"' || (v.data[i] == '\'' &&
+						      (i == 0 || strchr(" [,", v.data[i - 1]))))
 			quote = quote ? 0 : v.data[i];
 		else if (!quote && v.data[i] == '#' && (i == 0 || v.data[i - 1] == ' '))
 			return view_clip(v, 0, i);
@@ -96,11 +107,12 @@ static bool size_of(const char *text, uint64_t *out)
 	return true;
 }
 
-/* ForensicArtifacts' variables and its "**5" (a depth) into our patterns. NULL: cannot be one of ours. */
+/* ForensicArtifacts' variables and its "**5" (a depth) into our patterns. NULL: cannot be one of
+ * ours. */
 static char *artifact_path(const char *path)
 {
 	static const char home[] = "%%users.homedir%%";
-	struct buffer b = { 0 };
+	struct buffer b = {0};
 	const char *stars;
 	char *text;
 
@@ -129,7 +141,7 @@ static void add_text(char ***list, size_t *count, size_t *cap, char *text)
 static struct profile_rule *add_rule(struct reader *r)
 {
 	r->rules = xgrow(r->rules, &r->rule_cap, r->rule_count + 2, sizeof(*r->rules));
-	r->rules[r->rule_count] = (struct profile_rule){ .collector = NULL };
+	r->rules[r->rule_count] = (struct profile_rule){.collector = NULL};
 	return &r->rules[r->rule_count++];
 }
 
@@ -207,7 +219,8 @@ static void item(struct reader *r, struct view v)
 }
 
 /* NULL, or what is wrong. */
-static const char *pair(struct reader *r, size_t indent, bool dash, struct view key, struct view value)
+static const char *pair(struct reader *r, size_t indent, bool dash, struct view key,
+			struct view value)
 {
 	struct profile_rule *rule = r->rule_count ? &r->rules[r->rule_count - 1] : NULL;
 	char *text = scalar(value);
@@ -234,8 +247,10 @@ static const char *pair(struct reader *r, size_t indent, bool dash, struct view 
 			r->artifacts = true;
 		} else if (view_is(key, "supported_os")) {
 			r->list = LIST_DOC_OS;
-		} else if (!view_is(key, "summary") && !view_is(key, "doc") && !view_is(key, "labels") && !view_is(key, "urls") &&
-			   !view_is(key, "aliases") && !view_is(key, "provides") && !view_is(key, "conditions")) {
+		} else if (!view_is(key, "summary") && !view_is(key, "doc") &&
+			   !view_is(key, "labels") && !view_is(key, "urls") &&
+			   !view_is(key, "aliases") && !view_is(key, "provides") &&
+			   !view_is(key, "conditions")) {
 			why = "no such key";
 		}
 	} else if (r->artifacts) {
@@ -260,7 +275,8 @@ static const char *pair(struct reader *r, size_t indent, bool dash, struct view 
 			text = NULL;
 			if (rule->pattern[0] != '/' && strncmp(rule->pattern, "~/", 2) != 0)
 				why = "a path begins with / or ~/";
-			else if (strstr(rule->pattern, "**") && strcmp(strstr(rule->pattern, "**"), "**") != 0)
+			else if (strstr(rule->pattern, "**") &&
+				 strcmp(strstr(rule->pattern, "**"), "**") != 0)
 				why = "** must be the last part of a path";
 		} else if (view_is(key, "group") && !rule->collector) {
 			rule->collector = text;
@@ -281,7 +297,7 @@ static const char *pair(struct reader *r, size_t indent, bool dash, struct view 
 	return why;
 }
 
-static const char *const none[] = { NULL };
+static const char *const none[] = {NULL};
 
 static void free_list(const char *const *list)
 {
@@ -310,8 +326,8 @@ void profile_free(struct profile *p)
 struct profile *profile_read(struct view yaml, struct problem *problem, unsigned *skipped)
 {
 	struct profile *p = xcalloc(1, sizeof(*p));
-	struct reader r = { .profile = p };
-	struct buffer flow = { 0 }, mapping = { 0 };
+	struct reader r = {.profile = p};
+	struct buffer flow = {0}, mapping = {0};
 	struct view line, all = yaml;
 	size_t block = SIZE_MAX; /* indentation of a key whose block scalar is left out */
 	const char *why = NULL;
@@ -348,15 +364,18 @@ struct profile *profile_read(struct view yaml, struct problem *problem, unsigned
 		}
 		end = key_end(v);
 		if (end < v.len) {
-			struct view key = view_clip(v, 0, end), value = view_trim(view_from(v, end + 1));
+			struct view key = view_clip(v, 0, end),
+				    value = view_trim(view_from(v, end + 1));
 
 			if (value.len && (value.data[0] == '|' || value.data[0] == '>')) {
 				block = indent;
 				value = VIEW_EMPTY;
 			}
 			why = pair(&r, indent, dash, key, value);
-			/* A plain scalar that goes on in the next lines, and nested mappings of keys that mean nothing here. */
-			if (!why && indent == 0 && !dash && r.list == LIST_NONE && !view_is(key, "sources"))
+			/* A plain scalar that goes on in the next lines, and nested mappings of
+			 * keys that mean nothing here. */
+			if (!why && indent == 0 && !dash && r.list == LIST_NONE &&
+			    !view_is(key, "sources"))
 				block = value.len ? indent : block;
 			v = value;
 		} else if (!dash) {
@@ -373,7 +392,8 @@ struct profile *profile_read(struct view yaml, struct problem *problem, unsigned
 			/* A flow mapping: of it only the paths. */
 			flow.len = 0;
 			buffer_view(&flow, v);
-			while (flow.len && flow.data[flow.len - 1] != '}' && view_line(&yaml, &line)) {
+			while (flow.len && flow.data[flow.len - 1] != '}' &&
+			       view_line(&yaml, &line)) {
 				number++;
 				buffer_char(&flow, ' ');
 				buffer_view(&flow, view_trim(without_comment(view_trim(line))));
@@ -394,7 +414,8 @@ struct profile *profile_read(struct view yaml, struct problem *problem, unsigned
 			/* A flow sequence may go over lines. */
 			flow.len = 0;
 			buffer_view(&flow, v);
-			while (flow.len && flow.data[flow.len - 1] != ']' && view_line(&yaml, &line)) {
+			while (flow.len && flow.data[flow.len - 1] != ']' &&
+			       view_line(&yaml, &line)) {
 				number++;
 				buffer_char(&flow, ' ');
 				buffer_view(&flow, view_trim(without_comment(view_trim(line))));
@@ -423,7 +444,7 @@ struct profile *profile_read(struct view yaml, struct problem *problem, unsigned
 	}
 	if (!r.rules)
 		(void)add_rule(&r), r.rule_count = 0;
-	r.rules[r.rule_count] = (struct profile_rule){ .pattern = NULL };
+	r.rules[r.rule_count] = (struct profile_rule){.pattern = NULL};
 	p->rules = r.rules;
 	p->exclude = r.exclude ? (const char *const *)r.exclude : none;
 	p->secret = r.secret ? (const char *const *)r.secret : profiles[0]->secret;
@@ -435,7 +456,8 @@ struct profile *profile_read(struct view yaml, struct problem *problem, unsigned
 	buffer_release(&flow);
 	buffer_release(&mapping);
 	if (why) {
-		(void)problem_set(problem, ERR_FORMAT, PROBLEM_NO_OFFSET, "line %u: %s", number, why);
+		(void)problem_set(problem, ERR_FORMAT, PROBLEM_NO_OFFSET, "line %u: %s", number,
+				  why);
 		profile_free(p);
 		return NULL;
 	}

@@ -28,20 +28,21 @@ static bool is_one_of(const char *text, const char *const *list)
 /* A server or a user's process answers for these, or does not. */
 static bool is_network(const char *type)
 {
-	static const char *const names[] = { "nfs",  "nfs4",   "cifs",	"smb3",	 "smbfs", "9p",	   "afs",
-					     "ceph", "autofs", "coda",	"ncpfs", "lustre", "glusterfs",
-					     "fuse", "beegfs", "orangefs", "gfs2", "ocfs2", "virtiofs", NULL };
+	static const char *const names[] = {"nfs",	"nfs4",	  "cifs",      "smb3",	   "smbfs",
+					    "9p",	"afs",	  "ceph",      "autofs",   "coda",
+					    "ncpfs",	"lustre", "glusterfs", "fuse",	   "beegfs",
+					    "orangefs", "gfs2",	  "ocfs2",     "virtiofs", NULL};
 
 	return is_one_of(type, names) || strncmp(type, "fuse.", 5) == 0;
 }
 
 static bool is_pseudo(const char *type)
 {
-	static const char *const names[] = { "proc", "sysfs", "devpts", "cgroup", "cgroup2", "debugfs",
-					     "tracefs", "securityfs", "pstore", "bpf", "configfs",
-					     "hugetlbfs", "mqueue", "binfmt_misc", "efivarfs",
-					     "rpc_pipefs", "nsfs", "fusectl", "selinuxfs", "devtmpfs",
-					     "overlay", "squashfs", NULL };
+	static const char *const names[] = {
+		"proc",	     "sysfs",	    "devpts",	"cgroup",     "cgroup2",  "debugfs",
+		"tracefs",   "securityfs",  "pstore",	"bpf",	      "configfs", "hugetlbfs",
+		"mqueue",    "binfmt_misc", "efivarfs", "rpc_pipefs", "nsfs",	  "fusectl",
+		"selinuxfs", "devtmpfs",    "overlay",	"squashfs",   NULL};
 
 	return is_one_of(type, names);
 }
@@ -66,7 +67,7 @@ static char *unescape(struct view v)
 
 static void read_mounts(struct tree *t)
 {
-	struct buffer text = { 0 };
+	struct buffer text = {0};
 	struct view rest, line, word;
 	char *real = realpath(t->root, NULL);
 	size_t n = real && strcmp(real, "/") != 0 ? strlen(real) : 0;
@@ -89,12 +90,12 @@ static void read_mounts(struct tree *t)
 			continue;
 		path = unescape(point);
 		name = xmemdup0(type.data, type.len);
-		if ((is_network(name) || is_pseudo(name)) && strncmp(path, real ? real : "", n) == 0 &&
-		    path[n] == '/' && path[n + 1]) {
+		if ((is_network(name) || is_pseudo(name)) &&
+		    strncmp(path, real ? real : "", n) == 0 && path[n] == '/' && path[n + 1]) {
 			t->mounts = xgrow(t->mounts, &t->mount_cap, t->mount_count + 1,
 					  sizeof(*t->mounts));
 			t->mounts[t->mount_count++] =
-				(struct tree_mount){ xstrdup(path + n), name, is_network(name) };
+				(struct tree_mount){xstrdup(path + n), name, is_network(name)};
 			name = NULL;
 		}
 		free(path);
@@ -116,7 +117,7 @@ static const struct tree_mount *mount_at(const struct tree *t, const char *path)
 
 int tree_open(struct tree *t, const char *root, unsigned seconds)
 {
-	*t = (struct tree){ .root = root ? root : "/", .live = !root, .guard.seconds = seconds };
+	*t = (struct tree){.root = root ? root : "/", .live = !root, .guard.seconds = seconds};
 	t->root_fd = open(t->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (t->root_fd < 0)
 		return ERR_IO;
@@ -163,7 +164,8 @@ static int64_t nanoseconds(struct statx_timestamp t)
 
 static int64_t of_timespec(struct timespec t)
 {
-	return nanoseconds((struct statx_timestamp){ .tv_sec = t.tv_sec, .tv_nsec = (uint32_t)t.tv_nsec });
+	return nanoseconds(
+		(struct statx_timestamp){.tv_sec = t.tv_sec, .tv_nsec = (uint32_t)t.tv_nsec});
 }
 
 /* errno, or 0. */
@@ -171,7 +173,8 @@ static int get_stat(int fd, const char *name, int flags, struct tree_stat *out)
 {
 	struct statx s;
 
-	*out = (struct tree_stat){ .mtime = TIME_NONE, .atime = TIME_NONE, .ctime = TIME_NONE, .btime = TIME_NONE };
+	*out = (struct tree_stat){
+		.mtime = TIME_NONE, .atime = TIME_NONE, .ctime = TIME_NONE, .btime = TIME_NONE};
 	if (statx(fd, name, flags | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
 		  STATX_BASIC_STATS | STATX_BTIME, &s) == 0) {
 		out->mode = s.stx_mode;
@@ -211,7 +214,8 @@ static int get_stat(int fd, const char *name, int flags, struct tree_stat *out)
 
 static int open_noatime(int dir_fd, const char *name, int flags)
 {
-	int fd = openat(dir_fd, name, flags | O_NOATIME | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int fd = openat(dir_fd, name,
+			flags | O_NOATIME | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
 	/* Only a file's owner and root may ask for it. */
 	if (fd < 0 && errno == EPERM)
@@ -258,7 +262,7 @@ static int open_plain(struct tree *t, struct view path)
 static void resolve(void *arg)
 {
 	struct resolve *r = arg;
-	struct buffer todo = { 0 }, again = { 0 };
+	struct buffer todo = {0}, again = {0};
 	unsigned links = 0;
 	int fd = open_plain(r->tree, VIEW_EMPTY);
 	size_t at = 0;
@@ -403,7 +407,8 @@ static int by_name(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-/* capabilities(7), struct vfs_cap_data: magic with the revision, then pairs of permitted and inheritable. */
+/* capabilities(7), struct vfs_cap_data: magic with the revision, then pairs of permitted and
+ * inheritable. */
 static uint64_t capabilities_of(int fd, const char *name)
 {
 	uint8_t raw[24];
@@ -423,7 +428,7 @@ static void list(void *arg)
 {
 	struct listing *l = arg;
 	struct tree_list *out = l->list;
-	struct buffer path = { 0 };
+	struct buffer path = {0};
 	struct dirent *d;
 	size_t base;
 	DIR *dir;
@@ -457,9 +462,10 @@ static void list(void *arg)
 			out->cut = true;
 			break;
 		}
-		out->entries = xgrow(out->entries, &out->cap, out->count + 1, sizeof(*out->entries));
+		out->entries =
+			xgrow(out->entries, &out->cap, out->count + 1, sizeof(*out->entries));
 		e = &out->entries[out->count++];
-		*e = (struct tree_entry){ .name = xstrdup(d->d_name) };
+		*e = (struct tree_entry){.name = xstrdup(d->d_name)};
 		path.len = base;
 		buffer_string(&path, d->d_name);
 		m = l->tree->mount_count ? mount_at(l->tree, buffer_text(&path)) : NULL;
@@ -538,7 +544,7 @@ void tree_walk(struct tree *t, struct tree_walker *w, const char *start)
 {
 	struct level *levels = NULL;
 	size_t cap = 0, depth = 0;
-	struct buffer path = { 0 };
+	struct buffer path = {0};
 	char *name = NULL, *canonical = NULL;
 	struct tree_list *l;
 	const struct tree_mount *m;
@@ -563,9 +569,10 @@ void tree_walk(struct tree *t, struct tree_walker *w, const char *start)
 		goto out;
 	}
 	levels = xgrow(levels, &cap, 1, sizeof(*levels));
-	levels[depth++] = (struct level){ l, 0, path.len };
+	levels[depth++] = (struct level){l, 0, path.len};
 	if (l->error || l->cut)
-		w->trouble(w, canonical, l->cut ? "too many entries: the rest is left out" : strerror(l->error));
+		w->trouble(w, canonical,
+			   l->cut ? "too many entries: the rest is left out" : strerror(l->error));
 	while (depth) {
 		struct level *top = &levels[depth - 1];
 		struct tree_entry *e;
@@ -576,16 +583,19 @@ void tree_walk(struct tree *t, struct tree_walker *w, const char *start)
 				struct tree_list *above = levels[depth - 2].list;
 				struct tree_stat st;
 
-				above->fd = openat(top->list->fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
-				if (above->fd >= 0 && (get_stat(above->fd, "", AT_EMPTY_PATH, &st) ||
-						       st.dev != above->stat.dev ||
-						       st.inode != above->stat.inode)) {
+				above->fd = openat(top->list->fd, "..",
+						   O_PATH | O_DIRECTORY | O_CLOEXEC);
+				if (above->fd >= 0 &&
+				    (get_stat(above->fd, "", AT_EMPTY_PATH, &st) ||
+				     st.dev != above->stat.dev || st.inode != above->stat.inode)) {
 					(void)close(above->fd);
 					above->fd = -1;
 				}
 				if (above->fd < 0) {
 					path.len = levels[depth - 2].path_len;
-					w->trouble(w, buffer_text(&path), "moved while it was walked: the rest is left out");
+					w->trouble(
+						w, buffer_text(&path),
+						"moved while it was walked: the rest is left out");
 					while (depth > 1 && levels[depth - 2].list->fd < 0)
 						tree_list_free(levels[--depth].list);
 					if (depth && levels[depth - 1].list->fd < 0)
@@ -616,17 +626,21 @@ void tree_walk(struct tree *t, struct tree_walker *w, const char *start)
 		if ((m && !w->pseudo) || (w->depth && depth >= w->depth))
 			continue;
 		if (path.len > LIMIT_PATH) {
-			w->trouble(w, buffer_text(&path), "deeper than a path may be long: not entered");
+			w->trouble(w, buffer_text(&path),
+				   "deeper than a path may be long: not entered");
 			continue;
 		}
 		l = tree_list(t, top->list->fd, e->name, buffer_text(&path), w->capabilities);
 		if (!l || l->fd < 0) {
-			w->trouble(w, buffer_text(&path), l ? strerror(l->error) : tree_error(ERR_LIMIT));
+			w->trouble(w, buffer_text(&path),
+				   l ? strerror(l->error) : tree_error(ERR_LIMIT));
 			tree_list_free(l);
 			continue;
 		}
 		if (l->error || l->cut)
-			w->trouble(w, buffer_text(&path), l->cut ? "too many entries: the rest is left out" : strerror(l->error));
+			w->trouble(w, buffer_text(&path),
+				   l->cut ? "too many entries: the rest is left out"
+					  : strerror(l->error));
 		if (depth >= FOLDERS_OPEN) {
 			struct tree_list *far = levels[depth - FOLDERS_OPEN].list;
 
@@ -636,7 +650,7 @@ void tree_walk(struct tree *t, struct tree_walker *w, const char *start)
 			}
 		}
 		levels = xgrow(levels, &cap, depth + 1, sizeof(*levels));
-		levels[depth++] = (struct level){ l, 0, path.len };
+		levels[depth++] = (struct level){l, 0, path.len};
 	}
 out:
 	free(levels);
@@ -681,14 +695,16 @@ static void open_file(void *arg)
 	struct stat st;
 
 	/* Looked at before it is opened: opening some devices does something. */
-	if (fstatat(j->dir_fd, j->name, &st, (j->exe ? 0 : AT_SYMLINK_NOFOLLOW) | AT_NO_AUTOMOUNT) < 0) {
+	if (fstatat(j->dir_fd, j->name, &st, (j->exe ? 0 : AT_SYMLINK_NOFOLLOW) | AT_NO_AUTOMOUNT) <
+	    0) {
 		j->error = errno;
 		return;
 	}
 	j->special = !S_ISREG(st.st_mode);
 	if (j->special)
 		return;
-	j->fd = j->exe ? open(j->name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) : open_noatime(j->dir_fd, j->name, O_RDONLY);
+	j->fd = j->exe ? open(j->name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+		       : open_noatime(j->dir_fd, j->name, O_RDONLY);
 	if (j->fd < 0) {
 		j->error = errno;
 		return;
@@ -699,12 +715,13 @@ static void open_file(void *arg)
 		read_piece(j);
 }
 
-static const char *open_guarded(struct tree *t, struct tree_file *f, int dir_fd, const char *name, bool exe)
+static const char *open_guarded(struct tree *t, struct tree_file *f, int dir_fd, const char *name,
+				bool exe)
 {
 	struct tree_job *j = xmalloc(sizeof(*j));
 	const char *why = NULL;
 
-	*f = (struct tree_file){ .fd = -1, .tree = t };
+	*f = (struct tree_file){.fd = -1, .tree = t};
 	j->dir_fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
 	j->fd = -1;
 	j->error = 0;

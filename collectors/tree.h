@@ -1,8 +1,8 @@
 /*
- * A tree of files that is read as evidence: the running system's "/" or a mounted one at --root. Nothing
- * here ever leaves the tree: links are read and resolved inside of it, each step is opened with
- * O_NOFOLLOW from the folder before it. Network and FUSE file systems are never touched; access
- * times stay where O_NOATIME is allowed; only regular files are opened.
+ * A tree of files that is read as evidence: the running system's "/" or a mounted one at --root.
+ * Nothing here ever leaves the tree: links are read and resolved inside of it, each step is opened
+ * with O_NOFOLLOW from the folder before it. Network and FUSE file systems are never touched;
+ * access times stay where O_NOATIME is allowed; only regular files are opened.
  */
 #ifndef KONSEKI_COLLECTORS_TREE_H
 #define KONSEKI_COLLECTORS_TREE_H
@@ -16,14 +16,14 @@
 
 struct tree {
 	int root_fd;
-	const char *root;	/* as given; "/" for the running system */
-	bool live;		/* it is the running system */
+	const char *root; /* as given; "/" for the running system */
+	bool live;	  /* it is the running system */
 	struct guard guard;
 	/* Places below which nothing is read, as paths in the tree, and why ("nfs4"). */
 	struct tree_mount {
 		char *path, *type;
 		bool network; /* never touched; else a pseudo file system, which walks leave out */
-	} *mounts;
+	} * mounts;
 	size_t mount_count, mount_cap;
 };
 
@@ -40,16 +40,17 @@ struct tree_stat {
 };
 
 /*
- * A path, its links resolved inside the tree (also the last, when `follow`). On OK *dir_fd is the open folder of the last part (the
- * caller closes it), *name that part ("." for the root) and *canonical the resolved path, both malloced.
- * Guarded: ERR_LIMIT when the time is up. ERR_NOT_FOUND, ERR_UNSUPPORTED (on a network file system), ERR_IO with errno.
+ * A path, its links resolved inside the tree (also the last, when `follow`). On OK *dir_fd is the
+ * open folder of the last part (the caller closes it), *name that part ("." for the root) and
+ * *canonical the resolved path, both malloced. Guarded: ERR_LIMIT when the time is up.
+ * ERR_NOT_FOUND, ERR_UNSUPPORTED (on a network file system), ERR_IO with errno.
  */
 int tree_resolve(struct tree *t, const char *path, bool follow, int *dir_fd, char **name,
 		 char **canonical);
 
 struct tree_entry {
 	char *name;
-	char *target;	       /* of a link, else NULL */
+	char *target; /* of a link, else NULL */
 	struct tree_stat stat;
 	uint64_t capabilities; /* permitted set of the file's, when asked for */
 	int error;	       /* errno of its stat, 0 */
@@ -66,20 +67,23 @@ struct tree_list {
 };
 #define LIMIT_ENTRIES 1000000
 
-/* Lists `name` in dir_fd (path: where that is in the tree). Guarded. NULL when the time is up. tree_list_free also closes its fd. */
+/* Lists `name` in dir_fd (path: where that is in the tree). Guarded. NULL when the time is up.
+ * tree_list_free also closes its fd. */
 struct tree_list *tree_list(struct tree *t, int dir_fd, const char *name, const char *path,
 			    bool capabilities);
 void tree_list_free(struct tree_list *l);
 
 /*
- * Every entry below the folder at `path` (resolved first), depth first. `visit` gets the open folder, the entry and its path; for a folder it returns
- * whether to enter it. `trouble` gets folders that could not be read. Both may not keep what they get.
+ * Every entry below the folder at `path` (resolved first), depth first. `visit` gets the open
+ * folder, the entry and its path; for a folder it returns whether to enter it. `trouble` gets
+ * folders that could not be read. Both may not keep what they get.
  */
 struct tree_walker {
-	bool (*visit)(struct tree_walker *w, int dir_fd, const struct tree_entry *e, const char *path);
+	bool (*visit)(struct tree_walker *w, int dir_fd, const struct tree_entry *e,
+		      const char *path);
 	void (*trouble)(struct tree_walker *w, const char *path, const char *reason);
 	bool capabilities;
-	bool pseudo; /* enters pseudo file systems too */
+	bool pseudo;	/* enters pseudo file systems too */
 	unsigned depth; /* 0: no limit but the length of a path */
 };
 void tree_walk(struct tree *t, struct tree_walker *w, const char *path);
@@ -93,9 +97,11 @@ struct tree_file {
 };
 /* Opens `name` in dir_fd for reading and reads its first piece. NULL, or why not. */
 const char *tree_file_open(struct tree *t, struct tree_file *f, int dir_fd, const char *name);
-/* The same by path for /proc/PID/exe, whose link the kernel itself resolves: to the file also when it has no name any more. */
+/* The same by path for /proc/PID/exe, whose link the kernel itself resolves: to the file also when
+ * it has no name any more. */
 const char *tree_file_open_exe(struct tree *t, struct tree_file *f, const char *path);
-/* The next piece; empty at the end; *why is set when the rest cannot be read. The first one is there already. */
+/* The next piece; empty at the end; *why is set when the rest cannot be read. The first one is
+ * there already. */
 struct view tree_file_read(struct tree_file *f, const char **why);
 void tree_file_close(struct tree_file *f);
 #define TREE_PIECE (1u << 20)

@@ -1,4 +1,5 @@
-/* Archives through libarchive: twice over the input, once for the names and manifests, once for the contents. */
+/* Archives through libarchive: twice over the input, once for the names and manifests, once for the
+ * contents. */
 #include "evidence/internal.h"
 
 #include "base/memory.h"
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define BLOCK (256u << 10)
+#define BLOCK	     (256u << 10)
 #define METADATA_MAX (256u << 20) /* bytes of a manifest: some million files */
 
 struct state {
@@ -82,7 +83,7 @@ static const char *entry_name(struct archive_entry *entry)
 
 static struct buffer read_metadata(struct archive *a)
 {
-	struct buffer b = { 0 };
+	struct buffer b = {0};
 
 	for (;;) {
 		char *room = buffer_reserve(&b, BLOCK);
@@ -106,12 +107,14 @@ static int open_archive(struct evidence *e, struct problem *problem)
 	unsigned long names = 0;
 	char why[200];
 
-	while (a && (result = archive_read_next_header(a, &entry)) >= ARCHIVE_WARN && result != ARCHIVE_EOF) {
+	while (a && (result = archive_read_next_header(a, &entry)) >= ARCHIVE_WARN &&
+	       result != ARCHIVE_EOF) {
 		const char *name = entry_name(entry);
 
 		names++;
 		evidence_alive(e);
-		if (name && archive_entry_filetype(entry) == AE_IFREG && layout_name(e->layout, name)) {
+		if (name && archive_entry_filetype(entry) == AE_IFREG &&
+		    layout_name(e->layout, name)) {
 			struct buffer b = read_metadata(a);
 
 			layout_read(e->layout, name, buffer_as_view(&b));
@@ -125,7 +128,8 @@ static int open_archive(struct evidence *e, struct problem *problem)
 		return problem_set(problem, ERR_FORMAT, PROBLEM_NO_OFFSET, "%s", why);
 	}
 	layout_decide(e->layout);
-	(void)snprintf(e->type, sizeof(e->type), "%s (%s)", layout_text(e->layout), archive_format_name(a));
+	(void)snprintf(e->type, sizeof(e->type), "%s (%s)", layout_text(e->layout),
+		       archive_format_name(a));
 	(void)archive_read_free(a);
 	s->head = xmalloc(HEAD_SIZE);
 	return OK;
@@ -136,7 +140,8 @@ static struct view head(struct evidence *e)
 	struct state *s = e->state;
 
 	while (!s->head_read && s->head_len < HEAD_SIZE) {
-		la_ssize_t n = archive_read_data(s->a, s->head + s->head_len, HEAD_SIZE - s->head_len);
+		la_ssize_t n =
+			archive_read_data(s->a, s->head + s->head_len, HEAD_SIZE - s->head_len);
 
 		if (n <= 0) {
 			s->head_ended = true;
@@ -157,7 +162,8 @@ static int content(struct evidence *e, struct content *content, struct problem *
 	uint8_t *block;
 	la_ssize_t n = 0;
 
-	if (spill_open(&spill, e->options.scratch) < 0 || spill_write(&spill, 0, first.data, first.len) < 0) {
+	if (spill_open(&spill, e->options.scratch) < 0 ||
+	    spill_write(&spill, 0, first.data, first.len) < 0) {
 		spill_drop(&spill);
 		return problem_set(problem, ERR_IO, PROBLEM_NO_OFFSET, "%s", strerror(errno));
 	}
@@ -166,16 +172,19 @@ static int content(struct evidence *e, struct content *content, struct problem *
 	block = xmalloc(BLOCK);
 	while (!s->head_ended && (n = archive_read_data(s->a, block, BLOCK)) > 0) {
 		if (at + (uint64_t)n > e->options.max_file) {
-			(void)problem_set(&content->problem, ERR_LIMIT, at, "larger than the limit: cut");
+			(void)problem_set(&content->problem, ERR_LIMIT, at,
+					  "larger than the limit: cut");
 			break;
 		}
 		if (is_bomb(s->a, s->out)) {
-			(void)problem_set(&content->problem, ERR_LIMIT, at, "compressed beyond %u times: taken for a bomb, cut",
+			(void)problem_set(&content->problem, ERR_LIMIT, at,
+					  "compressed beyond %u times: taken for a bomb, cut",
 					  LIMIT_RATIO);
 			break;
 		}
 		if (spill_write(&spill, at, block, (size_t)n) < 0) {
-			(void)problem_set(&content->problem, ERR_IO, at, "no room for its content: cut");
+			(void)problem_set(&content->problem, ERR_IO, at,
+					  "no room for its content: cut");
 			break;
 		}
 		at += (uint64_t)n;
@@ -189,8 +198,8 @@ static int content(struct evidence *e, struct content *content, struct problem *
 	return OK;
 }
 
-static int walk(struct evidence *e, int (*fn)(void *, struct evidence *, const struct item *), void *data,
-		struct problem *problem)
+static int walk(struct evidence *e, int (*fn)(void *, struct evidence *, const struct item *),
+		void *data, struct problem *problem)
 {
 	struct state *s = e->state;
 	struct archive_entry *entry;
@@ -199,9 +208,10 @@ static int walk(struct evidence *e, int (*fn)(void *, struct evidence *, const s
 	s->a = start(e->fd, false);
 	if (!s->a)
 		return problem_set(problem, ERR_MEMORY, PROBLEM_NO_OFFSET, "no memory");
-	while ((result = archive_read_next_header(s->a, &entry)) >= ARCHIVE_WARN && result != ARCHIVE_EOF) {
+	while ((result = archive_read_next_header(s->a, &entry)) >= ARCHIVE_WARN &&
+	       result != ARCHIVE_EOF) {
 		const char *name = entry_name(entry);
-		struct item item = { .size = UINT64_MAX, .mtime = TIME_NONE };
+		struct item item = {.size = UINT64_MAX, .mtime = TIME_NONE};
 
 		if (!name || archive_entry_filetype(entry) != AE_IFREG)
 			continue;
@@ -228,7 +238,8 @@ static int walk(struct evidence *e, int (*fn)(void *, struct evidence *, const s
 			break;
 	}
 	if (status == OK && result != ARCHIVE_EOF)
-		(void)problem_set(problem, ERR_TRUNCATED, (uint64_t)archive_filter_bytes(s->a, -1), "%s", reason(s->a));
+		(void)problem_set(problem, ERR_TRUNCATED, (uint64_t)archive_filter_bytes(s->a, -1),
+				  "%s", reason(s->a));
 	(void)archive_read_free(s->a);
 	s->a = NULL;
 	return status < 0 ? status : layout_missing(e->layout, fn, data, e);
@@ -254,7 +265,8 @@ static uint64_t position(const struct evidence *e)
 	return n > 0 ? (uint64_t)n : 0;
 }
 
-const struct evidence_kind_ops evidence_archive = { open_archive, walk, head, content, NULL, close_archive, position };
+const struct evidence_kind_ops evidence_archive = {open_archive, walk,		head,	 content,
+						   NULL,	 close_archive, position};
 
 int evidence_expand(int fd, const struct evidence_options *options, struct content *content)
 {
@@ -265,8 +277,9 @@ int evidence_expand(int fd, const struct evidence_options *options, struct conte
 	uint8_t *block;
 	la_ssize_t n = 0;
 
-	*content = (struct content){ .fd = -1 };
-	if (!a || archive_read_next_header(a, &entry) < ARCHIVE_WARN || archive_filter_count(a) < 2) {
+	*content = (struct content){.fd = -1};
+	if (!a || archive_read_next_header(a, &entry) < ARCHIVE_WARN ||
+	    archive_filter_count(a) < 2) {
 		if (a)
 			(void)archive_read_free(a);
 		return ERR_FORMAT;
@@ -277,17 +290,21 @@ int evidence_expand(int fd, const struct evidence_options *options, struct conte
 	}
 	block = xmalloc(BLOCK);
 	while ((n = archive_read_data(a, block, BLOCK)) > 0) {
-		int status = at + (uint64_t)n > limit || is_bomb(a, at) ? ERR_LIMIT : spill_write(&spill, at, block, (size_t)n);
+		int status = at + (uint64_t)n > limit || is_bomb(a, at)
+				     ? ERR_LIMIT
+				     : spill_write(&spill, at, block, (size_t)n);
 
 		if (status < 0) {
-			(void)problem_set(&content->problem, status, at, status == ERR_LIMIT ?
-					  "decompressed beyond the limit: cut" : "no room for its content: cut");
+			(void)problem_set(&content->problem, status, at,
+					  status == ERR_LIMIT ? "decompressed beyond the limit: cut"
+							      : "no room for its content: cut");
 			break;
 		}
 		at += (uint64_t)n;
 	}
 	if (n < 0)
-		(void)problem_set(&content->problem, ERR_TRUNCATED, at, "decompression: %s", reason(a));
+		(void)problem_set(&content->problem, ERR_TRUNCATED, at, "decompression: %s",
+				  reason(a));
 	free(block);
 	spill_finish(&spill, at, content);
 	(void)archive_read_free(a);

@@ -30,60 +30,81 @@ static bool ends_any(const char *name, const char *const *suffixes)
 
 bool evidence_compressed(struct view head)
 {
-	return view_starts(head, "\x1f\x8b\x08", 3) || view_starts(head, "\xfd" "7zXZ\0", 6) ||
-	       view_starts(head, "\x28\xb5\x2f\xfd", 4) || view_starts(head, "\x04\x22\x4d\x18", 4) ||
-	       view_starts(head, "\x1f\x9d", 2) ||
-	       (view_starts(head, "BZh", 3) && view_get8(head, 3) >= '1' && view_get8(head, 3) <= '9' &&
-		memcmp(view_clip(head, 4, 6).len == 6 ? (const char *)head.data + 4 : "\0\0\0\0\0\0", "\x31\x41\x59\x26\x53\x59", 6) == 0);
+	return view_starts(head, "\x1f\x8b\x08", 3) ||
+	       view_starts(head,
+			   "\xfd"
+			   "7zXZ\0",
+			   6) ||
+	       view_starts(head, "\x28\xb5\x2f\xfd", 4) ||
+	       view_starts(head, "\x04\x22\x4d\x18", 4) || view_starts(head, "\x1f\x9d", 2) ||
+	       (view_starts(head, "BZh", 3) && view_get8(head, 3) >= '1' &&
+		view_get8(head, 3) <= '9' &&
+		memcmp(view_clip(head, 4, 6).len == 6 ? (const char *)head.data + 4
+						      : "\0\0\0\0\0\0",
+		       "\x31\x41\x59\x26\x53\x59", 6) == 0);
 }
 
 /* A volume or a table of them: boot sectors and superblocks of what libtsk reads. */
 static bool looks_like_volume(struct view head)
 {
-	if (view_starts(view_from(head, 3), "NTFS    ", 8) || view_starts(view_from(head, 3), "EXFAT   ", 8) ||
-	    view_starts(view_from(head, 512), "EFI PART", 8) || view_starts(view_from(head, 4096), "EFI PART", 8) ||
+	if (view_starts(view_from(head, 3), "NTFS    ", 8) ||
+	    view_starts(view_from(head, 3), "EXFAT   ", 8) ||
+	    view_starts(view_from(head, 512), "EFI PART", 8) ||
+	    view_starts(view_from(head, 4096), "EFI PART", 8) ||
 	    view_starts(view_from(head, 32769), "CD001", 5))
 		return true;
-	if (view_get16(head, 1080) == 0xef53 && view_get32(head, 1048) < 7) /* ext superblock: s_magic, s_log_block_size */
+	if (view_get16(head, 1080) == 0xef53 &&
+	    view_get32(head, 1048) < 7) /* ext superblock: s_magic, s_log_block_size */
 		return true;
-	if (view_starts(view_from(head, 1024), "H+", 2) || view_starts(view_from(head, 1024), "HX", 2) ||
+	if (view_starts(view_from(head, 1024), "H+", 2) ||
+	    view_starts(view_from(head, 1024), "HX", 2) ||
 	    view_starts(view_from(head, 32), "NXSB", 4))
 		return true;
 	if (view_get16(head, 510) == 0xaa55) {
-		if (view_starts(view_from(head, 54), "FAT1", 4) || view_starts(view_from(head, 82), "FAT32", 5))
+		if (view_starts(view_from(head, 54), "FAT1", 4) ||
+		    view_starts(view_from(head, 82), "FAT32", 5))
 			return true;
-		for (unsigned i = 0; i < 4; i++) { /* MBR entries: status, type, first sector, count */
+		for (unsigned i = 0; i < 4;
+		     i++) { /* MBR entries: status, type, first sector, count */
 			size_t at = 446 + 16 * (size_t)i;
 			uint8_t status = view_get8(head, at);
 
 			if (status != 0 && status != 0x80)
 				return false;
-			if (view_get8(head, at + 4) && view_get32(head, at + 8) && view_get32(head, at + 12))
+			if (view_get8(head, at + 4) && view_get32(head, at + 8) &&
+			    view_get32(head, at + 12))
 				return true;
 		}
 	}
 	return false;
 }
 
-enum evidence_kind evidence_look(struct view head, uint64_t size, const char *name, const char **why)
+enum evidence_kind evidence_look(struct view head, uint64_t size, const char *name,
+				 const char **why)
 {
 	/* Compressed tars are told by name: a compressed log looks the same from outside. */
-	static const char *const tars[] = { ".tar.gz", ".tgz", ".tar.zst", ".tzst", ".tar.xz", ".txz", ".tar.bz2",
-					    ".tbz2", ".tbz", ".tar.lz4", ".tar.Z", NULL };
+	static const char *const tars[] = {".tar.gz", ".tgz",	  ".tar.zst", ".tzst",
+					   ".tar.xz", ".txz",	  ".tar.bz2", ".tbz2",
+					   ".tbz",    ".tar.lz4", ".tar.Z",   NULL};
 	/* Documents that are zips. */
-	static const char *const documents[] = { ".docx", ".xlsx", ".pptx", ".docm", ".xlsm", ".odt", ".ods", ".odp", ".jar", ".war",
-						 ".apk", ".xpi", ".crx", ".whl", ".nupkg", ".epub", ".vsix", ".appx", ".msix", ".ipa", NULL };
+	static const char *const documents[] = {
+		".docx",  ".xlsx", ".pptx", ".docm", ".xlsm", ".odt", ".ods",
+		".odp",	  ".jar",  ".war",  ".apk",  ".xpi",  ".crx", ".whl",
+		".nupkg", ".epub", ".vsix", ".appx", ".msix", ".ipa", NULL};
 	static const struct {
 		const char *magic;
 		size_t len;
 		const char *why;
 	} unsupported[] = {
-		{ "QFI\xfb", 4, "qcow2 images are not supported (convert with: qemu-img convert -O raw)" },
-		{ "vhdxfile", 8, "VHDX images are not supported (convert with: qemu-img convert -O raw)" },
-		{ "EVF2\r\n\x81", 7, "Ex01 images are not supported (export as E01 or raw)" },
-		{ "ADSEGMENTEDFILE", 15, "AD1 images are not supported (export as E01 or raw)" },
-		{ "age-encryption.org/v1", 21, "it is encrypted: age -d -i KEY FILE > BUNDLE.tar.zst first" },
-		{ "LVFF", 4, "Ex01 logical evidence is not supported" },
+		{"QFI\xfb", 4,
+		 "qcow2 images are not supported (convert with: qemu-img convert -O raw)"},
+		{"vhdxfile", 8,
+		 "VHDX images are not supported (convert with: qemu-img convert -O raw)"},
+		{"EVF2\r\n\x81", 7, "Ex01 images are not supported (export as E01 or raw)"},
+		{"ADSEGMENTEDFILE", 15, "AD1 images are not supported (export as E01 or raw)"},
+		{"age-encryption.org/v1", 21,
+		 "it is encrypted: age -d -i KEY FILE > BUNDLE.tar.zst first"},
+		{"LVFF", 4, "Ex01 logical evidence is not supported"},
 	};
 
 	if (why)
@@ -96,13 +117,16 @@ enum evidence_kind evidence_look(struct view head, uint64_t size, const char *na
 		}
 	if (view_starts(view_from(head, 64), "\x7f\x10\xda\xbe", 4)) {
 		if (why)
-			*why = "VDI images are not supported (convert with: qemu-img convert -O raw)";
+			*why = "VDI images are not supported (convert with: qemu-img convert -O "
+			       "raw)";
 		return EVIDENCE_UNSUPPORTED;
 	}
-	if ((view_starts(head, "PK\3\4", 4) || view_starts(head, "PK\5\6", 4)) && !ends_any(name, documents))
+	if ((view_starts(head, "PK\3\4", 4) || view_starts(head, "PK\5\6", 4)) &&
+	    !ends_any(name, documents))
 		return EVIDENCE_ARCHIVE;
 	if (view_starts(head, "7z\xbc\xaf\x27\x1c", 6) || view_starts(head, "Rar!\x1a\x07", 6) ||
-	    view_starts(view_from(head, 257), "ustar", 5) || (view_starts(head, "MSCF\0\0\0\0", 8) && ends(name, ".cab")))
+	    view_starts(view_from(head, 257), "ustar", 5) ||
+	    (view_starts(head, "MSCF\0\0\0\0", 8) && ends(name, ".cab")))
 		return EVIDENCE_ARCHIVE;
 	if (evidence_compressed(head) && ends_any(name, tars))
 		return EVIDENCE_ARCHIVE;
@@ -117,8 +141,8 @@ enum evidence_kind evidence_look(struct view head, uint64_t size, const char *na
 	return EVIDENCE_FILE;
 }
 
-struct evidence *evidence_open(const char *path, int fd, enum evidence_kind kind, const struct evidence_options *options,
-			       struct problem *problem)
+struct evidence *evidence_open(const char *path, int fd, enum evidence_kind kind,
+			       const struct evidence_options *options, struct problem *problem)
 {
 	struct evidence *e = xcalloc(1, sizeof(*e));
 	const char *name = strrchr(path, '/');
@@ -128,7 +152,9 @@ struct evidence *evidence_open(const char *path, int fd, enum evidence_kind kind
 		e->options.max_file = LIMIT_MEMBER;
 	e->path = path;
 	e->fd = fd;
-	e->ops = kind == EVIDENCE_FOLDER ? &evidence_folder : kind == EVIDENCE_IMAGE ? &evidence_image : &evidence_archive;
+	e->ops = kind == EVIDENCE_FOLDER  ? &evidence_folder
+		 : kind == EVIDENCE_IMAGE ? &evidence_image
+					  : &evidence_archive;
 	e->layout = layout_new(name && name[1] ? name + 1 : path);
 	if (e->ops->open(e, problem) == OK)
 		return e;
@@ -166,7 +192,8 @@ uint64_t evidence_position(const struct evidence *e)
 	return e->ops->position ? e->ops->position(e) : 0;
 }
 
-int evidence_walk(struct evidence *e, int (*fn)(void *data, struct evidence *e, const struct item *item), void *data,
+int evidence_walk(struct evidence *e,
+		  int (*fn)(void *data, struct evidence *e, const struct item *item), void *data,
 		  struct problem *problem)
 {
 	problem->reason[0] = 0;
@@ -181,13 +208,13 @@ struct view evidence_head(struct evidence *e)
 
 int evidence_content(struct evidence *e, struct content *content, struct problem *problem)
 {
-	*content = (struct content){ .fd = -1 };
+	*content = (struct content){.fd = -1};
 	return e->ops->content(e, content, problem);
 }
 
 int evidence_companion(struct evidence *e, const char *suffix, struct content *content)
 {
-	*content = (struct content){ .fd = -1 };
+	*content = (struct content){.fd = -1};
 	return e->ops->companion ? e->ops->companion(e, suffix, content) : ERR_NOT_FOUND;
 }
 
@@ -204,7 +231,7 @@ void evidence_close(struct evidence *e)
 
 int spill_open(struct spill *s, int scratch)
 {
-	*s = (struct spill){ .scratch = scratch };
+	*s = (struct spill){.scratch = scratch};
 	s->fd = memfd_create("content", MFD_CLOEXEC);
 	return s->fd < 0 ? ERR_IO : OK;
 }
@@ -252,7 +279,8 @@ static int to_disk(struct spill *s)
 int spill_write(struct spill *s, uint64_t at, const void *data, size_t n)
 {
 	if (!s->on_disk && s->scratch >= 0 && at + n > SPILL_MEMORY && to_disk(s) != OK)
-		s->scratch = -1; /* a folder that takes no such files: memory it is, up to its limit */
+		s->scratch =
+			-1; /* a folder that takes no such files: memory it is, up to its limit */
 	if (!s->on_disk && at + n > LIMIT_ARENA)
 		return ERR_MEMORY;
 	if (write_all(s->fd, at, data, n) < 0)

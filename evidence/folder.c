@@ -12,14 +12,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FOLDER_DEPTH 200      /* folders in folders; real ones stay under 40 */
+#define FOLDER_DEPTH 200 /* folders in folders; real ones stay under 40 */
 #define METADATA_MAX (256 << 20)
 
 struct state {
-	struct buffer path;  /* with the input's before it */
-	struct buffer name;  /* of the file at hand, relative to the input */
-	size_t name_at;      /* where its last part begins in `name` */
-	int folder, fd;      /* of that folder, of the file */
+	struct buffer path; /* with the input's before it */
+	struct buffer name; /* of the file at hand, relative to the input */
+	size_t name_at;	    /* where its last part begins in `name` */
+	int folder, fd;	    /* of that folder, of the file */
 	uint8_t *head;
 };
 
@@ -40,7 +40,7 @@ static int list(int fd, struct names *names)
 	DIR *d = copy < 0 ? NULL : fdopendir(copy);
 	struct dirent *entry;
 
-	*names = (struct names){ 0 };
+	*names = (struct names){0};
 	if (!d) {
 		if (copy >= 0)
 			(void)close(copy);
@@ -49,7 +49,8 @@ static int list(int fd, struct names *names)
 	while ((entry = readdir(d))) {
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 			continue;
-		names->items = xgrow(names->items, &names->cap, names->count + 1, sizeof(*names->items));
+		names->items =
+			xgrow(names->items, &names->cap, names->count + 1, sizeof(*names->items));
 		names->items[names->count++] = xstrdup(entry->d_name);
 	}
 	(void)closedir(d);
@@ -65,10 +66,12 @@ static void names_release(struct names *names)
 	free(names->items);
 }
 
-/* Opens without waiting for pipes, without following a link, and without touching the access time where we may. */
+/* Opens without waiting for pipes, without following a link, and without touching the access time
+ * where we may. */
 static int open_file(int folder, const char *name, struct stat *st)
 {
-	int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, fd = openat(folder, name, flags | O_NOATIME);
+	int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY,
+	    fd = openat(folder, name, flags | O_NOATIME);
 
 	if (fd < 0 && errno == EPERM)
 		fd = openat(folder, name, flags);
@@ -80,10 +83,12 @@ static int open_file(int folder, const char *name, struct stat *st)
 	return fd;
 }
 
-typedef int visit(void *data, struct evidence *e, const char *name, int fd, const struct stat *st, int error);
+typedef int visit(void *data, struct evidence *e, const char *name, int fd, const struct stat *st,
+		  int error);
 
 /* Every regular file below, names relative to the input. */
-static int descend(struct evidence *e, int folder, unsigned depth, unsigned max_depth, visit *fn, void *data)
+static int descend(struct evidence *e, int folder, unsigned depth, unsigned max_depth, visit *fn,
+		   void *data)
 {
 	struct state *s = e->state;
 	struct names names;
@@ -99,10 +104,12 @@ static int descend(struct evidence *e, int folder, unsigned depth, unsigned max_
 		s->name.len = at;
 		buffer_printf(&s->name, "%s%s", at ? "/" : "", names.items[i]);
 		s->name_at = s->name.len - strlen(names.items[i]);
-		if (s->name.len > LIMIT_PATH || fstatat(folder, names.items[i], &st, AT_SYMLINK_NOFOLLOW) < 0)
+		if (s->name.len > LIMIT_PATH ||
+		    fstatat(folder, names.items[i], &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
 		if (S_ISDIR(st.st_mode)) {
-			fd = openat(folder, names.items[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+			fd = openat(folder, names.items[i],
+				    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 			if (fd < 0)
 				status = fn(data, e, buffer_text(&s->name), -1, NULL, errno);
 			else if (depth < max_depth)
@@ -123,12 +130,13 @@ static int descend(struct evidence *e, int folder, unsigned depth, unsigned max_
 }
 
 /* What tells the layout stands near the top. */
-static int note(void *data, struct evidence *e, const char *name, int fd, const struct stat *st, int error)
+static int note(void *data, struct evidence *e, const char *name, int fd, const struct stat *st,
+		int error)
 {
 	(void)data;
 	(void)error;
 	if (fd >= 0 && layout_name(e->layout, name) && st->st_size <= METADATA_MAX) {
-		struct buffer b = { 0 };
+		struct buffer b = {0};
 		ssize_t n;
 
 		while ((n = read(fd, buffer_reserve(&b, 1u << 16), 1u << 16)) > 0)
@@ -157,11 +165,12 @@ struct walker {
 	void *data;
 };
 
-static int found(void *data, struct evidence *e, const char *name, int fd, const struct stat *st, int error)
+static int found(void *data, struct evidence *e, const char *name, int fd, const struct stat *st,
+		 int error)
 {
 	struct walker *w = data;
 	struct state *s = e->state;
-	struct item item = { .member = name, .size = UINT64_MAX, .mtime = TIME_NONE };
+	struct item item = {.member = name, .size = UINT64_MAX, .mtime = TIME_NONE};
 
 	s->fd = fd;
 	if (fd >= 0) {
@@ -175,16 +184,17 @@ static int found(void *data, struct evidence *e, const char *name, int fd, const
 		return OK;
 	if (layout_kind(e->layout) == LAYOUT_PLAIN) { /* loose files: called as the user would */
 		s->path.len = 0;
-		buffer_printf(&s->path, "%s%s%s", e->path, e->path[0] && e->path[strlen(e->path) - 1] == '/' ? "" : "/", name);
+		buffer_printf(&s->path, "%s%s%s", e->path,
+			      e->path[0] && e->path[strlen(e->path) - 1] == '/' ? "" : "/", name);
 		item.path = buffer_text(&s->path);
 	}
 	return w->fn(w->data, e, &item);
 }
 
-static int walk(struct evidence *e, int (*fn)(void *, struct evidence *, const struct item *), void *data,
-		struct problem *problem)
+static int walk(struct evidence *e, int (*fn)(void *, struct evidence *, const struct item *),
+		void *data, struct problem *problem)
 {
-	struct walker w = { fn, data };
+	struct walker w = {fn, data};
 	int status = descend(e, e->fd, 0, FOLDER_DEPTH, found, &w);
 
 	(void)problem;
@@ -233,4 +243,5 @@ static void close_folder(struct evidence *e)
 	free(s);
 }
 
-const struct evidence_kind_ops evidence_folder = { open_folder, walk, head, content, companion, close_folder, NULL };
+const struct evidence_kind_ops evidence_folder = {open_folder, walk,	     head, content,
+						  companion,   close_folder, NULL};

@@ -12,18 +12,19 @@
 #include <stdlib.h>
 #include <strings.h>
 
-/* Entries that we keep of manifests, and of names: a full collection of a server has under a million. */
+/* Entries that we keep of manifests, and of names: a full collection of a server has under a
+ * million. */
 #define ENTRIES_MAX 4000000u
 
 struct entry {
-	char *member;  /* key: name in the collection */
-	char *path;    /* original, or NULL */
+	char *member; /* key: name in the collection */
+	char *path;   /* original, or NULL */
 	char *sha256, *error, *host;
 	int64_t mtime;
 	uint64_t size;
-	bool listed;   /* by a manifest */
-	bool seen;     /* as a member */
-	bool missing;  /* listed as not taken */
+	bool listed;  /* by a manifest */
+	bool seen;    /* as a member */
+	bool missing; /* listed as not taken */
 };
 
 struct layout {
@@ -37,17 +38,22 @@ struct layout {
 	uint32_t *slots; /* index + 1 by hash of the member */
 	size_t mask;
 	struct buffer path;
-	bool manifest, uploads, uploads_json, live, files, copylog, root, fs, drive, uac, orc, etc, windows, metadata;
+	bool manifest, uploads, uploads_json, live, files, copylog, root, fs, drive, uac, orc, etc,
+		windows, metadata;
 };
 
 static const struct {
 	const char *text;
 } kinds[] = {
-	[LAYOUT_PLAIN] = { "files" },		[LAYOUT_ROOT] = { "file tree" },
-	[LAYOUT_BUNDLE] = { "bundle" },		[LAYOUT_VELOCIRAPTOR] = { "Velociraptor collection" },
-	[LAYOUT_KAPE] = { "KAPE collection" },	[LAYOUT_UAC] = { "UAC collection" },
-	[LAYOUT_ACQUIRE] = { "acquire collection" }, [LAYOUT_CYLR] = { "CyLR collection" },
-	[LAYOUT_ORC] = { "DFIR-ORC collection" },
+	[LAYOUT_PLAIN] = {"files"},
+	[LAYOUT_ROOT] = {"file tree"},
+	[LAYOUT_BUNDLE] = {"bundle"},
+	[LAYOUT_VELOCIRAPTOR] = {"Velociraptor collection"},
+	[LAYOUT_KAPE] = {"KAPE collection"},
+	[LAYOUT_UAC] = {"UAC collection"},
+	[LAYOUT_ACQUIRE] = {"acquire collection"},
+	[LAYOUT_CYLR] = {"CyLR collection"},
+	[LAYOUT_ORC] = {"DFIR-ORC collection"},
 };
 
 struct layout *layout_new(const char *input_name)
@@ -109,14 +115,15 @@ static struct entry *add(struct layout *l, const char *member)
 		l->mask = l->mask * 2 + 1;
 		l->slots = xcalloc(l->mask + 1, sizeof(*l->slots));
 		for (size_t i = 0; i < l->count; i++) {
-			for (at = hash(l->entries[i].member) & l->mask; l->slots[at]; at = (at + 1) & l->mask)
+			for (at = hash(l->entries[i].member) & l->mask; l->slots[at];
+			     at = (at + 1) & l->mask)
 				;
 			l->slots[at] = (uint32_t)i + 1;
 		}
 	}
 	l->entries = xgrow(l->entries, &l->cap, l->count + 1, sizeof(*l->entries));
 	e = &l->entries[l->count++];
-	*e = (struct entry){ .member = xstrdup(member), .mtime = TIME_NONE, .size = UINT64_MAX };
+	*e = (struct entry){.member = xstrdup(member), .mtime = TIME_NONE, .size = UINT64_MAX};
 	for (at = hash(member) & l->mask; l->slots[at]; at = (at + 1) & l->mask)
 		;
 	l->slots[at] = (uint32_t)l->count;
@@ -183,8 +190,9 @@ bool layout_name(struct layout *l, const char *name)
 		l->etc = true;
 	if (begins(name, "Windows/") || begins(name, "WINDOWS/"))
 		l->windows = true;
-	if (is_drive(name) && (strncasecmp(name + 2, "Windows/", 8) == 0 || strncasecmp(name + 2, "Users/", 6) == 0 ||
-			       strncasecmp(name + 2, "ProgramData/", 12) == 0 || name[2] == '$'))
+	if (is_drive(name) &&
+	    (strncasecmp(name + 2, "Windows/", 8) == 0 || strncasecmp(name + 2, "Users/", 6) == 0 ||
+	     strncasecmp(name + 2, "ProgramData/", 12) == 0 || name[2] == '$'))
 		l->drive = true;
 	if (strcmp(name, "manifest.jsonl") == 0 || strcmp(name, "manifest.json") == 0)
 		return l->manifest = true;
@@ -205,8 +213,9 @@ static char *text_of(json_t *object, const char *key)
 }
 
 /*
- * Who says the host's name, the more trusted the lower: what the collector wrote, then a hostname file, the nearer to the
- * top the better, then the input's own name. A planted /tmp/x/etc/hostname must not rename the machine.
+ * Who says the host's name, the more trusted the lower: what the collector wrote, then a hostname
+ * file, the nearer to the top the better, then the input's own name. A planted /tmp/x/etc/hostname
+ * must not rename the machine.
  */
 enum { BY_COLLECTOR = 0, BY_FILE = 1, BY_NAME = UINT16_MAX };
 
@@ -221,7 +230,7 @@ static unsigned depth_of(const char *name)
 
 static void set_host(struct layout *l, const char *name, size_t n, unsigned rank)
 {
-	struct buffer b = { 0 };
+	struct buffer b = {0};
 
 	while (n && strchr(" \t\r\n", name[n - 1]))
 		n--;
@@ -245,14 +254,16 @@ static int64_t time_of(json_t *object, const char *key)
 
 static json_t *parse_line(struct view line)
 {
-	return json_loadb((const char *)line.data, line.len, JSON_DISABLE_EOF_CHECK | JSON_REJECT_DUPLICATES, NULL);
+	return json_loadb((const char *)line.data, line.len,
+			  JSON_DISABLE_EOF_CHECK | JSON_REJECT_DUPLICATES, NULL);
 }
 
 /* A line of our manifest. */
 static void manifest_line(struct layout *l, struct view line)
 {
 	json_t *o = parse_line(line);
-	const char *member = json_string_value(json_object_get(o, "member")), *path = json_string_value(json_object_get(o, "path"));
+	const char *member = json_string_value(json_object_get(o, "member")),
+		   *path = json_string_value(json_object_get(o, "path"));
 	json_t *size = json_object_get(o, "size");
 	struct entry *e;
 
@@ -279,8 +290,9 @@ static void manifest_line(struct layout *l, struct view line)
 static void uploads_line(struct layout *l, struct view line)
 {
 	json_t *o = parse_line(line), *components = json_object_get(o, "_Components");
-	const char *original = json_string_value(json_object_get(o, "vfs_path")), *type = json_string_value(json_object_get(o, "Type"));
-	struct buffer member = { 0 };
+	const char *original = json_string_value(json_object_get(o, "vfs_path")),
+		   *type = json_string_value(json_object_get(o, "Type"));
+	struct buffer member = {0};
 	struct entry *e;
 
 	if (original && json_array_size(components) && !(type && strcmp(type, "idx") == 0)) {
@@ -299,7 +311,8 @@ static void uploads_line(struct layout *l, struct view line)
 	json_decref(o);
 }
 
-/* Takes a row of CSV (RFC 4180) off the text; the cells are NUL-terminated in `cells`. Quotes may hold line breaks. */
+/* Takes a row of CSV (RFC 4180) off the text; the cells are NUL-terminated in `cells`. Quotes may
+ * hold line breaks. */
 #define CSV_COLUMNS 64
 static size_t csv_row(struct view *rest, struct buffer *text, const char *cells[CSV_COLUMNS])
 {
@@ -359,7 +372,7 @@ static void slashes(char *s)
 static void csv_list(struct layout *l, const char *name, struct view text, bool orc)
 {
 	const char *cells[CSV_COLUMNS];
-	struct buffer row = { 0 };
+	struct buffer row = {0};
 	int source, target, mtime, host;
 	size_t n;
 
@@ -371,13 +384,15 @@ static void csv_list(struct layout *l, const char *name, struct view text, bool 
 	mtime = column(cells, n, orc ? "LastModificationDate" : "ModifiedOnUtc");
 	host = column(cells, n, "ComputerName");
 	while (source >= 0 && target >= 0 && (n = csv_row(&text, &row, cells)) > 0) {
-		const char *from = cell(cells, n, source), *to = cell(cells, n, target), *time = cell(cells, n, mtime);
+		const char *from = cell(cells, n, source), *to = cell(cells, n, target),
+			   *time = cell(cells, n, mtime);
 		char *key;
 		struct entry *e;
 		bool zoned;
 
 		if (orc && cell(cells, n, host))
-			set_host(l, cell(cells, n, host), strlen(cell(cells, n, host)), BY_COLLECTOR);
+			set_host(l, cell(cells, n, host), strlen(cell(cells, n, host)),
+				 BY_COLLECTOR);
 		if (!from || !to)
 			continue;
 		key = xstrdup(to);
@@ -388,7 +403,8 @@ static void csv_list(struct layout *l, const char *name, struct view text, bool 
 			free(key);
 			key = whole;
 		} else {
-			/* the destination is a path of the analyst's machine: from the drive's folder on, it is ours */
+			/* the destination is a path of the analyst's machine: from the drive's
+			 * folder on, it is ours */
 			for (char *at = key; (at = strchr(at, '/')); at++)
 				if (is_drive(at + 1) && find(l, at + 1)) {
 					memmove(key, at + 1, strlen(at + 1) + 1);
@@ -444,7 +460,8 @@ void layout_read(struct layout *l, const char *name, struct view content)
 		const char *text = json_string_value(json_object_get(inner, "Hostname"));
 
 		if (!text)
-			text = json_string_value(json_object_get(json_object_get(inner, "os_info"), "hostname"));
+			text = json_string_value(
+				json_object_get(json_object_get(inner, "os_info"), "hostname"));
 		if (text)
 			set_host(l, text, strlen(text), BY_COLLECTOR);
 		json_decref(o);
@@ -457,7 +474,8 @@ void layout_read(struct layout *l, const char *name, struct view content)
 	}
 }
 
-/* "uac-HOST-linux-20260102030405.tar.gz", "Collection-HOST-2026-01-02T...", "HOST-20260102T030405Z.tar.zst", "HOST_20260102030405.tar", "HOST.zip". */
+/* "uac-HOST-linux-20260102030405.tar.gz", "Collection-HOST-2026-01-02T...",
+ * "HOST-20260102T030405Z.tar.zst", "HOST_20260102030405.tar", "HOST.zip". */
 static void host_of_name(struct layout *l)
 {
 	const char *name = l->input, *end;
@@ -474,8 +492,9 @@ static void host_of_name(struct layout *l)
 			return;
 		name += 11;
 		for (end = name; *end; end++)
-			if (*end == '-' && isdigit((unsigned char)end[1]) && isdigit((unsigned char)end[2]) &&
-			    isdigit((unsigned char)end[3]) && isdigit((unsigned char)end[4]) && end[5] == '-')
+			if (*end == '-' && isdigit((unsigned char)end[1]) &&
+			    isdigit((unsigned char)end[2]) && isdigit((unsigned char)end[3]) &&
+			    isdigit((unsigned char)end[4]) && end[5] == '-')
 				break;
 		end = *end ? end : NULL;
 		break;
@@ -550,7 +569,7 @@ static void decode(struct buffer *out, const char *s)
 {
 	for (; *s; s++) {
 		if (*s == '%' && isxdigit((unsigned char)s[1]) && isxdigit((unsigned char)s[2])) {
-			char pair[3] = { s[1], s[2], 0 };
+			char pair[3] = {s[1], s[2], 0};
 			long c = strtol(pair, NULL, 16);
 
 			if (c) {
@@ -566,10 +585,11 @@ static void decode(struct buffer *out, const char *s)
 /* A Windows path in any of its spellings: C:/Users/x. */
 static void windows_path(struct buffer *out, const char *s)
 {
-	static const char *const prefixes[] = { "\\\\.\\", "\\\\?\\", "//./", "//?/" };
+	static const char *const prefixes[] = {"\\\\.\\", "\\\\?\\", "//./", "//?/"};
 
 	for (size_t i = 0; i < 4; i++)
-		if (begins(s, prefixes[i]) && (isalpha((unsigned char)s[4]) || begins(s + 4, "GLOBALROOT"))) {
+		if (begins(s, prefixes[i]) &&
+		    (isalpha((unsigned char)s[4]) || begins(s + 4, "GLOBALROOT"))) {
 			s += 4;
 			break;
 		}
@@ -603,30 +623,34 @@ bool layout_map(struct layout *l, const char *name, struct item *item)
 		if (e && e->path) {
 			buffer_string(path, e->path);
 		} else if (begins(name, "files/")) { /* cut before the manifest */
-			struct buffer decoded = { 0 };
+			struct buffer decoded = {0};
 
 			decode(&decoded, name + 6);
-			if (decoded.len > 1 && isupper((unsigned char)decoded.data[0]) && decoded.data[1] == '/')
-				buffer_printf(path, "%c:%s", decoded.data[0], buffer_text(&decoded) + 1);
+			if (decoded.len > 1 && isupper((unsigned char)decoded.data[0]) &&
+			    decoded.data[1] == '/')
+				buffer_printf(path, "%c:%s", decoded.data[0],
+					      buffer_text(&decoded) + 1);
 			else
 				buffer_printf(path, "/%s", buffer_text(&decoded));
 			buffer_release(&decoded);
 		}
 		break;
 	case LAYOUT_VELOCIRAPTOR:
-		if (strcmp(name, "uploads.json") == 0 || strcmp(name, "client_info.json") == 0 || ends(name, ".idx") ||
-		    strcmp(name, "collection_context.json") == 0 || ends(name, ".index"))
+		if (strcmp(name, "uploads.json") == 0 || strcmp(name, "client_info.json") == 0 ||
+		    ends(name, ".idx") || strcmp(name, "collection_context.json") == 0 ||
+		    ends(name, ".index"))
 			return false;
 		if (e && e->path) {
 			windows_path(path, e->path);
 		} else if (begins(name, "uploads/") && (at = strchr(name + 8, '/'))) {
-			struct buffer decoded = { 0 };
+			struct buffer decoded = {0};
 
 			decode(&decoded, at + 1);
 			windows_path(path, buffer_text(&decoded));
-			if (path->len < 2 || (path->data[1] != ':' && memchr(path->data, '/', path->len) &&
-					      !begins(buffer_text(path), "Harddisk"))) {
-				struct buffer rooted = { 0 };
+			if (path->len < 2 ||
+			    (path->data[1] != ':' && memchr(path->data, '/', path->len) &&
+			     !begins(buffer_text(path), "Harddisk"))) {
+				struct buffer rooted = {0};
 
 				buffer_printf(&rooted, "/%s", buffer_text(path));
 				buffer_release(path);
@@ -637,7 +661,8 @@ bool layout_map(struct layout *l, const char *name, struct item *item)
 		break;
 	case LAYOUT_KAPE:
 	case LAYOUT_CYLR:
-		if (ends(name, "_copylog.csv") || ends(name, "_skiplog.csv") || ends(name, "_ConsoleLog.txt"))
+		if (ends(name, "_copylog.csv") || ends(name, "_skiplog.csv") ||
+		    ends(name, "_ConsoleLog.txt"))
 			return false;
 		if (e && e->path)
 			buffer_string(path, e->path);
@@ -663,7 +688,9 @@ bool layout_map(struct layout *l, const char *name, struct item *item)
 			buffer_string(path, at + 6);
 		break;
 	case LAYOUT_ACQUIRE:
-		at = begins(name, "fs/") ? name + 3 : strstr(name, "/fs/") ? strstr(name, "/fs/") + 4 : NULL;
+		at = begins(name, "fs/")    ? name + 3
+		     : strstr(name, "/fs/") ? strstr(name, "/fs/") + 4
+					    : NULL;
 		if (at && begins(at, "$rootfs$/"))
 			buffer_string(path, at + 8);
 		else if (at && begins(at, "sysvol/"))
@@ -691,15 +718,20 @@ bool layout_map(struct layout *l, const char *name, struct item *item)
 	return true;
 }
 
-int layout_missing(struct layout *l, int (*fn)(void *data, struct evidence *e, const struct item *item), void *data,
+int layout_missing(struct layout *l,
+		   int (*fn)(void *data, struct evidence *e, const struct item *item), void *data,
 		   struct evidence *e)
 {
 	int status = OK;
 
 	for (size_t i = 0; status == OK && l->kind == LAYOUT_BUNDLE && i < l->count; i++) {
 		const struct entry *entry = &l->entries[i];
-		struct item item = { .path = entry->path, .host = l->host, .mtime = entry->mtime, .size = entry->size,
-				     .unreadable = true, .error = entry->error };
+		struct item item = {.path = entry->path,
+				    .host = l->host,
+				    .mtime = entry->mtime,
+				    .size = entry->size,
+				    .unreadable = true,
+				    .error = entry->error};
 
 		if (entry->missing && entry->path)
 			status = fn(data, e, &item);

@@ -1,7 +1,8 @@
 /*
- * Logs of antivirus products: McAfee access protection (tabs), Symantec (commas, time as 12 hexadecimal digits: years since 1970,
- * month from 0, day, hour, minute, second), Trend Micro OfficeScan (pccnt35.log, OfcUrlf.log: "<;>"), Sophos (SAV.txt: "yyyymmdd
- * hhmmss text"). Times are local, but for Trend Micro's own seconds since 1970.
+ * Logs of antivirus products: McAfee access protection (tabs), Symantec (commas, time as 12
+ * hexadecimal digits: years since 1970, month from 0, day, hour, minute, second), Trend Micro
+ * OfficeScan (pccnt35.log, OfcUrlf.log: "<;>"), Sophos (SAV.txt: "yyyymmdd hhmmss text"). Times are
+ * local, but for Trend Micro's own seconds since 1970.
  */
 #include "parsers/textfile.h"
 
@@ -16,7 +17,9 @@ static bool hex_time(struct view v, int64_t *ts)
 	for (size_t i = 0; i < 6; i++) {
 		n[i] = 0;
 		for (size_t k = 0; k < 2; k++) {
-			unsigned c = v.data[i * 2 + k], d = c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : 99;
+			unsigned c = v.data[i * 2 + k], d = c >= '0' && c <= '9'   ? c - '0'
+							    : c >= 'A' && c <= 'F' ? c - 'A' + 10
+										   : 99;
 
 			if (d == 99)
 				return false;
@@ -56,14 +59,16 @@ static int probe(const struct probe *p)
 	char text[2048];
 	struct view head = textfile_head(p, text, sizeof(text)), line;
 
-	if (!view_line(&head, &line) || memchr(line.data ? line.data : (const uint8_t *)"", 0, line.len))
+	if (!view_line(&head, &line) ||
+	    memchr(line.data ? line.data : (const uint8_t *)"", 0, line.len))
 		return BID_NO;
 	return product_of(line) != NONE ? BID_CONTENT + 5 : BID_NO;
 }
 
 static int mcafee(struct parse *p, struct view line, const struct textfile *t)
 {
-	static const char *const names[] = { "Action", "User", "Image", "TargetFilename", "Rule", "Detail" };
+	static const char *const names[] = {"Action",	      "User", "Image",
+					    "TargetFilename", "Rule", "Detail"};
 	struct view rest, cells[6];
 	size_t used = 0, n = 0;
 	int64_t ts = TIME_NONE;
@@ -82,7 +87,8 @@ static int mcafee(struct parse *p, struct view line, const struct textfile *t)
 		event_add(p, "Image", value_view(cells[1]));
 		event_add(p, "Rule", value_view(cells[2]));
 		event_add(p, "Detail", value_view(cells[3]));
-		event_messagef(p, "McAfee: %s: %s, %s", parse_text(&p->scratch, cells[0]), parse_text(&p->scratch, cells[1]),
+		event_messagef(p, "McAfee: %s: %s, %s", parse_text(&p->scratch, cells[0]),
+			       parse_text(&p->scratch, cells[1]),
 			       parse_text(&p->scratch, cells[3]));
 		return event_emit(p);
 	}
@@ -92,7 +98,8 @@ static int mcafee(struct parse *p, struct view line, const struct textfile *t)
 	if (n > 1)
 		event_user(p, value_view(cells[1]));
 	event_messagef(p, "McAfee: %s: %s on %s", n > 0 ? parse_text(&p->scratch, cells[0]) : "",
-		       n > 2 ? parse_text(&p->scratch, cells[2]) : "", n > 3 ? parse_text(&p->scratch, cells[3]) : "");
+		       n > 2 ? parse_text(&p->scratch, cells[2]) : "",
+		       n > 3 ? parse_text(&p->scratch, cells[3]) : "");
 	return event_emit(p);
 }
 
@@ -114,9 +121,22 @@ static bool csv_cell(struct view *rest, struct view *cell)
 static int symantec(struct parse *p, struct view line, const struct textfile *t)
 {
 	/* Symantec, "Interpreting log files": the columns that tell something; 0 for the rest. */
-	static const char *const names[] = { NULL, "EventType", "Category", "Logger", "Computer", "User", "ThreatName", "TargetFilename",
-					     "WantedAction1", "WantedAction2", "RealAction", "VirusType", NULL, "Description" };
-	struct view rest = line, cell, threat = VIEW_EMPTY, file = VIEW_EMPTY, words = VIEW_EMPTY, user = VIEW_EMPTY;
+	static const char *const names[] = {NULL,
+					    "EventType",
+					    "Category",
+					    "Logger",
+					    "Computer",
+					    "User",
+					    "ThreatName",
+					    "TargetFilename",
+					    "WantedAction1",
+					    "WantedAction2",
+					    "RealAction",
+					    "VirusType",
+					    NULL,
+					    "Description"};
+	struct view rest = line, cell, threat = VIEW_EMPTY, file = VIEW_EMPTY, words = VIEW_EMPTY,
+		    user = VIEW_EMPTY;
 	int64_t ts = TIME_NONE;
 
 	(void)hex_time(line, &ts);
@@ -138,18 +158,22 @@ static int symantec(struct parse *p, struct view line, const struct textfile *t)
 		event_user(p, value_view(user));
 	if (threat.len) {
 		p->event.kind = KIND_MALWARE_FOUND;
-		event_messagef(p, "Symantec: %s in %s", parse_text(&p->scratch, threat), parse_text(&p->scratch, file));
+		event_messagef(p, "Symantec: %s in %s", parse_text(&p->scratch, threat),
+			       parse_text(&p->scratch, file));
 	} else {
-		event_messagef(p, "Symantec: %s", parse_text(&p->scratch, words.len ? words : file));
+		event_messagef(p, "Symantec: %s",
+			       parse_text(&p->scratch, words.len ? words : file));
 	}
 	return event_emit(p);
 }
 
 static int trend(struct parse *p, struct view line, const struct textfile *t, enum product product)
 {
-	static const char *const file_names[] = { NULL, NULL, "ThreatName", "ActionResult", "ScanType", NULL, "Path", "FileName" };
-	static const char *const url_names[] = { NULL, NULL, "BlockMode", "Url", "CredibilityRating", "Group", "Policy", "CredibilityScore",
-						 "Image", "Threshold" };
+	static const char *const file_names[] = {NULL,	     NULL, "ThreatName", "ActionResult",
+						 "ScanType", NULL, "Path",	 "FileName"};
+	static const char *const url_names[] = {
+		NULL,	 NULL,	   "BlockMode",	       "Url",	"CredibilityRating",
+		"Group", "Policy", "CredibilityScore", "Image", "Threshold"};
 	const char *const *names = product == TREND_URL ? url_names : file_names;
 	size_t known = product == TREND_URL ? 10 : 8;
 	struct view rest = line, cells[16];
@@ -163,9 +187,11 @@ static int trend(struct parse *p, struct view line, const struct textfile *t, en
 		cells[i] = VIEW_EMPTY;
 	if (view_decimal(cells[product == TREND_URL ? 12 : 9], &seconds) && seconds)
 		ts = time_from_unix((int64_t)seconds);
-	else if (time_scan(cells[0], "%Y%m%d", &ts, NULL) && view_decimal(cells[1], &clock) && clock < 2400 && clock % 100 < 60)
+	else if (time_scan(cells[0], "%Y%m%d", &ts, NULL) && view_decimal(cells[1], &clock) &&
+		 clock < 2400 && clock % 100 < 60)
 		ts += (int64_t)(clock / 100 * 3600 + clock % 100 * 60) * TIME_SECOND;
-	event_start(p, KIND_MALWARE_FOUND, ts, ts == TIME_NONE ? "Not a time" : "Recorded Time", t->offset);
+	event_start(p, KIND_MALWARE_FOUND, ts, ts == TIME_NONE ? "Not a time" : "Recorded Time",
+		    t->offset);
 	if (!seconds)
 		p->event.flags |= EVENT_ZONE_ASSUMED;
 	event_add(p, "Product", value_text("Trend Micro"));
@@ -173,11 +199,14 @@ static int trend(struct parse *p, struct view line, const struct textfile *t, en
 		if (names[i] && cells[i].len)
 			event_add(p, names[i], value_view(cells[i]));
 	if (product == TREND_URL) {
-		event_messagef(p, "Trend Micro: %s, %s, by %s", parse_text(&p->scratch, cells[3]), parse_text(&p->scratch, cells[5]),
+		event_messagef(p, "Trend Micro: %s, %s, by %s", parse_text(&p->scratch, cells[3]),
+			       parse_text(&p->scratch, cells[5]),
 			       parse_text(&p->scratch, cells[8]));
 	} else {
-		event_addf(p, "TargetFilename", "%s%s", parse_text(&p->scratch, cells[6]), parse_text(&p->scratch, cells[7]));
-		event_messagef(p, "Trend Micro: %s in %s%s", parse_text(&p->scratch, cells[2]), parse_text(&p->scratch, cells[6]),
+		event_addf(p, "TargetFilename", "%s%s", parse_text(&p->scratch, cells[6]),
+			   parse_text(&p->scratch, cells[7]));
+		event_messagef(p, "Trend Micro: %s in %s%s", parse_text(&p->scratch, cells[2]),
+			       parse_text(&p->scratch, cells[6]),
 			       parse_text(&p->scratch, cells[7]));
 	}
 	return event_emit(p);
@@ -232,7 +261,9 @@ static int parse(struct parse *p, struct view bytes)
 			status = sophos(p, line, &t);
 			break;
 		case NONE:
-			status = parse_lost(p, t.offset, "line %llu is none of an antivirus log that we know", (unsigned long long)t.line);
+			status = parse_lost(p, t.offset,
+					    "line %llu is none of an antivirus log that we know",
+					    (unsigned long long)t.line);
 			break;
 		}
 	}

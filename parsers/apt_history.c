@@ -1,8 +1,9 @@
 /*
- * apt's history.log: a stanza for each run, "Start-Date: 2019-07-10  16:38:12", "Commandline:", "Requested-By: alice (1000)",
- * "Install: name:arch (version, automatic), ...", Upgrade, Downgrade, Reinstall, Remove, Purge, "Error:", "End-Date:"; and its
- * term.log, what the terminal showed between "Log started:" and "Log ended:" (apt, apt-pkg/deb/dpkgpm.cc).
- * Times are local, without a zone.
+ * apt's history.log: a stanza for each run, "Start-Date: 2019-07-10  16:38:12", "Commandline:",
+ * "Requested-By: alice (1000)", "Install: name:arch (version, automatic), ...", Upgrade, Downgrade,
+ * Reinstall, Remove, Purge, "Error:", "End-Date:"; and its term.log, what the terminal showed
+ * between "Log started:" and "Log ended:" (apt, apt-pkg/deb/dpkgpm.cc). Times are local, without a
+ * zone.
  */
 #include "parsers/parser.h"
 
@@ -40,7 +41,10 @@ static int probe(const struct probe *p)
 
 	while (view_line(&rest, &line))
 		if (line.len)
-			return view_starts(line, "Start-Date: ", 12) || view_starts(line, "Log started: ", 13) ? BID_CONTENT + 10 : BID_NO;
+			return view_starts(line, "Start-Date: ", 12) ||
+					       view_starts(line, "Log started: ", 13)
+				       ? BID_CONTENT + 10
+				       : BID_NO;
 	return BID_NO;
 }
 
@@ -48,10 +52,13 @@ static const struct {
 	const char *key, *action;
 	enum event_kind kind;
 } lists[] = {
-	{ "Install:", "install", KIND_PACKAGE_INSTALL },     { "Reinstall:", "reinstall", KIND_PACKAGE_INSTALL },
-	{ "Upgrade:", "upgrade", KIND_PACKAGE_INSTALL },     { "Downgrade:", "downgrade", KIND_PACKAGE_INSTALL },
-	{ "Remove:", "remove", KIND_PACKAGE_REMOVE },	     { "Purge:", "purge", KIND_PACKAGE_REMOVE },
-	{ "Disappeared:", "disappear", KIND_PACKAGE_REMOVE },
+	{"Install:", "install", KIND_PACKAGE_INSTALL},
+	{"Reinstall:", "reinstall", KIND_PACKAGE_INSTALL},
+	{"Upgrade:", "upgrade", KIND_PACKAGE_INSTALL},
+	{"Downgrade:", "downgrade", KIND_PACKAGE_INSTALL},
+	{"Remove:", "remove", KIND_PACKAGE_REMOVE},
+	{"Purge:", "purge", KIND_PACKAGE_REMOVE},
+	{"Disappeared:", "disappear", KIND_PACKAGE_REMOVE},
 };
 #define LISTS (sizeof(lists) / sizeof(lists[0]))
 
@@ -66,7 +73,8 @@ static int emit(struct parse *p, const struct run *r, size_t list)
 	const char *what = list < LISTS ? lists[list].action : "run";
 	int status;
 
-	event_start(p, list < LISTS ? lists[list].kind : KIND_OTHER, ts, ts == TIME_NONE ? "Not a time" : "Start Time", r->offset);
+	event_start(p, list < LISTS ? lists[list].kind : KIND_OTHER, ts,
+		    ts == TIME_NONE ? "Not a time" : "Start Time", r->offset);
 	p->event.record = r->line;
 	p->event.flags = EVENT_ZONE_ASSUMED | EVENT_SECOND_PRECISION;
 	event_add(p, "Action", value_text(what));
@@ -82,7 +90,8 @@ static int emit(struct parse *p, const struct run *r, size_t list)
 		event_add(p, "Error", value_view(r->error));
 	if (ts == TIME_NONE && r->start.len)
 		event_add(p, "RawTime", value_view(r->start));
-	event_messagef(p, "%s%s%s: %.600s", what, r->command.len ? " by " : "", parse_text(&p->scratch, r->command),
+	event_messagef(p, "%s%s%s: %.600s", what, r->command.len ? " by " : "",
+		       parse_text(&p->scratch, r->command),
 		       list < LISTS ? parse_text(&p->scratch, r->lists[list]) : "nothing");
 	status = event_emit(p);
 	if (status >= 0 && end != TIME_NONE && end != ts)
@@ -110,19 +119,23 @@ static int terminal(struct parse *p, struct view bytes)
 	int status = OK;
 
 	while (status >= 0) {
-		bool more = view_line(&rest, &line), begins = more && value_of(line, "Log started: ", &value), ends;
+		bool more = view_line(&rest, &line),
+		     begins = more && value_of(line, "Log started: ", &value), ends;
 
 		ends = more && value_of(line, "Log ended: ", &value);
 		number++;
 		if (started.len && (begins || ends || !more)) {
 			int64_t ts = date(started), end = ends ? date(value) : TIME_NONE;
 
-			event_start(p, KIND_OTHER, ts, ts == TIME_NONE ? "Not a time" : "Start Time", offset);
+			event_start(p, KIND_OTHER, ts,
+				    ts == TIME_NONE ? "Not a time" : "Start Time", offset);
 			p->event.record = first;
-			p->event.flags = EVENT_ZONE_ASSUMED | EVENT_SECOND_PRECISION | (text.len > MAX_TERMINAL ? EVENT_CUT : 0u);
+			p->event.flags = EVENT_ZONE_ASSUMED | EVENT_SECOND_PRECISION |
+					 (text.len > MAX_TERMINAL ? EVENT_CUT : 0u);
 			event_add(p, "Action", value_text("terminal"));
 			event_add(p, "Output", value_view(view_clip(text, 0, MAX_TERMINAL)));
-			event_messagef(p, "apt's terminal: %.600s", parse_text(&p->scratch, view_clip(text, 0, 600)));
+			event_messagef(p, "apt's terminal: %.600s",
+				       parse_text(&p->scratch, view_clip(text, 0, 600)));
 			status = event_emit(p);
 			if (status >= 0 && end != TIME_NONE && end != ts)
 				status = event_emit_at(p, end, "End Time");
@@ -136,7 +149,9 @@ static int terminal(struct parse *p, struct view bytes)
 			first = number;
 			text = VIEW_EMPTY;
 		} else if (started.len && line.len) {
-			text = text.len ? view_of(text.data, (size_t)(line.data + line.len - text.data)) : line;
+			text = text.len ? view_of(text.data,
+						  (size_t)(line.data + line.len - text.data))
+					: line;
 		}
 	}
 	return status;
@@ -145,7 +160,7 @@ static int terminal(struct parse *p, struct view bytes)
 static int parse(struct parse *p, struct view bytes)
 {
 	struct view rest = bytes, line;
-	struct run run = { 0 };
+	struct run run = {0};
 	uint64_t number = 0;
 	int status = OK;
 
@@ -161,13 +176,17 @@ static int parse(struct parse *p, struct view bytes)
 		number++;
 		if (value_of(line, "Start-Date:", &start)) {
 			status = finish(p, &run);
-			run = (struct run){ .start = start, .offset = (uint64_t)(line.data - bytes.data), .line = number };
+			run = (struct run){.start = start,
+					   .offset = (uint64_t)(line.data - bytes.data),
+					   .line = number};
 			continue;
 		}
 		if (line.len == 0)
 			continue;
-		(void)(value_of(line, "Commandline:", &run.command) || value_of(line, "Requested-By:", &run.by) ||
-		       value_of(line, "Error:", &run.error) || value_of(line, "End-Date:", &run.end));
+		(void)(value_of(line, "Commandline:", &run.command) ||
+		       value_of(line, "Requested-By:", &run.by) ||
+		       value_of(line, "Error:", &run.error) ||
+		       value_of(line, "End-Date:", &run.end));
 		for (size_t i = 0; i < LISTS; i++)
 			(void)value_of(line, lists[i].key, &run.lists[i]);
 	}

@@ -1,11 +1,12 @@
 /*
- * The Linux audit log: "type=SYSCALL msg=audit(1580000000.123:456): arch=c000003e syscall=59 ..." (audit's "Linux Audit
- * Documentation Project", specs/messages and specs/fields), as auditd writes it, with the names that it appends behind a 0x1d byte
- * (log_format = ENRICHED), and as ausearch prints it, -i too.
+ * The Linux audit log: "type=SYSCALL msg=audit(1580000000.123:456): arch=c000003e syscall=59 ..."
+ * (audit's "Linux Audit Documentation Project", specs/messages and specs/fields), as auditd writes
+ * it, with the names that it appends behind a 0x1d byte (log_format = ENRICHED), and as ausearch
+ * prints it, -i too.
  *
- * Every record is an event with its own fields, because rules ask for these. The records of one event (same time and
- * serial) together tell more: of an execve a process_start is made, of a connect a network_connect, of
- * paths created and deleted a file_create and file_delete.
+ * Every record is an event with its own fields, because rules ask for these. The records of one
+ * event (same time and serial) together tell more: of an execve a process_start is made, of a
+ * connect a network_connect, of paths created and deleted a file_create and file_delete.
  */
 #include "parsers/parser.h"
 
@@ -13,8 +14,10 @@
 
 #include <arpa/inet.h>
 
-#define MAX_GROUPS 8   /* events whose records may be mixed with each other's */
-#define MAX_LINES  48  /* records kept of one of them: execve with more arguments than fit a record has many */
+#define MAX_GROUPS 8 /* events whose records may be mixed with each other's */
+#define MAX_LINES                                                                                  \
+	48 /* records kept of one of them: execve with more arguments than fit a record has many   \
+	    */
 
 struct group {
 	int64_t ts;
@@ -33,13 +36,17 @@ struct pair {
 	bool quoted;
 };
 
-/* Text that an unprivileged user chooses is written as hex when it holds a blank, a quote or a control character (libaudit, audit_value_needs_encoding). */
+/* Text that an unprivileged user chooses is written as hex when it holds a blank, a quote or a
+ * control character (libaudit, audit_value_needs_encoding). */
 static bool encoded_field(struct view name, bool execve)
 {
-	static const char *const names[] = { "name", "comm", "exe",  "cwd", "cmd",  "proctitle", "path", "acct", "data",
-					     "dir",  "key",  "root_dir", "file", "vm", "old", "new", "watch", "uri", "device", "cgroup", "sw" };
+	static const char *const names[] = {"name",   "comm",	"exe",	"cwd", "cmd",	"proctitle",
+					    "path",   "acct",	"data", "dir", "key",	"root_dir",
+					    "file",   "vm",	"old",	"new", "watch", "uri",
+					    "device", "cgroup", "sw"};
 
-	if (execve && name.len > 1 && name.data[0] == 'a' && name.data[1] >= '0' && name.data[1] <= '9')
+	if (execve && name.len > 1 && name.data[0] == 'a' && name.data[1] >= '0' &&
+	    name.data[1] <= '9')
 		return !memchr(name.data, '_', name.len); /* a1_len is a number */
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (view_is(name, names[i]))
@@ -82,7 +89,8 @@ static struct view decoded(struct parse *p, const struct pair *pair, bool execve
 		return pair->value;
 	text = unhex(&p->scratch, pair->value);
 	if (text.len && view_is(pair->name, "proctitle")) {
-		uint8_t *bytes = (uint8_t *)(uintptr_t)text.data; /* arguments, each with a NUL: our own copy */
+		uint8_t *bytes = (uint8_t *)(uintptr_t)
+					 text.data; /* arguments, each with a NUL: our own copy */
 
 		for (size_t i = 0; i < text.len; i++)
 			if (bytes[i] == 0)
@@ -100,13 +108,15 @@ static bool next_pair(struct view *rest, struct pair *pair, struct view *word)
 
 again:
 	i = 0;
-	while (rest->len && (rest->data[0] == ' ' || rest->data[0] == 0x1d || rest->data[0] == ',' || rest->data[0] == '\''))
+	while (rest->len && (rest->data[0] == ' ' || rest->data[0] == 0x1d ||
+			     rest->data[0] == ',' || rest->data[0] == '\''))
 		*rest = view_from(*rest, 1);
 	v = *rest;
 	if (v.len == 0)
 		return false;
 	*word = VIEW_EMPTY;
-	while (i < v.len && v.data[i] > ' ' && v.data[i] != '=' && v.data[i] != '"' && v.data[i] != '\'')
+	while (i < v.len && v.data[i] > ' ' && v.data[i] != '=' && v.data[i] != '"' &&
+	       v.data[i] != '\'')
 		i++;
 	if (i == 0 || i >= v.len || v.data[i] != '=') {
 		while (i < v.len && v.data[i] > ' ')
@@ -152,13 +162,16 @@ static struct view value_in(struct parse *p, struct view line, const char *name)
 		if (word.len || !view_is(pair.name, name))
 			continue;
 		value = decoded(p, &pair, false);
-		return view_is(value, "?") || view_is(value, "(null)") || view_is(value, "(none)") ? VIEW_EMPTY : value;
+		return view_is(value, "?") || view_is(value, "(null)") || view_is(value, "(none)")
+			       ? VIEW_EMPTY
+			       : value;
 	}
 	return VIEW_EMPTY;
 }
 
 /* A user: the name that the log was enriched with, or the number. */
-static struct view account_in(struct parse *p, struct view line, const char *name, const char *number)
+static struct view account_in(struct parse *p, struct view line, const char *name,
+			      const char *number)
 {
 	struct view v = value_in(p, line, name);
 
@@ -185,20 +198,88 @@ static const struct {
 	uint32_t number; /* x86-64; asm/unistd_64.h */
 	const char *name;
 } syscalls[] = {
-	{ 0, "read" },	     { 1, "write" },	 { 2, "open" },	       { 9, "mmap" },	    { 10, "mprotect" },	   { 41, "socket" },
-	{ 42, "connect" },   { 43, "accept" },	 { 44, "sendto" },     { 49, "bind" },	    { 50, "listen" },	   { 56, "clone" },
-	{ 57, "fork" },	     { 59, "execve" },	 { 62, "kill" },       { 76, "truncate" },  { 77, "ftruncate" },   { 80, "chdir" },
-	{ 82, "rename" },    { 83, "mkdir" },	 { 84, "rmdir" },      { 85, "creat" },	    { 86, "link" },	   { 87, "unlink" },
-	{ 88, "symlink" },   { 90, "chmod" },	 { 91, "fchmod" },     { 92, "chown" },	    { 93, "fchown" },	   { 94, "lchown" },
-	{ 101, "ptrace" },   { 105, "setuid" },	 { 106, "setgid" },    { 113, "setreuid" }, { 117, "setresuid" },  { 132, "utime" },
-	{ 135, "personality" }, { 155, "pivot_root" }, { 159, "adjtimex" }, { 161, "chroot" }, { 164, "settimeofday" }, { 165, "mount" },
-	{ 166, "umount2" },  { 169, "reboot" },	 { 170, "sethostname" }, { 171, "setdomainname" }, { 172, "iopl" }, { 175, "init_module" },
-	{ 176, "delete_module" }, { 188, "setxattr" }, { 189, "lsetxattr" }, { 190, "fsetxattr" }, { 197, "removexattr" }, { 227, "clock_settime" },
-	{ 235, "utimes" },   { 246, "kexec_load" }, { 257, "openat" }, { 258, "mkdirat" },  { 259, "mknodat" },	   { 260, "fchownat" },
-	{ 261, "futimesat" }, { 263, "unlinkat" }, { 264, "renameat" }, { 265, "linkat" },  { 266, "symlinkat" },  { 268, "fchmodat" },
-	{ 272, "unshare" },  { 280, "utimensat" }, { 288, "accept4" }, { 304, "open_by_handle_at" }, { 308, "setns" }, { 310, "process_vm_readv" },
-	{ 311, "process_vm_writev" }, { 313, "finit_module" }, { 316, "renameat2" }, { 319, "memfd_create" }, { 320, "kexec_file_load" }, { 321, "bpf" },
-	{ 322, "execveat" }, { 425, "io_uring_setup" }, { 435, "clone3" }, { 437, "openat2" },
+	{0, "read"},
+	{1, "write"},
+	{2, "open"},
+	{9, "mmap"},
+	{10, "mprotect"},
+	{41, "socket"},
+	{42, "connect"},
+	{43, "accept"},
+	{44, "sendto"},
+	{49, "bind"},
+	{50, "listen"},
+	{56, "clone"},
+	{57, "fork"},
+	{59, "execve"},
+	{62, "kill"},
+	{76, "truncate"},
+	{77, "ftruncate"},
+	{80, "chdir"},
+	{82, "rename"},
+	{83, "mkdir"},
+	{84, "rmdir"},
+	{85, "creat"},
+	{86, "link"},
+	{87, "unlink"},
+	{88, "symlink"},
+	{90, "chmod"},
+	{91, "fchmod"},
+	{92, "chown"},
+	{93, "fchown"},
+	{94, "lchown"},
+	{101, "ptrace"},
+	{105, "setuid"},
+	{106, "setgid"},
+	{113, "setreuid"},
+	{117, "setresuid"},
+	{132, "utime"},
+	{135, "personality"},
+	{155, "pivot_root"},
+	{159, "adjtimex"},
+	{161, "chroot"},
+	{164, "settimeofday"},
+	{165, "mount"},
+	{166, "umount2"},
+	{169, "reboot"},
+	{170, "sethostname"},
+	{171, "setdomainname"},
+	{172, "iopl"},
+	{175, "init_module"},
+	{176, "delete_module"},
+	{188, "setxattr"},
+	{189, "lsetxattr"},
+	{190, "fsetxattr"},
+	{197, "removexattr"},
+	{227, "clock_settime"},
+	{235, "utimes"},
+	{246, "kexec_load"},
+	{257, "openat"},
+	{258, "mkdirat"},
+	{259, "mknodat"},
+	{260, "fchownat"},
+	{261, "futimesat"},
+	{263, "unlinkat"},
+	{264, "renameat"},
+	{265, "linkat"},
+	{266, "symlinkat"},
+	{268, "fchmodat"},
+	{272, "unshare"},
+	{280, "utimensat"},
+	{288, "accept4"},
+	{304, "open_by_handle_at"},
+	{308, "setns"},
+	{310, "process_vm_readv"},
+	{311, "process_vm_writev"},
+	{313, "finit_module"},
+	{316, "renameat2"},
+	{319, "memfd_create"},
+	{320, "kexec_file_load"},
+	{321, "bpf"},
+	{322, "execveat"},
+	{425, "io_uring_setup"},
+	{435, "clone3"},
+	{437, "openat2"},
 };
 
 /* Name of a system call: as enriched, or from the number where the record says x86-64. */
@@ -231,10 +312,11 @@ static void append_argument(struct buffer *b, struct view v)
 	}
 }
 
-/* The arguments of EXECVE records: a0="ls" a1=2D6C; a long one in parts: a2_len=9000 a2[0]=... a2[1]=... */
+/* The arguments of EXECVE records: a0="ls" a1=2D6C; a long one in parts: a2_len=9000 a2[0]=...
+ * a2[1]=... */
 static struct view command_line(struct parse *p, const struct group *g)
 {
-	struct buffer b = { 0 }, part = { 0 };
+	struct buffer b = {0}, part = {0};
 	struct view pieces = VIEW_EMPTY; /* name of the argument that is being put together */
 	struct view out;
 
@@ -249,12 +331,13 @@ static struct view command_line(struct parse *p, const struct group *g)
 			struct view name = pair.name, value;
 			size_t bracket;
 
-			if (word.len || name.len < 2 || name.data[0] != 'a' || name.data[1] < '0' || name.data[1] > '9' ||
-			    memchr(name.data, '_', name.len))
+			if (word.len || name.len < 2 || name.data[0] != 'a' || name.data[1] < '0' ||
+			    name.data[1] > '9' || memchr(name.data, '_', name.len))
 				continue;
 			value = decoded(p, &pair, true);
 			bracket = view_find(name, 0, "[", 1);
-			if (pieces.len && !(bracket < name.len && view_equal(pieces, view_clip(name, 0, bracket)))) {
+			if (pieces.len && !(bracket < name.len &&
+					    view_equal(pieces, view_clip(name, 0, bracket)))) {
 				append_argument(&b, buffer_as_view(&part));
 				part.len = 0;
 				pieces = VIEW_EMPTY;
@@ -280,7 +363,8 @@ static struct view command_line(struct parse *p, const struct group *g)
 /* What SYSCALL says of the process, under Sysmon's names. */
 static void add_process(struct parse *p, struct view call)
 {
-	struct view user = account_in(p, call, "UID", "uid"), audit = account_in(p, call, "AUID", "auid");
+	struct view user = account_in(p, call, "UID", "uid"),
+		    audit = account_in(p, call, "AUID", "auid");
 
 	add(p, "Image", value_in(p, call, "exe"));
 	add_number(p, "ProcessId", value_in(p, call, "pid"));
@@ -337,7 +421,8 @@ static int finish(struct parse *p, struct group *g)
 		add_process(p, call);
 		add(p, "CommandLine", line);
 		add(p, "CurrentDirectory", value_in(p, cwd, "cwd"));
-		p->event.message = value_view(line.len ? view_clip(line, 0, 4096) : value_in(p, call, "exe"));
+		p->event.message =
+			value_view(line.len ? view_clip(line, 0, 4096) : value_in(p, call, "exe"));
 		if (p->count)
 			status = event_emit(p);
 	}
@@ -349,7 +434,8 @@ static int finish(struct parse *p, struct group *g)
 
 			start(p, g, KIND_NETWORK_CONNECT);
 			address = unhex(&p->scratch, value_in(p, g->lines[i], "saddr"));
-			/* struct sockaddr_in and sockaddr_in6 of a little-endian host; port in network order */
+			/* struct sockaddr_in and sockaddr_in6 of a little-endian host; port in
+			 * network order */
 			if (!view_u16le(address, 0, &family) || !view_u16be(address, 2, &port))
 				continue;
 			if (family == AF_INET && view_has(address, 4, 4))
@@ -361,7 +447,9 @@ static int finish(struct parse *p, struct group *g)
 			add_process(p, call);
 			event_add(p, "DestinationIp", value_text(text));
 			event_add(p, "DestinationPort", value_unsigned(port));
-			event_messagef(p, "%s connected to %s port %u", parse_text(&p->scratch, value_in(p, call, "exe")), text, port);
+			event_messagef(p, "%s connected to %s port %u",
+				       parse_text(&p->scratch, value_in(p, call, "exe")), text,
+				       port);
 			status = event_emit(p);
 		} else if (g->types[i] == PART_PATH && call.len) {
 			struct view type, file, folder;
@@ -379,11 +467,14 @@ static int finish(struct parse *p, struct group *g)
 				continue;
 			add_process(p, call);
 			if (file.data[0] != '/' && folder.len)
-				event_addf(p, "TargetFilename", "%s/%s", parse_text(&p->scratch, folder), parse_text(&p->scratch, file));
+				event_addf(p, "TargetFilename", "%s/%s",
+					   parse_text(&p->scratch, folder),
+					   parse_text(&p->scratch, file));
 			else
 				add(p, "TargetFilename", file);
-			event_messagef(p, "%s %s %s", parse_text(&p->scratch, value_in(p, call, "exe")), made ? "created" : "deleted",
-				       parse_text(&p->scratch, file));
+			event_messagef(p, "%s %s %s",
+				       parse_text(&p->scratch, value_in(p, call, "exe")),
+				       made ? "created" : "deleted", parse_text(&p->scratch, file));
 			status = event_emit(p);
 		}
 	}
@@ -395,17 +486,28 @@ static const struct {
 	const char *type;
 	enum event_kind good, bad;
 } kinds[] = {
-	{ "USER_LOGIN", KIND_LOGON, KIND_LOGON_FAILURE },   { "USER_AUTH", KIND_OTHER, KIND_LOGON_FAILURE },
-	{ "USER_LOGOUT", KIND_LOGOFF, KIND_OTHER },	    { "USER_CMD", KIND_PRIVILEGE_USE, KIND_LOGON_FAILURE },
-	{ "ADD_USER", KIND_ACCOUNT_CREATE, KIND_OTHER },    { "DEL_USER", KIND_ACCOUNT_DELETE, KIND_OTHER },
-	{ "USER_MGMT", KIND_ACCOUNT_CHANGE, KIND_OTHER },   { "USER_CHAUTHTOK", KIND_ACCOUNT_CHANGE, KIND_OTHER },
-	{ "ACCT_LOCK", KIND_ACCOUNT_CHANGE, KIND_OTHER },   { "ACCT_UNLOCK", KIND_ACCOUNT_CHANGE, KIND_OTHER },
-	{ "ADD_GROUP", KIND_GROUP_CHANGE, KIND_OTHER },	    { "DEL_GROUP", KIND_GROUP_CHANGE, KIND_OTHER },
-	{ "GRP_MGMT", KIND_GROUP_CHANGE, KIND_OTHER },	    { "SERVICE_START", KIND_SERVICE_START, KIND_OTHER },
-	{ "SERVICE_STOP", KIND_SERVICE_STOP, KIND_OTHER },  { "SYSTEM_BOOT", KIND_SYSTEM_START, KIND_OTHER },
-	{ "SYSTEM_SHUTDOWN", KIND_SYSTEM_STOP, KIND_OTHER }, { "CONFIG_CHANGE", KIND_POLICY_CHANGE, KIND_OTHER },
-	{ "MAC_STATUS", KIND_POLICY_CHANGE, KIND_OTHER },   { "MAC_POLICY_LOAD", KIND_POLICY_CHANGE, KIND_OTHER },
-	{ "KERN_MODULE", KIND_DRIVER_LOAD, KIND_OTHER },    { "DAEMON_CONFIG", KIND_POLICY_CHANGE, KIND_OTHER },
+	{"USER_LOGIN", KIND_LOGON, KIND_LOGON_FAILURE},
+	{"USER_AUTH", KIND_OTHER, KIND_LOGON_FAILURE},
+	{"USER_LOGOUT", KIND_LOGOFF, KIND_OTHER},
+	{"USER_CMD", KIND_PRIVILEGE_USE, KIND_LOGON_FAILURE},
+	{"ADD_USER", KIND_ACCOUNT_CREATE, KIND_OTHER},
+	{"DEL_USER", KIND_ACCOUNT_DELETE, KIND_OTHER},
+	{"USER_MGMT", KIND_ACCOUNT_CHANGE, KIND_OTHER},
+	{"USER_CHAUTHTOK", KIND_ACCOUNT_CHANGE, KIND_OTHER},
+	{"ACCT_LOCK", KIND_ACCOUNT_CHANGE, KIND_OTHER},
+	{"ACCT_UNLOCK", KIND_ACCOUNT_CHANGE, KIND_OTHER},
+	{"ADD_GROUP", KIND_GROUP_CHANGE, KIND_OTHER},
+	{"DEL_GROUP", KIND_GROUP_CHANGE, KIND_OTHER},
+	{"GRP_MGMT", KIND_GROUP_CHANGE, KIND_OTHER},
+	{"SERVICE_START", KIND_SERVICE_START, KIND_OTHER},
+	{"SERVICE_STOP", KIND_SERVICE_STOP, KIND_OTHER},
+	{"SYSTEM_BOOT", KIND_SYSTEM_START, KIND_OTHER},
+	{"SYSTEM_SHUTDOWN", KIND_SYSTEM_STOP, KIND_OTHER},
+	{"CONFIG_CHANGE", KIND_POLICY_CHANGE, KIND_OTHER},
+	{"MAC_STATUS", KIND_POLICY_CHANGE, KIND_OTHER},
+	{"MAC_POLICY_LOAD", KIND_POLICY_CHANGE, KIND_OTHER},
+	{"KERN_MODULE", KIND_DRIVER_LOAD, KIND_OTHER},
+	{"DAEMON_CONFIG", KIND_POLICY_CHANGE, KIND_OTHER},
 };
 
 struct head {
@@ -429,12 +531,16 @@ static void read_stamp(struct view v, struct head *h)
 	if (colon > 0)
 		(void)view_decimal(view_from(v, colon), &h->serial);
 	if (v.len > 19 && v.data[2] == '/' && v.data[5] == '/') {
-		if (view_decimal(view_sub(v, 0, 2), &month) && view_decimal(view_sub(v, 3, 2), &day) &&
-		    view_decimal(view_sub(v, 6, 4), &year) && view_decimal(view_sub(v, 11, 2), &hour) &&
-		    view_decimal(view_sub(v, 14, 2), &minute) && view_decimal(view_sub(v, 17, 2), &second)) {
+		if (view_decimal(view_sub(v, 0, 2), &month) &&
+		    view_decimal(view_sub(v, 3, 2), &day) &&
+		    view_decimal(view_sub(v, 6, 4), &year) &&
+		    view_decimal(view_sub(v, 11, 2), &hour) &&
+		    view_decimal(view_sub(v, 14, 2), &minute) &&
+		    view_decimal(view_sub(v, 17, 2), &second)) {
 			(void)view_decimal(view_sub(v, 20, 3), &ms);
-			h->ts = time_from_civil((int64_t)year, (unsigned)month, (unsigned)day, (unsigned)hour, (unsigned)minute,
-						(unsigned)second, (unsigned)(ms % 1000) * 1000000);
+			h->ts = time_from_civil((int64_t)year, (unsigned)month, (unsigned)day,
+						(unsigned)hour, (unsigned)minute, (unsigned)second,
+						(unsigned)(ms % 1000) * 1000000);
 			h->flags = EVENT_ZONE_ASSUMED;
 		}
 		return;
@@ -456,7 +562,7 @@ static bool read_head(struct view line, struct head *h)
 {
 	size_t at, close;
 
-	*h = (struct head){ .ts = TIME_NONE };
+	*h = (struct head){.ts = TIME_NONE};
 	if (view_starts(line, "node=", 5)) {
 		at = view_find(line, 0, " ", 1);
 		h->node = view_sub(line, 5, at - 5);
@@ -489,7 +595,8 @@ static int probe(const struct probe *p)
 		if (line.len == 0)
 			continue;
 		if (read_head(line, &h))
-			return view_glob(view_text(p->name), "*audit*") ? BID_BOTH + 5 : BID_CONTENT + 10;
+			return view_glob(view_text(p->name), "*audit*") ? BID_BOTH + 5
+									: BID_CONTENT + 10;
 		seen++;
 	}
 	return BID_NO;
@@ -498,13 +605,16 @@ static int probe(const struct probe *p)
 static int record_event(struct parse *p, const struct head *h, uint64_t offset, uint64_t number)
 {
 	bool execve = view_is(h->type, "EXECVE"), bad = false, known = false;
-	struct view rest = h->body, word, account = VIEW_EMPTY, audit = VIEW_EMPTY, user = VIEW_EMPTY, loose = VIEW_EMPTY, before = VIEW_EMPTY;
-	struct view terminal = VIEW_EMPTY, address = VIEW_EMPTY, exe = VIEW_EMPTY, command = VIEW_EMPTY, cwd = VIEW_EMPTY, unit = VIEW_EMPTY,
-		    host = VIEW_EMPTY, pid = VIEW_EMPTY, file = VIEW_EMPTY;
+	struct view rest = h->body, word, account = VIEW_EMPTY, audit = VIEW_EMPTY,
+		    user = VIEW_EMPTY, loose = VIEW_EMPTY, before = VIEW_EMPTY;
+	struct view terminal = VIEW_EMPTY, address = VIEW_EMPTY, exe = VIEW_EMPTY,
+		    command = VIEW_EMPTY, cwd = VIEW_EMPTY, unit = VIEW_EMPTY, host = VIEW_EMPTY,
+		    pid = VIEW_EMPTY, file = VIEW_EMPTY;
 	enum event_kind kind = KIND_OTHER;
 	struct pair pair;
 
-	event_start(p, KIND_OTHER, h->ts, h->ts == TIME_NONE ? "Not a time" : "Recorded Time", offset);
+	event_start(p, KIND_OTHER, h->ts, h->ts == TIME_NONE ? "Not a time" : "Recorded Time",
+		    offset);
 	p->event.record = number;
 	p->event.flags = h->flags;
 	event_add(p, "type", value_view(h->type));
@@ -518,16 +628,21 @@ static int record_event(struct parse *p, const struct head *h, uint64_t offset, 
 			before = word;
 			if (view_is(word, "old") || view_is(word, "new"))
 				continue;
-			loose = loose.len && loose.data + loose.len + 2 >= word.data ? view_of(loose.data, (size_t)(word.data + word.len - loose.data)) :
-				loose.len ? loose : word;
+			loose = loose.len && loose.data + loose.len + 2 >= word.data
+					? view_of(loose.data,
+						  (size_t)(word.data + word.len - loose.data))
+				: loose.len ? loose
+					    : word;
 			continue;
 		}
 		if (pair.name.len > 64)
 			continue;
 		value = decoded(p, &pair, execve);
 		if (view_is(before, "old") || view_is(before, "new")) {
-			const char *joined = arena_printf(&p->scratch, "%.*s-%.*s", (int)before.len, (const char *)before.data, (int)pair.name.len,
-							  (const char *)pair.name.data);
+			const char *joined =
+				arena_printf(&p->scratch, "%.*s-%.*s", (int)before.len,
+					     (const char *)before.data, (int)pair.name.len,
+					     (const char *)pair.name.data);
 
 			if (joined)
 				pair.name = view_text(joined);
@@ -561,7 +676,8 @@ static int record_event(struct parse *p, const struct head *h, uint64_t offset, 
 		else if (view_is(pair.name, "name") && view_is(h->type, "KERN_MODULE"))
 			file = value;
 		else if (view_is(pair.name, "res") || view_is(pair.name, "success"))
-			bad = view_is(value, "failed") || view_is(value, "no") || view_is(value, "0");
+			bad = view_is(value, "failed") || view_is(value, "no") ||
+			      view_is(value, "0");
 	}
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && !known; i++)
 		if (view_is(h->type, kinds[i].type)) {
@@ -586,20 +702,23 @@ static int record_event(struct parse *p, const struct head *h, uint64_t offset, 
 		add(p, "SYSCALL", syscall_name(p, h->body));
 	if (view_is(audit, "unset"))
 		audit = VIEW_EMPTY;
-	if (known && account.len && (kind == KIND_LOGON || kind == KIND_LOGON_FAILURE || kind == KIND_LOGOFF))
+	if (known && account.len &&
+	    (kind == KIND_LOGON || kind == KIND_LOGON_FAILURE || kind == KIND_LOGOFF))
 		event_user(p, value_view(account));
 	else if (audit.len || user.len)
 		event_user(p, value_view(audit.len ? audit : user));
 	if (h->node.len)
 		event_host(p, value_view(h->node));
-	event_messagef(p, "%.*s %.*s", (int)h->type.len, (const char *)h->type.data, (int)(h->body.len > 1000 ? 1000 : h->body.len),
+	event_messagef(p, "%.*s %.*s", (int)h->type.len, (const char *)h->type.data,
+		       (int)(h->body.len > 1000 ? 1000 : h->body.len),
 		       (const char *)(h->body.data ? h->body.data : (const uint8_t *)""));
 	return event_emit(p);
 }
 
 static int part_of(struct view type)
 {
-	static const char *const names[] = { "SYSCALL", "EXECVE", "CWD", "PATH", "SOCKADDR", "PROCTITLE" };
+	static const char *const names[] = {"SYSCALL", "EXECVE",   "CWD",
+					    "PATH",    "SOCKADDR", "PROCTITLE"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (view_is(type, names[i]))

@@ -35,7 +35,8 @@ struct view autorun_value(struct view line, const char *key)
 	return line.len && line.data[0] == '=' ? view_trim(view_from(line, 1)) : VIEW_EMPTY;
 }
 
-/* The program of a command: its first word when that is a path. systemd's prefixes (systemd.service(5)) and quotes are not of it. */
+/* The program of a command: its first word when that is a path. systemd's prefixes
+ * (systemd.service(5)) and quotes are not of it. */
 static struct view program_of(struct view command)
 {
 	size_t end;
@@ -64,7 +65,8 @@ int autorun_emit(struct parse *p, const struct autorun *a, uint64_t offset)
 
 	if (p->collected)
 		return OK;
-	event_start(p, KIND_PERSISTENCE, p->mtime, p->mtime == TIME_NONE ? "Not a time" : "Content Modification Time", offset);
+	event_start(p, KIND_PERSISTENCE, p->mtime,
+		    p->mtime == TIME_NONE ? "Not a time" : "Content Modification Time", offset);
 	p->event.record = a->line;
 	event_add(p, "Place", value_text(a->place));
 	add(p, "Name", name);
@@ -83,7 +85,8 @@ int autorun_emit(struct parse *p, const struct autorun *a, uint64_t offset)
 	add(p, "Options", a->options);
 	if (a->user.len)
 		event_user(p, value_view(a->user));
-	event_messagef(p, "Autorun (%s) %s%s%s", a->place, parse_text(&p->scratch, name), a->command.len ? ": " : "",
+	event_messagef(p, "Autorun (%s) %s%s%s", a->place, parse_text(&p->scratch, name),
+		       a->command.len ? ": " : "",
 		       parse_text(&p->scratch, view_clip(a->command, 0, 2000)));
 	return event_emit(p);
 }

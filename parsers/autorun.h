@@ -1,7 +1,8 @@
 /*
- * Autoruns found as files in a mounted tree, an image or a loose folder: one event of kind persistence for each entry, with the
- * fields of the collector's lines of type "autorun" (collectors/live.h). A bundle brings these lines itself
- * (live/autoruns.jsonl); there the files' parsers stay silent (parse.collected), so that nothing is told twice.
+ * Autoruns found as files in a mounted tree, an image or a loose folder: one event of kind
+ * persistence for each entry, with the fields of the collector's lines of type "autorun"
+ * (collectors/live.h). A bundle brings these lines itself (live/autoruns.jsonl); there the files'
+ * parsers stay silent (parse.collected), so that nothing is told twice.
  */
 #ifndef KONSEKI_PARSERS_AUTORUN_H
 #define KONSEKI_PARSERS_AUTORUN_H
@@ -9,11 +10,11 @@
 #include "parsers/parser.h"
 
 struct autorun {
-	const char *place;           /* "cron", "systemd-service", ... */
-	struct view name;            /* empty: the file's */
+	const char *place; /* "cron", "systemd-service", ... */
+	struct view name;  /* empty: the file's */
 	struct view command, user, schedule, trigger, comment, key_type, options;
-	uint64_t line;               /* 0: the file as a whole */
-	int enabled;                 /* 0, 1, or -1 when the file alone cannot tell */
+	uint64_t line; /* 0: the file as a whole */
+	int enabled;   /* 0, 1, or -1 when the file alone cannot tell */
 };
 
 int autorun_emit(struct parse *p, const struct autorun *a, uint64_t offset);

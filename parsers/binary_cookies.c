@@ -1,6 +1,7 @@
 /*
- * Safari's Cookies.binarycookies: "cook", a big-endian list of page sizes, pages of little-endian records whose times are
- * seconds since 2001. Facts: libyal's documentation "Safari cookies (binarycookies) format".
+ * Safari's Cookies.binarycookies: "cook", a big-endian list of page sizes, pages of little-endian
+ * records whose times are seconds since 2001. Facts: libyal's documentation "Safari cookies
+ * (binarycookies) format".
  */
 #include "parsers/cookie.h"
 
@@ -18,7 +19,9 @@ static struct view string(struct view r, size_t at)
 	struct view v = view_from(r, view_get32(r, at));
 	const void *end = v.len ? memchr(v.data, 0, v.len) : NULL;
 
-	return !view_get32(r, at) ? VIEW_EMPTY : end ? view_clip(v, 0, (size_t)((const uint8_t *)end - v.data)) : v;
+	return !view_get32(r, at) ? VIEW_EMPTY
+	       : end		  ? view_clip(v, 0, (size_t)((const uint8_t *)end - v.data))
+				  : v;
 }
 
 static int64_t cocoa(struct view r, size_t at)
@@ -32,7 +35,8 @@ static int64_t cocoa(struct view r, size_t at)
 
 static int cookie(struct parse *p, struct view r, uint64_t offset)
 {
-	struct view host = string(r, 16), name = string(r, 20), path = string(r, 24), value = string(r, 28);
+	struct view host = string(r, 16), name = string(r, 20), path = string(r, 24),
+		    value = string(r, 28);
 	int64_t expires = cocoa(r, 40), created = cocoa(r, 48);
 	uint32_t flags = view_get32(r, 8);
 	int status = OK;
@@ -45,7 +49,8 @@ static int cookie(struct parse *p, struct view r, uint64_t offset)
 	event_add(p, "Path", value_view(path));
 	event_add(p, "Secure", value_bool(flags & 1));
 	event_add(p, "HttpOnly", value_bool(flags & 4));
-	event_messagef(p, "Cookie %s of %s", parse_text(&p->scratch, name), parse_text(&p->scratch, host));
+	event_messagef(p, "Cookie %s of %s", parse_text(&p->scratch, name),
+		       parse_text(&p->scratch, host));
 	if (created == TIME_NONE && expires == TIME_NONE)
 		return event_emit(p);
 	if (created != TIME_NONE)
@@ -68,7 +73,8 @@ static int parse(struct parse *p, struct view v)
 	for (uint32_t i = 0; i < pages && status >= 0; i++) {
 		struct view page;
 
-		if (!view_u32be(v, 8 + (size_t)i * 4, &size) || size < 12 || !view_has(v, at, size)) {
+		if (!view_u32be(v, 8 + (size_t)i * 4, &size) || size < 12 ||
+		    !view_has(v, at, size)) {
 			status = parse_lost(p, at, "page %u of %u does not fit", i + 1, pages);
 			break;
 		}
@@ -77,11 +83,15 @@ static int parse(struct parse *p, struct view v)
 		if (count > page.len / 4)
 			status = parse_lost(p, at, "a page of %u cookies", count), count = 0;
 		for (uint32_t k = 0; k < count && status >= 0 && left; k++, left--) {
-			uint32_t where = view_get32(page, 8 + (size_t)k * 4), length = view_get32(page, where);
+			uint32_t where = view_get32(page, 8 + (size_t)k * 4),
+				 length = view_get32(page, where);
 			struct view r = view_sub(page, where, length);
 
-			status = length >= 56 && r.data ? cookie(p, r, at + where) :
-							  parse_lost(p, at + where, "cookie %u of page %u does not fit", k + 1, i + 1);
+			status = length >= 56 && r.data
+					 ? cookie(p, r, at + where)
+					 : parse_lost(p, at + where,
+						      "cookie %u of page %u does not fit", k + 1,
+						      i + 1);
 		}
 		at += size;
 	}

@@ -1,7 +1,9 @@
 /*
  * The bodyfile of Sleuthkit's mactime (body file format, version 3):
- * MD5|name|inode|mode_as_string|UID|GID|size|atime|mtime|ctime|crtime, times in seconds of UTC, perhaps with a fraction. In the name
- * \| is a bar and \\ a backslash (mactime's input by fls does not escape, log2timeline's does); the collector writes %7C.
+ * MD5|name|inode|mode_as_string|UID|GID|size|atime|mtime|ctime|crtime, times in seconds of UTC,
+ * perhaps with a fraction. In the name
+ * \| is a bar and \\ a backslash (mactime's input by fls does not escape, log2timeline's does); the
+ * collector writes %7C.
  */
 #include "parsers/parser.h"
 
@@ -16,7 +18,8 @@ static unsigned split(struct view line, struct view out[FIELDS])
 	for (size_t i = 0; i <= line.len && n < FIELDS; i++) {
 		if (i < line.len && line.data[i] != '|')
 			continue;
-		if (i > 0 && i < line.len && line.data[i - 1] == '\\' && !(i > 1 && line.data[i - 2] == '\\'))
+		if (i > 0 && i < line.len && line.data[i - 1] == '\\' &&
+		    !(i > 1 && line.data[i - 2] == '\\'))
 			continue;
 		out[n++] = view_sub(line, start, i - start);
 		start = i + 1;
@@ -32,7 +35,8 @@ static bool seconds(struct view v, int64_t *ts)
 	bool negative = v.len > 0 && v.data[0] == '-';
 	uint64_t whole, nano = 0;
 
-	if (!view_decimal(view_sub(v, negative, dot - negative), &whole) || whole > (uint64_t)INT64_MAX / TIME_SECOND)
+	if (!view_decimal(view_sub(v, negative, dot - negative), &whole) ||
+	    whole > (uint64_t)INT64_MAX / TIME_SECOND)
 		return false;
 	for (size_t i = 0; i < 9; i++) {
 		if (i < fraction.len && (fraction.data[i] < '0' || fraction.data[i] > '9'))
@@ -75,8 +79,12 @@ static int parse(struct parse *p, struct view bytes)
 	static const struct {
 		unsigned field;
 		const char *desc;
-	} times[] = { { 7, "Last Access Time" }, { 8, "Content Modification Time" }, { 9, "Metadata Modification Time" }, { 10, "Creation Time" } };
-	static const char *const names[] = { "MD5", "TargetFilename", "inode", "mode", "uid", "gid", "size" };
+	} times[] = {{7, "Last Access Time"},
+		     {8, "Content Modification Time"},
+		     {9, "Metadata Modification Time"},
+		     {10, "Creation Time"}};
+	static const char *const names[] = {"MD5", "TargetFilename", "inode", "mode", "uid", "gid",
+					    "size"};
 	struct view rest = bytes, line, f[FIELDS];
 	uint64_t number = 0, n;
 	int status = OK;
@@ -102,12 +110,14 @@ static int parse(struct parse *p, struct view bytes)
 				else
 					event_add(p, names[i], value_view(f[i]));
 			}
-		event_messagef(p, "%.*s", (int)(f[1].len > 4000 ? 4000 : f[1].len), (const char *)f[1].data);
+		event_messagef(p, "%.*s", (int)(f[1].len > 4000 ? 4000 : f[1].len),
+			       (const char *)f[1].data);
 		for (unsigned i = 0; i < 4 && status >= 0; i++) {
 			int64_t ts = TIME_NONE;
 
 			if (f[times[i].field].len && !seconds(f[times[i].field], &ts)) {
-				status = parse_lost(p, offset, "field %u is no time", times[i].field + 1);
+				status = parse_lost(p, offset, "field %u is no time",
+						    times[i].field + 1);
 				continue;
 			}
 			if (ts == TIME_NONE)

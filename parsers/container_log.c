@@ -1,18 +1,21 @@
 /*
- * What containers print, as their runtime keeps it: Docker's json-file driver, {"log":"text\n","stream":"stdout","time":"..."} a
- * line, and CRI's "2016-10-06T00:17:09.669794202Z stdout F text" (Kubernetes, kuberuntime logs; P: the line goes on).
+ * What containers print, as their runtime keeps it: Docker's json-file driver,
+ * {"log":"text\n","stream":"stdout","time":"..."} a line, and CRI's "2016-10-06T00:17:09.669794202Z
+ * stdout F text" (Kubernetes, kuberuntime logs; P: the line goes on).
  */
 #include "parsers/parser.h"
 
 #include <jansson.h>
 
-static bool cri(struct view line, int64_t *ts, struct view *stream, struct view *tag, struct view *text)
+static bool cri(struct view line, int64_t *ts, struct view *stream, struct view *tag,
+		struct view *text)
 {
 	struct view rest = line, when;
 
-	if (!view_token(&rest, ' ', &when) || when.len < 20 || when.data[10] != 'T' || !time_parse_iso(when, ts, NULL, NULL) ||
-	    !view_token(&rest, ' ', stream) || !(view_is(*stream, "stdout") || view_is(*stream, "stderr")) || !view_token(&rest, ' ', tag) ||
-	    !(view_is(*tag, "F") || view_is(*tag, "P")))
+	if (!view_token(&rest, ' ', &when) || when.len < 20 || when.data[10] != 'T' ||
+	    !time_parse_iso(when, ts, NULL, NULL) || !view_token(&rest, ' ', stream) ||
+	    !(view_is(*stream, "stdout") || view_is(*stream, "stderr")) ||
+	    !view_token(&rest, ' ', tag) || !(view_is(*tag, "F") || view_is(*tag, "P")))
 		return false;
 	*text = rest;
 	return true;
@@ -30,7 +33,8 @@ static int probe(const struct probe *p)
 	return cri(line, &ts, &stream, &tag, &text) ? BID_BOTH + 5 : BID_NO;
 }
 
-static int emit(struct parse *p, int64_t ts, struct view stream, struct view text, uint64_t offset, uint64_t number)
+static int emit(struct parse *p, int64_t ts, struct view stream, struct view text, uint64_t offset,
+		uint64_t number)
 {
 	const char *at = strstr(p->path, "/containers/");
 
@@ -65,15 +69,24 @@ static int parse(struct parse *p, struct view bytes)
 			continue;
 		parse_release(p, offset);
 		if (line.data[0] == '{') {
-			json_t *object = line.len > LIMIT_LINE ? NULL : json_loadb((const char *)line.data, line.len, JSON_ALLOW_NUL, NULL);
-			json_t *log = json_object_get(object, "log"), *when = json_object_get(object, "time");
+			json_t *object = line.len > LIMIT_LINE
+						 ? NULL
+						 : json_loadb((const char *)line.data, line.len,
+							      JSON_ALLOW_NUL, NULL);
+			json_t *log = json_object_get(object, "log"),
+			       *when = json_object_get(object, "time");
 
 			ts = TIME_NONE;
-			if (json_is_string(when) && !time_parse_iso(view_text(json_string_value(when)), &ts, NULL, NULL))
+			if (json_is_string(when) &&
+			    !time_parse_iso(view_text(json_string_value(when)), &ts, NULL, NULL))
 				ts = TIME_NONE;
 			if (json_is_string(log))
-				status = emit(p, ts, view_text(json_string_value(json_object_get(object, "stream"))),
-					      view_of(json_string_value(log), json_string_length(log)), offset, number);
+				status = emit(
+					p, ts,
+					view_text(json_string_value(
+						json_object_get(object, "stream"))),
+					view_of(json_string_value(log), json_string_length(log)),
+					offset, number);
 			else
 				status = parse_lost(p, offset, "no line of a container's log");
 			json_decref(object);

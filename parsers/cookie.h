@@ -1,4 +1,5 @@
-/* What a cookie's value tells: the times that Google Analytics keeps in __utma, __utmb and __utmz. */
+/* What a cookie's value tells: the times that Google Analytics keeps in __utma, __utmb and __utmz.
+ */
 #ifndef KONSEKI_PARSERS_COOKIE_H
 #define KONSEKI_PARSERS_COOKIE_H
 

@@ -1,6 +1,7 @@
 /*
- * Tables of cron (crontab(5)): /etc/crontab and /etc/cron.d with a user in each line, the users' own without, and anacrontab(5):
- * "period delay name command". Assignments of what decides which program runs (PATH, SHELL, LD_*) are told too.
+ * Tables of cron (crontab(5)): /etc/crontab and /etc/cron.d with a user in each line, the users'
+ * own without, and anacrontab(5): "period delay name command". Assignments of what decides which
+ * program runs (PATH, SHELL, LD_*) are told too.
  */
 #include "parsers/autorun.h"
 
@@ -35,7 +36,8 @@ static bool assignment(struct view line)
 {
 	size_t i = 0;
 
-	while (i < line.len && (line.data[i] == '_' || isalpha(line.data[i]) || (i > 0 && isdigit(line.data[i]))))
+	while (i < line.len &&
+	       (line.data[i] == '_' || isalpha(line.data[i]) || (i > 0 && isdigit(line.data[i]))))
 		i++;
 	line = view_trim(view_from(line, i));
 	return i > 0 && line.len && line.data[0] == '=';
@@ -50,14 +52,17 @@ static int parse(struct parse *p, struct view bytes)
 
 	while (status >= 0 && view_line(&rest, &line)) {
 		uint64_t offset = (uint64_t)(line.data - bytes.data);
-		struct autorun a = { .place = table == ANACRON ? "anacron" : "cron", .line = ++number, .enabled = -1 };
+		struct autorun a = {.place = table == ANACRON ? "anacron" : "cron",
+				    .line = ++number,
+				    .enabled = -1};
 		struct view tail = view_trim(line), start = tail;
 		unsigned fields = tail.len && tail.data[0] == '@' ? 1 : table == ANACRON ? 2 : 5;
 
 		if (autorun_comment(tail))
 			continue;
 		if (assignment(tail)) {
-			if (!view_starts(tail, "PATH", 4) && !view_starts(tail, "SHELL", 5) && !view_starts(tail, "LD_", 3))
+			if (!view_starts(tail, "PATH", 4) && !view_starts(tail, "SHELL", 5) &&
+			    !view_starts(tail, "LD_", 3))
 				continue;
 			a.command = tail;
 			status = autorun_emit(p, &a, offset);
@@ -65,7 +70,8 @@ static int parse(struct parse *p, struct view bytes)
 		}
 		for (unsigned i = 0; i < fields; i++)
 			(void)autorun_word(&tail);
-		a.schedule = view_trim(view_clip(start, 0, tail.data ? (size_t)(tail.data - start.data) : start.len));
+		a.schedule = view_trim(view_clip(
+			start, 0, tail.data ? (size_t)(tail.data - start.data) : start.len));
 		if (table == ANACRON) {
 			a.name = autorun_word(&tail);
 			a.user = view_text("root");
@@ -75,7 +81,9 @@ static int parse(struct parse *p, struct view bytes)
 			a.user = autorun_word(&tail);
 		}
 		a.command = tail;
-		status = tail.len ? autorun_emit(p, &a, offset) : p->collected ? OK : parse_lost(p, offset, "a line that cron would refuse");
+		status = tail.len	? autorun_emit(p, &a, offset)
+			 : p->collected ? OK
+					: parse_lost(p, offset, "a line that cron would refuse");
 	}
 	return status;
 }

@@ -1,6 +1,6 @@
 /*
- * dpkg.log (dpkg(1), --log): "2016-08-06 17:35:39 install base-passwd:amd64 <none> 3.5.33", in the host's own zone, which no
- * line tells.
+ * dpkg.log (dpkg(1), --log): "2016-08-06 17:35:39 install base-passwd:amd64 <none> 3.5.33", in the
+ * host's own zone, which no line tells.
  */
 #include "parsers/parser.h"
 
@@ -8,9 +8,16 @@ static const struct action {
 	const char *name;
 	enum event_kind kind;
 } actions[] = {
-	{ "startup", KIND_OTHER },   { "status", KIND_OTHER },	       { "install", KIND_PACKAGE_INSTALL }, { "upgrade", KIND_PACKAGE_INSTALL },
-	{ "remove", KIND_PACKAGE_REMOVE }, { "purge", KIND_PACKAGE_REMOVE }, { "disappear", KIND_PACKAGE_REMOVE },
-	{ "trigproc", KIND_OTHER },  { "configure", KIND_OTHER }, { "conffile", KIND_OTHER },
+	{"startup", KIND_OTHER},
+	{"status", KIND_OTHER},
+	{"install", KIND_PACKAGE_INSTALL},
+	{"upgrade", KIND_PACKAGE_INSTALL},
+	{"remove", KIND_PACKAGE_REMOVE},
+	{"purge", KIND_PACKAGE_REMOVE},
+	{"disappear", KIND_PACKAGE_REMOVE},
+	{"trigproc", KIND_OTHER},
+	{"configure", KIND_OTHER},
+	{"conffile", KIND_OTHER},
 };
 
 static const struct action *read_head(struct view line, int64_t *ts, struct view *rest)
@@ -49,7 +56,8 @@ static void add(struct parse *p, const char *name, struct view v)
 
 static int parse(struct parse *p, struct view bytes)
 {
-	struct view rest = bytes, line, tail, one = VIEW_EMPTY, two = VIEW_EMPTY, three = VIEW_EMPTY;
+	struct view rest = bytes, line, tail, one = VIEW_EMPTY, two = VIEW_EMPTY,
+		    three = VIEW_EMPTY;
 	uint64_t number = 0;
 	int status = OK;
 

@@ -1,12 +1,13 @@
 /*
- * Firefox's cache: version 1 (_CACHE_001_ to _003_: big-endian records at blocks of 256, 1024 and 4096 bytes behind a bitmap;
- * netwerk/cache, nsDiskCacheEntry.h) and version 2 (a file for each entry, its metadata at the end; netwerk/cache2,
- * CacheFileMetadata.h). Times are seconds since 1970.
+ * Firefox's cache: version 1 (_CACHE_001_ to _003_: big-endian records at blocks of 256, 1024 and
+ * 4096 bytes behind a bitmap; netwerk/cache, nsDiskCacheEntry.h) and version 2 (a file for each
+ * entry, its metadata at the end; netwerk/cache2, CacheFileMetadata.h). Times are seconds since
+ * 1970.
  */
 #include "parsers/parser.h"
 
 #define BITMAP 4096
-#define CHUNK (256u << 10)
+#define CHUNK  (256u << 10)
 
 static uint32_t be32(struct view v, size_t at)
 {
@@ -30,7 +31,8 @@ static bool record_at(struct view v, size_t at, uint32_t *key, uint32_t *info)
 	uint32_t n = be32(v, at + 28), m = be32(v, at + 32);
 	struct view text;
 
-	if (!view_has(v, at, 36) || be16(v, at) != 1 || be16(v, at + 2) == 0 || be16(v, at + 2) > 0x40 || n < 4 || n > 8192 || m > (1u << 20))
+	if (!view_has(v, at, 36) || be16(v, at) != 1 || be16(v, at + 2) == 0 ||
+	    be16(v, at + 2) > 0x40 || n < 4 || n > 8192 || m > (1u << 20))
 		return false;
 	text = view_sub(v, at + 36, n);
 	if (!text.data || text.data[n - 1] != 0 || !memchr(text.data, ':', n))
@@ -47,7 +49,8 @@ static size_t metadata_at(struct view v)
 	size_t at = (size_t)size + 4 + (size_t)((size + CHUNK - 1) / CHUNK) * 2;
 	uint32_t version = be32(v, at), key = be32(v, at + 24);
 
-	if (v.len < 44 || size > v.len - 44 || !view_has(v, at, 28) || version == 0 || version > 3 || key == 0 || key > v.len - at - 28)
+	if (v.len < 44 || size > v.len - 44 || !view_has(v, at, 28) || version == 0 ||
+	    version > 3 || key == 0 || key > v.len - at - 28)
 		return 0;
 	return at;
 }
@@ -58,7 +61,8 @@ static int probe(const struct probe *p)
 	uint32_t key, info;
 
 	if (view_glob(name, "_cache_00?_"))
-		return p->head.len > BITMAP && record_at(p->head, BITMAP, &key, &info) ? BID_BOTH : BID_NAME;
+		return p->head.len > BITMAP && record_at(p->head, BITMAP, &key, &info) ? BID_BOTH
+										       : BID_NAME;
 	if (name.len != 40)
 		return BID_NO;
 	for (size_t i = 0; i < 40; i++)
@@ -76,11 +80,17 @@ static struct view until_zero(struct view v)
 	return end ? view_clip(v, 0, (size_t)((const uint8_t *)end - v.data)) : v;
 }
 
-static int entry(struct parse *p, uint64_t offset, struct view key, struct view pairs, uint32_t count, uint32_t fetched, uint32_t modified,
-		 uint32_t expires, uint32_t size)
+static int entry(struct parse *p, uint64_t offset, struct view key, struct view pairs,
+		 uint32_t count, uint32_t fetched, uint32_t modified, uint32_t expires,
+		 uint32_t size)
 {
-	const struct { uint32_t seconds; const char *desc; } times[] = {
-		{ fetched, "Last Visited Time" }, { modified, "Content Modification Time" }, { expires, "Expiration Time" },
+	const struct {
+		uint32_t seconds;
+		const char *desc;
+	} times[] = {
+		{fetched, "Last Visited Time"},
+		{modified, "Content Modification Time"},
+		{expires, "Expiration Time"},
 	};
 	struct view user = parse_path_user(p->path), name, url = until_zero(key);
 	size_t http = view_find(url, 0, "http", 4);
@@ -132,8 +142,11 @@ static int parse(struct parse *p, struct view v)
 		version = be32(v, at);
 		key = be32(v, at + 24);
 		text = at + 28 + (version >= 2 ? 4 : 0);
-		return entry(p, at, view_clip(v, text, key), view_clip(v, text + key + 1, v.len - 4 - text < key + 1 ? 0 : v.len - 4 - text - key - 1),
-			     be32(v, at + 4), be32(v, at + 8), be32(v, at + 12), be32(v, at + 20), be32(v, v.len - 4));
+		return entry(p, at, view_clip(v, text, key),
+			     view_clip(v, text + key + 1,
+				       v.len - 4 - text < key + 1 ? 0 : v.len - 4 - text - key - 1),
+			     be32(v, at + 4), be32(v, at + 8), be32(v, at + 12), be32(v, at + 20),
+			     be32(v, v.len - 4));
 	}
 	if (view_glob(view_text(name), "_cache_002_"))
 		block = 1024;
@@ -148,8 +161,9 @@ static int parse(struct parse *p, struct view v)
 			at += block;
 			continue;
 		}
-		status = entry(p, at, view_clip(v, at + 36, key), view_clip(v, at + 36 + key, info), be32(v, at + 8), be32(v, at + 12),
-			       be32(v, at + 16), be32(v, at + 20), be32(v, at + 24));
+		status = entry(p, at, view_clip(v, at + 36, key), view_clip(v, at + 36 + key, info),
+			       be32(v, at + 8), be32(v, at + 12), be32(v, at + 16),
+			       be32(v, at + 20), be32(v, at + 24));
 		whole = 36 + (uint64_t)key + info;
 		at += (size_t)((whole + block - 1) / block * block);
 	}

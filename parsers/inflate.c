@@ -29,7 +29,8 @@ static uint32_t bits(struct stream *s, unsigned n)
 	return x;
 }
 
-/* A canonical code (3.2.2): how many codes each length has, and the symbols in the order of their codes. */
+/* A canonical code (3.2.2): how many codes each length has, and the symbols in the order of their
+ * codes. */
 struct code {
 	uint16_t count[MAX_BITS + 1];
 	uint16_t symbol[320];
@@ -37,7 +38,7 @@ struct code {
 
 static bool code_make(struct code *c, const uint8_t *lengths, size_t n)
 {
-	uint16_t first[MAX_BITS + 2] = { 0 };
+	uint16_t first[MAX_BITS + 2] = {0};
 	int room = 1;
 
 	memset(c->count, 0, sizeof(c->count));
@@ -72,13 +73,17 @@ static int code_next(struct stream *s, const struct code *c)
 }
 
 /* 3.2.5 */
-static const uint16_t length_base[29] = { 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163,
-					  195, 227, 258 };
-static const uint8_t length_extra[29] = { 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0 };
-static const uint16_t far_base[30] = { 1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257, 385, 513, 769, 1025, 1537, 2049, 3073,
-				       4097, 6145, 8193, 12289, 16385, 24577 };
+static const uint16_t length_base[29] = {3,  4,	 5,  6,	  7,   8,   9,	 10,  11, 13,
+					 15, 17, 19, 23,  27,  31,  35,	 43,  51, 59,
+					 67, 83, 99, 115, 131, 163, 195, 227, 258};
+static const uint8_t length_extra[29] = {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2,
+					 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0};
+static const uint16_t far_base[30] = {
+	1,   2,	  3,   4,   5,	 7,    9,    13,   17,	 25,   33,   49,   65,	  97,	 129,
+	193, 257, 385, 513, 769, 1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577};
 
-static int block(struct stream *s, const struct code *literals, const struct code *distances, size_t start, size_t most, struct buffer *out)
+static int block(struct stream *s, const struct code *literals, const struct code *distances,
+		 size_t start, size_t most, struct buffer *out)
 {
 	for (;;) {
 		int symbol = code_next(s, literals), far;
@@ -118,9 +123,11 @@ static int block(struct stream *s, const struct code *literals, const struct cod
 /* 3.2.7 */
 static int dynamic(struct stream *s, struct code *literals, struct code *distances)
 {
-	static const uint8_t order[19] = { 16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15 };
-	unsigned n_literals = bits(s, 5) + 257, n_distances = bits(s, 5) + 1, n_codes = bits(s, 4) + 4, n = 0;
-	uint8_t lengths[320] = { 0 };
+	static const uint8_t order[19] = {16, 17, 18, 0, 8,  7, 9,  6, 10, 5,
+					  11, 4,  12, 3, 13, 2, 14, 1, 15};
+	unsigned n_literals = bits(s, 5) + 257, n_distances = bits(s, 5) + 1,
+		 n_codes = bits(s, 4) + 4, n = 0;
+	uint8_t lengths[320] = {0};
 	struct code meta;
 
 	for (unsigned i = 0; i < n_codes; i++)
@@ -152,12 +159,15 @@ static int dynamic(struct stream *s, struct code *literals, struct code *distanc
 		while (times--)
 			lengths[n++] = value;
 	}
-	return code_make(literals, lengths, n_literals) && code_make(distances, lengths + n_literals, n_distances) ? OK : ERR_FORMAT;
+	return code_make(literals, lengths, n_literals) &&
+			       code_make(distances, lengths + n_literals, n_distances)
+		       ? OK
+		       : ERR_FORMAT;
 }
 
 int inflate_raw(struct view in, size_t most, struct buffer *out)
 {
-	struct stream s = { .in = in };
+	struct stream s = {.in = in};
 	size_t start = out->len;
 	struct code literals, distances;
 	bool last = false;

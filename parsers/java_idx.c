@@ -1,6 +1,7 @@
 /*
- * Java's download cache (.idx), versions 602 to 605: where an applet came from. Facts: libyal's documentation "Java Cache IDX
- * file format". Numbers are big-endian, times milliseconds since 1970.
+ * Java's download cache (.idx), versions 602 to 605: where an applet came from. Facts: libyal's
+ * documentation "Java Cache IDX file format". Numbers are big-endian, times milliseconds since
+ * 1970.
  */
 #include "parsers/textfile.h"
 
@@ -18,7 +19,8 @@ static int probe(const struct probe *p)
 {
 	uint32_t version = 0;
 
-	if (!view_u32be(p->head, 2, &version) || version < 602 || version > 605 || p->head.data[0] > 1 || p->head.data[1] > 1)
+	if (!view_u32be(p->head, 2, &version) || version < 602 || version > 605 ||
+	    p->head.data[0] > 1 || p->head.data[1] > 1)
 		return BID_NO;
 	return view_glob(view_text(p->name), "*.idx") ? BID_BOTH : BID_CONTENT;
 }
@@ -37,7 +39,8 @@ static bool string(struct view v, size_t *at, struct view *out)
 
 static int parse(struct parse *p, struct view v)
 {
-	struct view url = VIEW_EMPTY, address = VIEW_EMPTY, skip = VIEW_EMPTY, name, value, user = parse_path_user(p->path);
+	struct view url = VIEW_EMPTY, address = VIEW_EMPTY, skip = VIEW_EMPTY, name, value,
+		    user = parse_path_user(p->path);
 	uint32_t version = 0, count = 0, size = 0;
 	uint64_t modified = 0;
 	int64_t downloaded = TIME_NONE, ts;
@@ -69,10 +72,13 @@ static int parse(struct parse *p, struct view v)
 		if (!whole)
 			break;
 		if (view_is(name, "date") && view_index(value, ", ") < value.len &&
-		    time_scan(view_from(value, view_index(value, ", ") + 2), "%d %b %Y %H:%M:%S", &ts, NULL))
+		    time_scan(view_from(value, view_index(value, ", ") + 2), "%d %b %Y %H:%M:%S",
+			      &ts, NULL))
 			downloaded = ts;
-		event_add(p, "HttpHeaders", value_text(arena_printf(&p->scratch, "%s: %s", parse_text(&p->scratch, name),
-								    parse_text(&p->scratch, value))));
+		event_add(p, "HttpHeaders",
+			  value_text(arena_printf(&p->scratch, "%s: %s",
+						  parse_text(&p->scratch, name),
+						  parse_text(&p->scratch, value))));
 	}
 	event_messagef(p, "Java loaded %s", parse_text(&p->scratch, url));
 	ts = time_from_unix_scaled((int64_t)modified, 1000);

@@ -1,20 +1,24 @@
 /*
  * systemd's journal (*.journal, *.journal~), by systemd.io/JOURNAL_FILE_FORMAT ("spec" below).
  *
- * The arena is walked object by object and every ENTRY becomes an event, so that hash tables, entry arrays, keyed hashes and
- * the state of the header do not matter: a file that was cut, never closed or partly overwritten gives what is
- * readable. After bytes that are no object the walk goes on at the next that looks like one.
+ * The arena is walked object by object and every ENTRY becomes an event, so that hash tables, entry
+ * arrays, keyed hashes and the state of the header do not matter: a file that was cut, never closed
+ * or partly overwritten gives what is readable. After bytes that are no object the walk goes on at
+ * the next that looks like one.
  *
- * Fields keep their names, but for those that all logs share: MESSAGE is Message, SYSLOG_IDENTIFIER (or _COMM) Program, _PID
- * ProcessId, PRIORITY Severity, SYSLOG_FACILITY Facility, _HOSTNAME the event's host.
+ * Fields keep their names, but for those that all logs share: MESSAGE is Message, SYSLOG_IDENTIFIER
+ * (or _COMM) Program, _PID ProcessId, PRIORITY Severity, SYSLOG_FACILITY Facility, _HOSTNAME the
+ * event's host.
  */
 #include "parsers/unix_message.h"
 
 #include <lzma.h>
 #include <zstd.h>
 
-#define MAX_FIELD  LIMIT_LINE /* bytes of one value: journald cuts at 768 MiB (core dumps), a person before that */
-#define MAX_FIELDS 512        /* of one entry; journald allows 1024 */
+#define MAX_FIELD                                                                                  \
+	LIMIT_LINE /* bytes of one value: journald cuts at 768 MiB (core dumps), a person before   \
+		      that */
+#define MAX_FIELDS 512 /* of one entry; journald allows 1024 */
 
 enum { UNUSED, DATA, FIELD, ENTRY, DATA_HASH_TABLE, FIELD_HASH_TABLE, ENTRY_ARRAY, TAG, TYPES };
 
@@ -37,21 +41,23 @@ static int probe(const struct probe *p)
 /* An object at `at`: its bytes, header included; empty when there is none. */
 static struct view object_at(const struct journal *j, uint64_t at, unsigned *type)
 {
-	static const uint8_t least[TYPES] = { 0, 64, 40, 64, 16, 16, 24, 64 };
+	static const uint8_t least[TYPES] = {0, 64, 40, 64, 16, 16, 24, 64};
 	struct view head = at % 8 ? VIEW_EMPTY : view_sub(j->bytes, (size_t)at, 16);
 	uint64_t size = view_get64(head, 8);
 
 	if (head.len == 0)
 		return VIEW_EMPTY;
 	*type = head.data[0];
-	if (*type == UNUSED || *type >= TYPES || (head.data[1] & ~7) || (view_get64(head, 0) & UINT64_C(0xffffffffffff0000)))
+	if (*type == UNUSED || *type >= TYPES || (head.data[1] & ~7) ||
+	    (view_get64(head, 0) & UINT64_C(0xffffffffffff0000)))
 		return VIEW_EMPTY;
 	if (size < least[*type] || size > j->bytes.len - at)
 		return VIEW_EMPTY;
 	return view_sub(j->bytes, (size_t)at, (size_t)size);
 }
 
-/* The LZ4 block format (lz4_Block_format.md): sequences of literals and copies. False when it does not decode. */
+/* The LZ4 block format (lz4_Block_format.md): sequences of literals and copies. False when it does
+ * not decode. */
 static bool lz4_block(struct view in, uint8_t *out, size_t room, size_t *used)
 {
 	size_t at = 0, n = 0;
@@ -123,15 +129,16 @@ static struct view expand(struct journal *j, struct view in, unsigned how)
 		return VIEW_EMPTY;
 	if (how == COMPRESSED_ZSTD) {
 		ZSTD_DStream *stream = ZSTD_createDStream();
-		ZSTD_inBuffer from = { in.data, in.len, 0 };
-		ZSTD_outBuffer to = { out, (size_t)size, 0 };
+		ZSTD_inBuffer from = {in.data, in.len, 0};
+		ZSTD_outBuffer to = {out, (size_t)size, 0};
 
 		/* A window past that is none of journald's. */
 		if (stream) {
 			(void)ZSTD_DCtx_setParameter(stream, ZSTD_d_windowLogMax, 27);
 			good = true;
 			while (good && to.pos < to.size && from.pos < from.size) {
-				size_t before = to.pos + from.pos, left = ZSTD_decompressStream(stream, &to, &from);
+				size_t before = to.pos + from.pos,
+				       left = ZSTD_decompressStream(stream, &to, &from);
 
 				good = !ZSTD_isError(left);
 				if (left == 0 || to.pos + from.pos == before)
@@ -181,7 +188,8 @@ static bool field_name(struct view v)
 	if (v.len == 0 || v.len > 64)
 		return false;
 	for (size_t i = 0; i < v.len; i++)
-		if (!((v.data[i] >= 'A' && v.data[i] <= 'Z') || (v.data[i] >= '0' && v.data[i] <= '9') || v.data[i] == '_'))
+		if (!((v.data[i] >= 'A' && v.data[i] <= 'Z') ||
+		      (v.data[i] >= '0' && v.data[i] <= '9') || v.data[i] == '_'))
 			return false;
 	return true;
 }
@@ -194,12 +202,14 @@ static int entry(struct journal *j, struct view object, uint64_t offset)
 	uint64_t micro = view_get64(object, 24), number;
 	struct view message = none, program = none, comm = none, pid = none, host = none;
 	const char *text;
-	int64_t ts = micro && micro < (uint64_t)INT64_MAX / 1000 ? (int64_t)micro * 1000 : TIME_NONE;
+	int64_t ts =
+		micro && micro < (uint64_t)INT64_MAX / 1000 ? (int64_t)micro * 1000 : TIME_NONE;
 
 	event_start(p, KIND_OTHER, ts, ts == TIME_NONE ? "Not a time" : "Recorded Time", offset);
 	p->event.record = view_get64(object, 16);
 	for (size_t i = 0; i < items && i < MAX_FIELDS; i++) {
-		uint64_t at = j->compact ? view_get32(object, 64 + i * step) : view_get64(object, 64 + i * step);
+		uint64_t at = j->compact ? view_get32(object, 64 + i * step)
+					 : view_get64(object, 64 + i * step);
 		struct view data = data_at(j, at), name, value;
 		size_t equal = view_find(view_clip(data, 0, 80), 0, "=", 1);
 
@@ -217,9 +227,11 @@ static int entry(struct journal *j, struct view object, uint64_t offset)
 			pid = value;
 		else if (view_is(name, "_HOSTNAME"))
 			host = value;
-		else if (view_is(name, "PRIORITY") && view_decimal(value, &number) && syslog_severity(number))
+		else if (view_is(name, "PRIORITY") && view_decimal(value, &number) &&
+			 syslog_severity(number))
 			event_add(p, "Severity", value_text(syslog_severity(number)));
-		else if (view_is(name, "SYSLOG_FACILITY") && view_decimal(value, &number) && syslog_facility(number))
+		else if (view_is(name, "SYSLOG_FACILITY") && view_decimal(value, &number) &&
+			 syslog_facility(number))
 			event_add(p, "Facility", value_text(syslog_facility(number)));
 		else if (p->count < LIMIT_EVENT_FIELDS - UNIX_MESSAGE_FIELDS - 8)
 			event_add_named(p, name, value_view(value));
@@ -246,8 +258,9 @@ static int entry(struct journal *j, struct view object, uint64_t offset)
 		event_add(p, "LostFields", value_unsigned(bad));
 	}
 	text = parse_text(&p->scratch, view_clip(message, 0, 4000));
-	event_messagef(p, pid.len ? "%.*s[%.*s]: %s" : "%.*s%.*s: %s", (int)program.len, program.len ? (const char *)program.data : "",
-		       (int)pid.len, pid.len ? (const char *)pid.data : "", text);
+	event_messagef(p, pid.len ? "%.*s[%.*s]: %s" : "%.*s%.*s: %s", (int)program.len,
+		       program.len ? (const char *)program.data : "", (int)pid.len,
+		       pid.len ? (const char *)pid.data : "", text);
 	if (bad == items && items > 0)
 		return parse_lost(p, offset, "none of an entry's %zu fields can be read", items);
 	return event_emit(p);
@@ -261,7 +274,7 @@ static bool zero_from(struct view v, size_t at)
 
 static int parse(struct parse *p, struct view bytes)
 {
-	struct journal j = { .p = p, .bytes = bytes };
+	struct journal j = {.p = p, .bytes = bytes};
 	uint64_t at = view_get64(bytes, 88), entries = 0; /* header_size */
 	bool lost = false;
 	int status = OK;
@@ -270,7 +283,8 @@ static int parse(struct parse *p, struct view bytes)
 		return parse_fail(p, ERR_FORMAT, 0, "no header of a journal");
 	j.compact = (view_get32(bytes, 12) & INCOMPATIBLE_COMPACT) != 0;
 	if (view_get32(bytes, 12) & ~UINT32_C(31))
-		return parse_fail(p, ERR_UNSUPPORTED, 12, "incompatible flags 0x%x", view_get32(bytes, 12));
+		return parse_fail(p, ERR_UNSUPPORTED, 12, "incompatible flags 0x%x",
+				  view_get32(bytes, 12));
 	if (at < 208 || at > 4096 || at % 8) {
 		status = parse_lost(p, 88, "the header's size is %llu", (unsigned long long)at);
 		at = 208;
@@ -294,7 +308,8 @@ static int parse(struct parse *p, struct view bytes)
 			unsigned next;
 			uint64_t behind = (at + object.len + 7) & ~UINT64_C(7);
 
-			if (object_at(&j, behind, &next).len == 0 && !(behind < bytes.len && view_get64(bytes, (size_t)behind) == 0)) {
+			if (object_at(&j, behind, &next).len == 0 &&
+			    !(behind < bytes.len && view_get64(bytes, (size_t)behind) == 0)) {
 				at += 8;
 				continue;
 			}
@@ -308,7 +323,8 @@ static int parse(struct parse *p, struct view bytes)
 	}
 	/* The header counts the entries of a file that was closed; a cut one has fewer. */
 	if (status >= 0 && entries < view_get64(bytes, 152) && p->losses == 0)
-		status = parse_lost(p, bytes.len, "%llu of %llu entries are there", (unsigned long long)entries,
+		status = parse_lost(p, bytes.len, "%llu of %llu entries are there",
+				    (unsigned long long)entries,
 				    (unsigned long long)view_get64(bytes, 152));
 	return status;
 }

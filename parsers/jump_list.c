@@ -1,7 +1,7 @@
 /*
- * Jump lists: what a program opened lately. Automatic destinations are OLE compound files: a DestList stream names the
- * entries, and a stream for each holds its shell link. Custom destinations are shell links in a row. Facts: libyal's
- * documentation "Jump lists format".
+ * Jump lists: what a program opened lately. Automatic destinations are OLE compound files: a
+ * DestList stream names the entries, and a stream for each holds its shell link. Custom
+ * destinations are shell links in a row. Facts: libyal's documentation "Jump lists format".
  */
 #include "parsers/jump_list.h"
 
@@ -11,13 +11,18 @@
 
 #define MAX_ENTRIES 100000
 
-/* Programs by the identifier that begins the file's name: what our own machines and the field's public lists agree on. */
-static const struct { const char *id, *program; } programs[] = {
-	{ "1b4dd67f29cb1962", "Windows Explorer" }, { "f01b4d95cf55d32a", "Windows Explorer" },
-	{ "5f7b5f1e01b83767", "Quick Access" }, { "9b9cdc69c1c24e2b", "Notepad" }, { "1bc392b8e104a00e", "Remote Desktop" },
-	{ "5d696d521de238c3", "Google Chrome" }, { "9d1f905ce5044aee", "Microsoft Edge" }, { "28c8b86deab549a1", "Internet Explorer" },
-	{ "a7bd71699cd38d1c", "Microsoft Word" }, { "b8ab77100df80ab2", "Microsoft Excel" }, { "7e4dca80246863e3", "Control Panel" },
-	{ "12dc1ea8e34b5a6", "Microsoft Paint" }, { "918e0ecb43d17e23", "Notepad" }, { "290532160612e071", "WinRAR" },
+/* Programs by the identifier that begins the file's name: what our own machines and the field's
+ * public lists agree on. */
+static const struct {
+	const char *id, *program;
+} programs[] = {
+	{"1b4dd67f29cb1962", "Windows Explorer"}, {"f01b4d95cf55d32a", "Windows Explorer"},
+	{"5f7b5f1e01b83767", "Quick Access"},	  {"9b9cdc69c1c24e2b", "Notepad"},
+	{"1bc392b8e104a00e", "Remote Desktop"},	  {"5d696d521de238c3", "Google Chrome"},
+	{"9d1f905ce5044aee", "Microsoft Edge"},	  {"28c8b86deab549a1", "Internet Explorer"},
+	{"a7bd71699cd38d1c", "Microsoft Word"},	  {"b8ab77100df80ab2", "Microsoft Excel"},
+	{"7e4dca80246863e3", "Control Panel"},	  {"12dc1ea8e34b5a6", "Microsoft Paint"},
+	{"918e0ecb43d17e23", "Notepad"},	  {"290532160612e071", "WinRAR"},
 };
 
 static const char *list_name(struct parse *p)
@@ -47,16 +52,20 @@ static int destinations(struct parse *p, struct view v, const char *list)
 		const char *host, *target;
 
 		if (!e.data)
-			return parse_lost(p, at, "entry %u of %u of the destination list is not there", i + 1, count);
+			return parse_lost(p, at,
+					  "entry %u of %u of the destination list is not there",
+					  i + 1, count);
 		path = view_clip(v, at + fixed, (size_t)view_get16(e, fixed - 2) * 2);
 		used = time_from_filetime(view_get64(e, 100));
 		born = guid_time(view_sub(e, 24, 16), mac);
 		first = guid_time(view_sub(e, 56, 16), first_mac);
-		event_start(p, KIND_FILE_READ, used, used == TIME_NONE ? "Not a time" : "Content Modification Time", at);
+		event_start(p, KIND_FILE_READ, used,
+			    used == TIME_NONE ? "Not a time" : "Content Modification Time", at);
 		p->event.record = view_get32(e, 88);
 		if (user.len)
 			event_user(p, value_view(user));
-		host = parse_text(&p->scratch, view_sub(e, 72, strnlen((const char *)e.data + 72, 16)));
+		host = parse_text(&p->scratch,
+				  view_sub(e, 72, strnlen((const char *)e.data + 72, 16)));
 		target = parse_utf16z(&p->scratch, path);
 		event_add(p, "JumpList", value_text(list));
 		event_add(p, "TargetFilename", value_text(target));
@@ -80,7 +89,8 @@ static int destinations(struct parse *p, struct view v, const char *list)
 		}
 		if (status >= 0 && first != TIME_NONE && first != born) {
 			p->event.kind = KIND_FILE_METADATA;
-			event_messagef(p, "Tracking id of %s was first made elsewhere (%s)", target, first_mac);
+			event_messagef(p, "Tracking id of %s was first made elsewhere (%s)", target,
+				       first_mac);
 			status = event_emit_at(p, first, "Creation Time");
 		}
 		at += fixed + path.len + (version >= 3 ? 4 : 0);
@@ -107,7 +117,8 @@ int jump_list_automatic(struct parse *p, const struct ole *o)
 
 			if (ts == TIME_NONE)
 				continue;
-			event_start(p, KIND_FILE_METADATA, ts, "Content Modification Time", e.offset);
+			event_start(p, KIND_FILE_METADATA, ts, "Content Modification Time",
+				    e.offset);
 			event_add(p, "JumpList", value_text(list));
 			event_messagef(p, "Jump list of %s was changed", list);
 			status = event_emit(p);
@@ -116,13 +127,15 @@ int jump_list_automatic(struct parse *p, const struct ole *o)
 		bytes = ole_stream(o, &e);
 		if (strcmp(e.name, "DestList") == 0)
 			status = destinations(p, bytes, list);
-		else if (sscanf(e.name, "%llx%n", &number, &used) == 1 && e.name[used] == '\0' && lnk_read(bytes, &p->arena, &l) == OK)
+		else if (sscanf(e.name, "%llx%n", &number, &used) == 1 && e.name[used] == '\0' &&
+			 lnk_read(bytes, &p->arena, &l) == OK)
 			status = lnk_emit(p, &l, e.offset, list, number);
 	}
 	return status;
 }
 
-/* Custom destinations: the links are found by their headers, so that a damaged one costs no other. */
+/* Custom destinations: the links are found by their headers, so that a damaged one costs no other.
+ */
 static int custom(struct parse *p, struct view v)
 {
 	const char *list = list_name(p);
@@ -147,7 +160,8 @@ static int custom(struct parse *p, struct view v)
 static int probe(const struct probe *p)
 {
 	if (view_glob(view_text(p->name), "*.automaticdestinations-ms"))
-		return view_starts(p->head, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 8) ? BID_EXACT : BID_NAME;
+		return view_starts(p->head, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 8) ? BID_EXACT
+										   : BID_NAME;
 	if (view_glob(view_text(p->name), "*.customdestinations-ms"))
 		return view_get32(p->head, 0) <= 2 ? BID_BOTH : BID_NAME;
 	return BID_NO;

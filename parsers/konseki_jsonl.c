@@ -1,6 +1,6 @@
 /*
- * konseki's own JSON lines, as `parse` and `query --format jsonl` print them: what was parsed on one
- * machine is ingested or detected on at another. Every line is an object with `ts`, `ts_desc`,
+ * konseki's own JSON lines, as `parse` and `query --format jsonl` print them: what was parsed on
+ * one machine is ingested or detected on at another. Every line is an object with `ts`, `ts_desc`,
  * `kind`, `message`, `host`, `user`, `source` and `fields` (man konseki-parse). JSON: RFC 8259.
  */
 #include "parsers/parser.h"
@@ -14,15 +14,17 @@ static int probe(const struct probe *p)
 
 	if (!view_starts(rest, "{\"", 2) || !view_line(&rest, &line))
 		return BID_NO;
-	return view_find(line, 0, "\"ts_desc\":", 10) < line.len && view_find(line, 0, "\"kind\":", 7) < line.len &&
-			       view_find(line, 0, "\"fields\":", 9) < line.len ?
-		       BID_MAGIC :
-		       BID_NO;
+	return view_find(line, 0, "\"ts_desc\":", 10) < line.len &&
+			       view_find(line, 0, "\"kind\":", 7) < line.len &&
+			       view_find(line, 0, "\"fields\":", 9) < line.len
+		       ? BID_MAGIC
+		       : BID_NO;
 }
 
 static struct view text_of(const json_t *v)
 {
-	return json_is_string(v) ? view_of(json_string_value(v), json_string_length(v)) : VIEW_EMPTY;
+	return json_is_string(v) ? view_of(json_string_value(v), json_string_length(v))
+				 : VIEW_EMPTY;
 }
 
 /* A JSON value as ours; what jansson holds lives until the line is done. */
@@ -37,12 +39,12 @@ static struct value value_of(struct parse *p, const json_t *v)
 	case JSON_INTEGER:
 		return value_signed(json_integer_value(v));
 	case JSON_REAL:
-		return (struct value){ .type = VALUE_DOUBLE, .f = json_real_value(v) };
+		return (struct value){.type = VALUE_DOUBLE, .f = json_real_value(v)};
 	case JSON_TRUE:
 	case JSON_FALSE:
 		return value_bool(json_is_true(v));
 	case JSON_NULL:
-		return (struct value){ .type = VALUE_ABSENT };
+		return (struct value){.type = VALUE_ABSENT};
 	case JSON_ARRAY:
 		list = arena_zalloc(&p->scratch, json_array_size(v) * sizeof(*list) + 1);
 		if (!list)
@@ -54,25 +56,33 @@ static struct value value_of(struct parse *p, const json_t *v)
 			if (!json_is_array(item))
 				list[i] = value_of(p, item);
 		}
-		return (struct value){ .type = VALUE_LIST, .len = (uint32_t)json_array_size(v), .list = list };
+		return (struct value){
+			.type = VALUE_LIST, .len = (uint32_t)json_array_size(v), .list = list};
 	case JSON_OBJECT:
 		text = json_dumps(v, JSON_COMPACT);
 		if (text) {
-			struct view copy = view_text(arena_strndup(&p->scratch, text, strlen(text)));
+			struct view copy =
+				view_text(arena_strndup(&p->scratch, text, strlen(text)));
 
 			free(text);
-			return (struct value){ .type = VALUE_JSON, .len = (uint32_t)copy.len, .data = copy.data };
+			return (struct value){
+				.type = VALUE_JSON, .len = (uint32_t)copy.len, .data = copy.data};
 		}
 		break;
 	}
-	return (struct value){ .type = VALUE_ABSENT };
+	return (struct value){.type = VALUE_ABSENT};
 }
 
 /* ts_desc must outlive the event in sinks that keep the pointer: one copy of each text. */
 static const char *kept_description(struct parse *p, struct view text)
 {
-	static const char *const usual[] = { "Content Modification Time", "Creation Time", "Recorded Time", "Not a time",
-					     "Last Access Time", "Metadata Modification Time", "Start Time" };
+	static const char *const usual[] = {"Content Modification Time",
+					    "Creation Time",
+					    "Recorded Time",
+					    "Not a time",
+					    "Last Access Time",
+					    "Metadata Modification Time",
+					    "Start Time"};
 
 	for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++)
 		if (view_is(text, usual[i]))
@@ -88,15 +98,20 @@ static int line_event(struct parse *p, const json_t *line, uint64_t offset, uint
 	int64_t time = TIME_NONE;
 	void *at;
 
-	if (!json_is_object(fields) || kind == KIND_COUNT || (ts.len && !time_parse_iso(ts, &time, NULL, NULL)))
-		return parse_lost(p, offset, "line %llu is not an event of ours", (unsigned long long)number);
-	event_start(p, kind, time, kept_description(p, text_of(json_object_get(line, "ts_desc"))), offset);
+	if (!json_is_object(fields) || kind == KIND_COUNT ||
+	    (ts.len && !time_parse_iso(ts, &time, NULL, NULL)))
+		return parse_lost(p, offset, "line %llu is not an event of ours",
+				  (unsigned long long)number);
+	event_start(p, kind, time, kept_description(p, text_of(json_object_get(line, "ts_desc"))),
+		    offset);
 	for (size_t i = 0; i < json_array_size(json_object_get(line, "flags")); i++)
 		for (unsigned bit = 1; event_flag_text(bit); bit <<= 1)
-			if (view_is(text_of(json_array_get(json_object_get(line, "flags"), i)), event_flag_text(bit)))
+			if (view_is(text_of(json_array_get(json_object_get(line, "flags"), i)),
+				    event_flag_text(bit)))
 				p->event.flags |= bit;
 	p->event.record = number;
-	p->event.parser = parse_text(&p->scratch, view_clip(text_of(json_object_get(line, "parser")), 0, 80));
+	p->event.parser =
+		parse_text(&p->scratch, view_clip(text_of(json_object_get(line, "parser")), 0, 80));
 	if (json_is_string(json_object_get(line, "host")))
 		event_host(p, value_view(text_of(json_object_get(line, "host"))));
 	if (json_is_string(json_object_get(line, "user")))
@@ -127,14 +142,16 @@ static int parse(struct parse *p, struct view bytes)
 		if (view_trim(line).len == 0)
 			continue;
 		if (line.len > LIMIT_LINE * 16) {
-			status = parse_lost(p, offset, "line %llu is longer than %u bytes", (unsigned long long)number, LIMIT_LINE * 16);
+			status = parse_lost(p, offset, "line %llu is longer than %u bytes",
+					    (unsigned long long)number, LIMIT_LINE * 16);
 			continue;
 		}
 		object = json_loadb((const char *)line.data, line.len, JSON_ALLOW_NUL, &error);
 		if (object && json_is_object(object))
 			status = line_event(p, object, offset, number);
 		else
-			status = parse_lost(p, offset, "line %llu: %s", (unsigned long long)number, object ? "not an object" : error.text);
+			status = parse_lost(p, offset, "line %llu: %s", (unsigned long long)number,
+					    object ? "not an object" : error.text);
 		json_decref(object);
 		parse_release(p, offset);
 	}

@@ -1,7 +1,8 @@
 /*
  * lastlog: the last logon of each account, at record number = user id (glibc, bits/utmp.h: struct
- * lastlog, 292 bytes: time of 32 bits, terminal[32], host[256]). Mostly a hole: one account with a large id makes it
- * gigabytes of zeros, which are passed over a page at a time. The names of the accounts are in passwd, not here.
+ * lastlog, 292 bytes: time of 32 bits, terminal[32], host[256]). Mostly a hole: one account with a
+ * large id makes it gigabytes of zeros, which are passed over a page at a time. The names of the
+ * accounts are in passwd, not here.
  */
 #include "parsers/parser.h"
 
@@ -81,7 +82,8 @@ static int parse(struct parse *p, struct view bytes)
 			event_add(p, "WorkstationName", value_view(host));
 		l = parse_text(&p->scratch, line);
 		h = parse_text(&p->scratch, host);
-		event_messagef(p, "Last logon of user id %zu on %s%s%s", at / RECORD, l[0] ? l : "?", h[0] ? " from " : "", h);
+		event_messagef(p, "Last logon of user id %zu on %s%s%s", at / RECORD,
+			       l[0] ? l : "?", h[0] ? " from " : "", h);
 		status = event_emit(p);
 		at += RECORD;
 	}

@@ -1,10 +1,10 @@
 /*
- * What the collector saw of the running system: JSON lines under live/ of a bundle, one object each,
- * "type" says what it is. The schema stands in collectors/live.h; fields keep their names. JSON: RFC 8259, read by jansson,
- * which bounds its own depth.
+ * What the collector saw of the running system: JSON lines under live/ of a bundle, one object
+ * each, "type" says what it is. The schema stands in collectors/live.h; fields keep their names.
+ * JSON: RFC 8259, read by jansson, which bounds its own depth.
  *
- * A thing that has a time of its own has that (start of a process, last change of an autorun's file); the others have
- * that of their file: when the collector wrote down what it saw.
+ * A thing that has a time of its own has that (start of a process, last change of an autorun's
+ * file); the others have that of their file: when the collector wrote down what it saw.
  */
 #include "parsers/parser.h"
 
@@ -13,30 +13,32 @@
 struct type {
 	const char *name;
 	enum event_kind kind;
-	const char *time;     /* the member that says when, or NULL */
+	const char *time; /* the member that says when, or NULL */
 	const char *ts_desc;
-	const char *second;   /* another time, for an event of its own */
+	const char *second; /* another time, for an event of its own */
 	const char *second_desc;
 };
 
 static const struct type types[] = {
-	{ "process", KIND_PROCESS_SEEN, "StartTime", "Start Time", NULL, NULL },
-	{ "socket", KIND_OTHER, NULL, NULL, NULL, NULL }, /* by its state */
-	{ "logon", KIND_LOGON_SEEN, "LogonTime", "Start Time", NULL, NULL },
-	{ "hidden", KIND_PROCESS_SEEN, NULL, NULL, NULL, NULL },
-	{ "module", KIND_MODULE_SEEN, NULL, NULL, NULL, NULL },
-	{ "mount", KIND_MOUNT_SEEN, NULL, NULL, NULL, NULL },
-	{ "interface", KIND_INTERFACE_SEEN, NULL, NULL, NULL, NULL },
-	{ "route", KIND_OTHER, NULL, NULL, NULL, NULL },
-	{ "neighbour", KIND_OTHER, NULL, NULL, NULL, NULL },
-	{ "resolver", KIND_OTHER, NULL, NULL, NULL, NULL },
-	{ "host_entry", KIND_OTHER, NULL, NULL, NULL, NULL },
-	{ "system", KIND_SYSTEM_INFO, "CollectionTime", "Collection Time", "BootTime", "System Boot Time" },
-	{ "account", KIND_ACCOUNT_SEEN, NULL, NULL, "LastPasswordChange", "Last Password Set" },
-	{ "group", KIND_ACCOUNT_SEEN, NULL, NULL, NULL, NULL },
-	{ "autorun", KIND_PERSISTENCE, "mtime", "Content Modification Time", NULL, NULL },
-	{ "link", KIND_FILE_METADATA, NULL, NULL, NULL, NULL },
-	{ "file", KIND_FILE_METADATA, "mtime", "Content Modification Time", "ctime", "Metadata Modification Time" },
+	{"process", KIND_PROCESS_SEEN, "StartTime", "Start Time", NULL, NULL},
+	{"socket", KIND_OTHER, NULL, NULL, NULL, NULL}, /* by its state */
+	{"logon", KIND_LOGON_SEEN, "LogonTime", "Start Time", NULL, NULL},
+	{"hidden", KIND_PROCESS_SEEN, NULL, NULL, NULL, NULL},
+	{"module", KIND_MODULE_SEEN, NULL, NULL, NULL, NULL},
+	{"mount", KIND_MOUNT_SEEN, NULL, NULL, NULL, NULL},
+	{"interface", KIND_INTERFACE_SEEN, NULL, NULL, NULL, NULL},
+	{"route", KIND_OTHER, NULL, NULL, NULL, NULL},
+	{"neighbour", KIND_OTHER, NULL, NULL, NULL, NULL},
+	{"resolver", KIND_OTHER, NULL, NULL, NULL, NULL},
+	{"host_entry", KIND_OTHER, NULL, NULL, NULL, NULL},
+	{"system", KIND_SYSTEM_INFO, "CollectionTime", "Collection Time", "BootTime",
+	 "System Boot Time"},
+	{"account", KIND_ACCOUNT_SEEN, NULL, NULL, "LastPasswordChange", "Last Password Set"},
+	{"group", KIND_ACCOUNT_SEEN, NULL, NULL, NULL, NULL},
+	{"autorun", KIND_PERSISTENCE, "mtime", "Content Modification Time", NULL, NULL},
+	{"link", KIND_FILE_METADATA, NULL, NULL, NULL, NULL},
+	{"file", KIND_FILE_METADATA, "mtime", "Content Modification Time", "ctime",
+	 "Metadata Modification Time"},
 };
 
 static const struct type *type_of(const char *name)
@@ -67,7 +69,8 @@ static int probe(const struct probe *p)
 
 static struct view text_of(const json_t *v)
 {
-	return json_is_string(v) ? view_of(json_string_value(v), json_string_length(v)) : VIEW_EMPTY;
+	return json_is_string(v) ? view_of(json_string_value(v), json_string_length(v))
+				 : VIEW_EMPTY;
 }
 
 static const char *string(const json_t *object, const char *name)
@@ -94,7 +97,7 @@ static struct value value_of(struct parse *p, const json_t *v)
 	case JSON_INTEGER:
 		return value_signed(json_integer_value(v));
 	case JSON_REAL:
-		return (struct value){ .type = VALUE_DOUBLE, .f = json_real_value(v) };
+		return (struct value){.type = VALUE_DOUBLE, .f = json_real_value(v)};
 	case JSON_TRUE:
 	case JSON_FALSE:
 		return value_bool(json_is_true(v));
@@ -103,27 +106,33 @@ static struct value value_of(struct parse *p, const json_t *v)
 		if (!list)
 			break;
 		for (size_t i = 0; i < json_array_size(v); i++)
-			if (!json_is_array(json_array_get(v, i)) && !json_is_object(json_array_get(v, i)))
+			if (!json_is_array(json_array_get(v, i)) &&
+			    !json_is_object(json_array_get(v, i)))
 				list[i] = value_of(p, json_array_get(v, i));
-		return (struct value){ .type = VALUE_LIST, .len = (uint32_t)json_array_size(v), .list = list };
+		return (struct value){
+			.type = VALUE_LIST, .len = (uint32_t)json_array_size(v), .list = list};
 	case JSON_OBJECT:
 		text = json_dumps(v, JSON_COMPACT);
 		kept = text ? arena_strndup(&p->scratch, text, strlen(text)) : NULL;
 		free(text);
 		if (kept)
-			return (struct value){ .type = VALUE_JSON, .len = (uint32_t)strlen(kept), .data = (const uint8_t *)kept };
+			return (struct value){.type = VALUE_JSON,
+					      .len = (uint32_t)strlen(kept),
+					      .data = (const uint8_t *)kept};
 		break;
 	case JSON_NULL:
 		break;
 	}
-	return (struct value){ .type = VALUE_ABSENT };
+	return (struct value){.type = VALUE_ABSENT};
 }
 
 static int64_t time_of(const json_t *line, const char *name)
 {
 	int64_t ts;
 
-	return name && time_parse_iso(text_of(json_object_get(line, name)), &ts, NULL, NULL) ? ts : TIME_NONE;
+	return name && time_parse_iso(text_of(json_object_get(line, name)), &ts, NULL, NULL)
+		       ? ts
+		       : TIME_NONE;
 }
 
 static void message(struct parse *p, const struct type *t, const json_t *l)
@@ -133,46 +142,60 @@ static void message(struct parse *p, const struct type *t, const json_t *l)
 	if (!*command)
 		command = *image ? image : string(l, "Name");
 	if (strcmp(t->name, "process") == 0)
-		event_messagef(p, "Running: %s (%lld)%s%s%s", command, number(l, "ProcessId"), *string(l, "User") ? " as " : "", string(l, "User"),
-			       json_is_true(json_object_get(l, "Deleted")) ? ", its file is deleted" :
-			       json_is_true(json_object_get(l, "Memfd"))   ? ", from memory only" :
-									     "");
+		event_messagef(p, "Running: %s (%lld)%s%s%s", command, number(l, "ProcessId"),
+			       *string(l, "User") ? " as " : "", string(l, "User"),
+			       json_is_true(json_object_get(l, "Deleted")) ? ", its file is deleted"
+			       : json_is_true(json_object_get(l, "Memfd")) ? ", from memory only"
+									   : "");
 	else if (p->event.kind == KIND_NETWORK_LISTEN)
-		event_messagef(p, "Listening: %s %s port %lld%s%s", string(l, "Protocol"), string(l, "SourceIp"), number(l, "SourcePort"),
-			       *command ? ": " : "", command);
+		event_messagef(p, "Listening: %s %s port %lld%s%s", string(l, "Protocol"),
+			       string(l, "SourceIp"), number(l, "SourcePort"), *command ? ": " : "",
+			       command);
 	else if (p->event.kind == KIND_NETWORK_CONNECT)
-		event_messagef(p, "Connection: %s %s port %lld to %s port %lld, %s%s%s", string(l, "Protocol"), string(l, "SourceIp"),
-			       number(l, "SourcePort"), string(l, "DestinationIp"), number(l, "DestinationPort"), string(l, "State"),
+		event_messagef(p, "Connection: %s %s port %lld to %s port %lld, %s%s%s",
+			       string(l, "Protocol"), string(l, "SourceIp"),
+			       number(l, "SourcePort"), string(l, "DestinationIp"),
+			       number(l, "DestinationPort"), string(l, "State"),
 			       *command ? ": " : "", command);
 	else if (strcmp(t->name, "socket") == 0)
-		event_messagef(p, "Socket: %s %s%s %s%s%s", string(l, "Protocol"), string(l, "Path"), string(l, "SourceIp"), string(l, "State"),
+		event_messagef(p, "Socket: %s %s%s %s%s%s", string(l, "Protocol"),
+			       string(l, "Path"), string(l, "SourceIp"), string(l, "State"),
 			       *command ? ": " : "", command);
 	else if (strcmp(t->name, "logon") == 0)
-		event_messagef(p, "%s is logged on at %s%s%s", string(l, "TargetUserName"), string(l, "TerminalDevice"),
-			       *string(l, "IpAddress") ? " from " : "", string(l, "IpAddress"));
+		event_messagef(p, "%s is logged on at %s%s%s", string(l, "TargetUserName"),
+			       string(l, "TerminalDevice"), *string(l, "IpAddress") ? " from " : "",
+			       string(l, "IpAddress"));
 	else if (strcmp(t->name, "hidden") == 0)
-		event_messagef(p, "Hidden %s: %s (%lld): %s", string(l, "What"), command, number(l, "ProcessId"), string(l, "Reason"));
+		event_messagef(p, "Hidden %s: %s (%lld): %s", string(l, "What"), command,
+			       number(l, "ProcessId"), string(l, "Reason"));
 	else if (strcmp(t->name, "module") == 0)
-		event_messagef(p, "Kernel module %s%s%s", string(l, "Name"), *string(l, "Taint") ? ", taints: " : "", string(l, "Taint"));
+		event_messagef(p, "Kernel module %s%s%s", string(l, "Name"),
+			       *string(l, "Taint") ? ", taints: " : "", string(l, "Taint"));
 	else if (strcmp(t->name, "mount") == 0)
-		event_messagef(p, "Mounted: %s on %s (%s, %s)", string(l, "Device"), string(l, "MountPoint"), string(l, "FileSystem"),
+		event_messagef(p, "Mounted: %s on %s (%s, %s)", string(l, "Device"),
+			       string(l, "MountPoint"), string(l, "FileSystem"),
 			       string(l, "Options"));
 	else if (strcmp(t->name, "interface") == 0)
 		event_messagef(p, "Interface %s %s", string(l, "Name"), string(l, "MacAddress"));
 	else if (strcmp(t->name, "route") == 0)
-		event_messagef(p, "Route to %s by %s%s%s", string(l, "Destination"), string(l, "Interface"), *string(l, "Gateway") ? " over " : "",
+		event_messagef(p, "Route to %s by %s%s%s", string(l, "Destination"),
+			       string(l, "Interface"), *string(l, "Gateway") ? " over " : "",
 			       string(l, "Gateway"));
 	else if (strcmp(t->name, "neighbour") == 0)
-		event_messagef(p, "Neighbour %s is %s at %s", string(l, "IpAddress"), string(l, "MacAddress"), string(l, "Interface"));
+		event_messagef(p, "Neighbour %s is %s at %s", string(l, "IpAddress"),
+			       string(l, "MacAddress"), string(l, "Interface"));
 	else if (strcmp(t->name, "system") == 0)
-		event_messagef(p, "%s: %s, kernel %s", string(l, "Hostname"), string(l, "OperatingSystem"), string(l, "Kernel"));
+		event_messagef(p, "%s: %s, kernel %s", string(l, "Hostname"),
+			       string(l, "OperatingSystem"), string(l, "Kernel"));
 	else if (strcmp(t->name, "account") == 0)
-		event_messagef(p, "Account %s (%lld), shell %s", string(l, "TargetUserName"), number(l, "UserId"), string(l, "Shell"));
+		event_messagef(p, "Account %s (%lld), shell %s", string(l, "TargetUserName"),
+			       number(l, "UserId"), string(l, "Shell"));
 	else if (strcmp(t->name, "group") == 0)
-		event_messagef(p, "Group %s (%lld)", string(l, "TargetGroupName"), number(l, "GroupId"));
+		event_messagef(p, "Group %s (%lld)", string(l, "TargetGroupName"),
+			       number(l, "GroupId"));
 	else if (strcmp(t->name, "autorun") == 0)
-		event_messagef(p, "Autorun (%s) %s%s%s", string(l, "Place"), string(l, "Name"), *string(l, "CommandLine") ? ": " : "",
-			       string(l, "CommandLine"));
+		event_messagef(p, "Autorun (%s) %s%s%s", string(l, "Place"), string(l, "Name"),
+			       *string(l, "CommandLine") ? ": " : "", string(l, "CommandLine"));
 	else if (strcmp(t->name, "link") == 0)
 		event_messagef(p, "Link %s to %s", string(l, "path"), string(l, "target"));
 	else if (strcmp(t->name, "file") == 0)
@@ -193,19 +216,19 @@ static int emit(struct parse *p, const json_t *line, uint64_t offset, uint64_t n
 	kind = t->kind;
 	ts = time_of(line, t->time);
 	if (strcmp(t->name, "socket") == 0 && !json_object_get(line, "Path"))
-		kind = json_is_true(json_object_get(line, "Listening"))	  ? KIND_NETWORK_LISTEN :
-		       json_object_get(line, "DestinationIp") ? KIND_NETWORK_CONNECT :
-								  KIND_OTHER;
+		kind = json_is_true(json_object_get(line, "Listening")) ? KIND_NETWORK_LISTEN
+		       : json_object_get(line, "DestinationIp")		? KIND_NETWORK_CONNECT
+									: KIND_OTHER;
 	if (strcmp(t->name, "hidden") == 0 && strcmp(string(line, "What"), "module") == 0)
 		kind = KIND_MODULE_SEEN;
 	if (ts == TIME_NONE)
-		event_start(p, kind, p->mtime, p->mtime == TIME_NONE ? "Not a time" : "Collection Time", offset);
+		event_start(p, kind, p->mtime,
+			    p->mtime == TIME_NONE ? "Not a time" : "Collection Time", offset);
 	else
 		event_start(p, kind, ts, t->ts_desc, offset);
 	p->event.record = number_of_line;
-	json_object_foreach((json_t *)(uintptr_t)line, key, item)
-		if (strcmp(key, "type") != 0)
-			event_add(p, strcmp(key, "path") == 0 ? "TargetFilename" : key, value_of(p, item));
+	json_object_foreach((json_t *)(uintptr_t)line, key, item) if (strcmp(key, "type") != 0)
+		event_add(p, strcmp(key, "path") == 0 ? "TargetFilename" : key, value_of(p, item));
 	/* What else than the type tells these from others of their kind. */
 	if (strcmp(t->name, "hidden") == 0)
 		event_add(p, "Hidden", value_bool(true));
@@ -235,8 +258,11 @@ static int parse(struct parse *p, struct view bytes)
 		if (line.len == 0)
 			continue;
 		parse_release(p, offset);
-		/* A NUL as text cannot be in a name of ours; in a value it is what the process wrote. */
-		object = line.len > LIMIT_LINE ? NULL : json_loadb((const char *)line.data, line.len, JSON_ALLOW_NUL, &error);
+		/* A NUL as text cannot be in a name of ours; in a value it is what the process
+		 * wrote. */
+		object = line.len > LIMIT_LINE ? NULL
+					       : json_loadb((const char *)line.data, line.len,
+							    JSON_ALLOW_NUL, &error);
 		if (json_is_object(object))
 			status = emit(p, object, offset, n);
 		else

@@ -6,17 +6,17 @@
 #include <stdio.h>
 
 /* 2.1.1 */
-#define HAS_ITEMS 0x1
-#define HAS_INFO 0x2
-#define HAS_NAME 0x4
-#define HAS_RELATIVE 0x8
-#define HAS_FOLDER 0x10
+#define HAS_ITEMS     0x1
+#define HAS_INFO      0x2
+#define HAS_NAME      0x4
+#define HAS_RELATIVE  0x8
+#define HAS_FOLDER    0x10
 #define HAS_ARGUMENTS 0x20
-#define HAS_ICON 0x40
-#define IS_UNICODE 0x80
+#define HAS_ICON      0x40
+#define IS_UNICODE    0x80
 
 #define MAX_BLOCKS 64  /* of extra data; a dozen kinds exist */
-#define MAX_ITEMS 256  /* of a target's list whose times are told */
+#define MAX_ITEMS  256 /* of a target's list whose times are told */
 
 bool lnk_is(struct view v)
 {
@@ -32,17 +32,18 @@ int64_t guid_time(struct view guid, char mac[18])
 	mac[0] = '\0';
 	if (guid.len < 16 || view_get16(guid, 6) >> 12 != 1)
 		return TIME_NONE;
-	ticks = view_get32(guid, 0) | (uint64_t)view_get16(guid, 4) << 32 | (uint64_t)(view_get16(guid, 6) & 0xfff) << 48;
+	ticks = view_get32(guid, 0) | (uint64_t)view_get16(guid, 4) << 32 |
+		(uint64_t)(view_get16(guid, 6) & 0xfff) << 48;
 	if (ticks <= gap)
 		return TIME_NONE;
-	(void)snprintf(mac, 18, "%02x:%02x:%02x:%02x:%02x:%02x", guid.data[10], guid.data[11], guid.data[12], guid.data[13],
-		       guid.data[14], guid.data[15]);
+	(void)snprintf(mac, 18, "%02x:%02x:%02x:%02x:%02x:%02x", guid.data[10], guid.data[11],
+		       guid.data[12], guid.data[13], guid.data[14], guid.data[15]);
 	return time_from_filetime(ticks - gap);
 }
 
 static const char *ansi(struct arena *a, struct view v)
 {
-	struct buffer b = { 0 };
+	struct buffer b = {0};
 	const void *end = v.len ? memchr(v.data, 0, v.len) : NULL;
 	const char *text;
 
@@ -65,7 +66,8 @@ static void damaged(struct lnk *l, size_t at, const char *what)
 		(void)problem_set(&l->damage, OK, at, "%s", what);
 }
 
-static const char *const drive_types[] = { "unknown", "no root", "removable", "fixed", "network", "CD-ROM", "RAM disk" };
+static const char *const drive_types[] = {"unknown", "no root", "removable", "fixed",
+					  "network", "CD-ROM",	"RAM disk"};
 
 /* 2.3 */
 static void link_info(struct lnk *l, struct view v, struct arena *a, const char **local)
@@ -74,8 +76,8 @@ static void link_info(struct lnk *l, struct view v, struct arena *a, const char 
 	const char *base = NULL, *suffix;
 	struct view part;
 
-	suffix = head >= 0x24 && view_get32(v, 32) ? wide(a, view_from(v, view_get32(v, 32))) :
-						     ansi(a, view_from(v, view_get32(v, 24)));
+	suffix = head >= 0x24 && view_get32(v, 32) ? wide(a, view_from(v, view_get32(v, 32)))
+						   : ansi(a, view_from(v, view_get32(v, 24)));
 	if (flags & 1) {
 		uint32_t type;
 
@@ -84,28 +86,34 @@ static void link_info(struct lnk *l, struct view v, struct arena *a, const char 
 		type = view_get32(part, 4);
 		l->drive_type = type < 7 ? drive_types[type] : "unknown";
 		l->serial = view_get32(part, 8);
-		l->volume_label = view_get32(part, 12) == 0x14 ? wide(a, view_from(part, view_get32(part, 16))) :
-								 ansi(a, view_from(part, view_get32(part, 12)));
-		base = head >= 0x24 && view_get32(v, 28) ? wide(a, view_from(v, view_get32(v, 28))) :
-							   ansi(a, view_from(v, view_get32(v, 16)));
+		l->volume_label = view_get32(part, 12) == 0x14
+					  ? wide(a, view_from(part, view_get32(part, 16)))
+					  : ansi(a, view_from(part, view_get32(part, 12)));
+		base = head >= 0x24 && view_get32(v, 28) ? wide(a, view_from(v, view_get32(v, 28)))
+							 : ansi(a, view_from(v, view_get32(v, 16)));
 	}
 	if (flags & 2) {
 		part = view_from(v, view_get32(v, 20));
 		part = view_clip(part, 0, view_get32(part, 0));
-		l->share = view_get32(part, 8) > 0x14 ? wide(a, view_from(part, view_get32(part, 20))) :
-							ansi(a, view_from(part, view_get32(part, 8)));
+		l->share = view_get32(part, 8) > 0x14
+				   ? wide(a, view_from(part, view_get32(part, 20)))
+				   : ansi(a, view_from(part, view_get32(part, 8)));
 		if (!base || !*base)
 			base = arena_printf(a, "%s%s", l->share, *suffix ? "\\" : "");
 	}
 	if (base && *base)
-		*local = *suffix ? arena_printf(a, "%s%s%s", base, base[strlen(base) - 1] == '\\' ? "" : "\\", suffix) : base;
+		*local = *suffix ? arena_printf(a, "%s%s%s", base,
+						base[strlen(base) - 1] == '\\' ? "" : "\\", suffix)
+				 : base;
 }
 
 /* [MS-PROPSTORE] 2.2 to 2.4: strings, numbers and times of the property storages. */
 static void properties(struct lnk *l, struct view v, struct arena *a)
 {
-	static const uint8_t model[16] = { 0x55, 0x28, 0x4c, 0x9f, 0x79, 0x9f, 0x39, 0x4b, 0xa8, 0xd0, 0xe1, 0xd4, 0x2d, 0xe1, 0xd5, 0xf3 };
-	static const uint8_t named[16] = { 0x05, 0xd5, 0xcd, 0xd5, 0x9c, 0x2e, 0x1b, 0x10, 0x93, 0x97, 0x08, 0x00, 0x2b, 0x2c, 0xf9, 0xae };
+	static const uint8_t model[16] = {0x55, 0x28, 0x4c, 0x9f, 0x79, 0x9f, 0x39, 0x4b,
+					  0xa8, 0xd0, 0xe1, 0xd4, 0x2d, 0xe1, 0xd5, 0xf3};
+	static const uint8_t named[16] = {0x05, 0xd5, 0xcd, 0xd5, 0x9c, 0x2e, 0x1b, 0x10,
+					  0x93, 0x97, 0x08, 0x00, 0x2b, 0x2c, 0xf9, 0xae};
 
 	while (v.len > 24) {
 		uint32_t size = view_get32(v, 0);
@@ -136,7 +144,8 @@ static void properties(struct lnk *l, struct view v, struct arena *a)
 				text = arena_printf(a, "%u", view_get32(data, 4));
 				break;
 			case 0x15:
-				text = arena_printf(a, "%llu", (unsigned long long)view_get64(data, 4));
+				text = arena_printf(a, "%llu",
+						    (unsigned long long)view_get64(data, 4));
 				break;
 			case 0x40:
 				(void)time_format(time_from_filetime(view_get64(data, 4)), when);
@@ -147,24 +156,30 @@ static void properties(struct lnk *l, struct view v, struct arena *a)
 				continue;
 			if (!by_name && id == 5 && memcmp(format.data, model, 16) == 0)
 				l->app_id = text;
-			name = by_name ? wide(a, view_clip(value, 9, id)) : parse_value_text(a, &key);
+			name = by_name ? wide(a, view_clip(value, 9, id))
+				       : parse_value_text(a, &key);
 			if (l->property_count < sizeof(l->properties) / sizeof(l->properties[0]))
-				l->properties[l->property_count++] = by_name ? arena_printf(a, "%s: %s", name, text) :
-									       arena_printf(a, "%s/%u: %s", name, id, text);
+				l->properties[l->property_count++] =
+					by_name ? arena_printf(a, "%s: %s", name, text)
+						: arena_printf(a, "%s/%u: %s", name, id, text);
 		}
 	}
 }
 
 int lnk_read(struct view v, struct arena *a, struct lnk *l)
 {
-	const struct { uint32_t flag; const char **into; } strings[] = {
-		{ HAS_NAME, &l->name }, { HAS_RELATIVE, &l->relative }, { HAS_FOLDER, &l->folder },
-		{ HAS_ARGUMENTS, &l->arguments }, { HAS_ICON, &l->icon },
+	const struct {
+		uint32_t flag;
+		const char **into;
+	} strings[] = {
+		{HAS_NAME, &l->name},	  {HAS_RELATIVE, &l->relative},
+		{HAS_FOLDER, &l->folder}, {HAS_ARGUMENTS, &l->arguments},
+		{HAS_ICON, &l->icon},
 	};
 	const char *local = NULL, *environment = NULL;
 	size_t at = 76;
 
-	*l = (struct lnk){ .target = "" };
+	*l = (struct lnk){.target = ""};
 	if (!lnk_is(v))
 		return ERR_FORMAT;
 	if (v.len < at) {
@@ -203,7 +218,8 @@ int lnk_read(struct view v, struct arena *a, struct lnk *l)
 			damaged(l, at, "a string runs past the end");
 			break;
 		}
-		*strings[i].into = l->flags & IS_UNICODE ? wide(a, view_sub(v, at + 2, n)) : ansi(a, view_sub(v, at + 2, n));
+		*strings[i].into = l->flags & IS_UNICODE ? wide(a, view_sub(v, at + 2, n))
+							 : ansi(a, view_sub(v, at + 2, n));
 		at += 2 + n;
 	}
 	for (int i = 0; i < MAX_BLOCKS && !l->damage.reason[0]; i++) { /* 2.5 */
@@ -256,7 +272,8 @@ static void text_field(struct parse *p, const char *name, const char *text)
 		event_add(p, name, value_text(text));
 }
 
-static void start(struct parse *p, const struct lnk *l, enum event_kind kind, uint64_t offset, const char *list, uint64_t entry)
+static void start(struct parse *p, const struct lnk *l, enum event_kind kind, uint64_t offset,
+		  const char *list, uint64_t entry)
 {
 	struct view user = parse_path_user(p->path);
 
@@ -268,7 +285,8 @@ static void start(struct parse *p, const struct lnk *l, enum event_kind kind, ui
 	text_field(p, "TargetFilename", l->target);
 }
 
-static int times_of_items(struct parse *p, const struct lnk *l, uint64_t offset, const char *list, uint64_t entry)
+static int times_of_items(struct parse *p, const struct lnk *l, uint64_t offset, const char *list,
+			  uint64_t entry)
 {
 	struct view items = l->items;
 	struct shell_item item;
@@ -276,10 +294,13 @@ static int times_of_items(struct parse *p, const struct lnk *l, uint64_t offset,
 	int status = OK;
 
 	for (int i = 0; i < MAX_ITEMS && shell_item_next(&items, &p->arena, &item); i++) {
-		const struct { int64_t ts; const char *desc; } times[] = {
-			{ item.modified, "Content Modification Time" },
-			{ item.created, "Creation Time" },
-			{ item.accessed, "Last Access Time" },
+		const struct {
+			int64_t ts;
+			const char *desc;
+		} times[] = {
+			{item.modified, "Content Modification Time"},
+			{item.created, "Creation Time"},
+			{item.accessed, "Last Access Time"},
 		};
 
 		path = shell_item_join(&p->arena, path, &item);
@@ -287,12 +308,14 @@ static int times_of_items(struct parse *p, const struct lnk *l, uint64_t offset,
 		event_add(p, "ShellItemPath", value_text(path));
 		event_add(p, "ShortName", value_text(item.short_name));
 		if (item.reference)
-			event_addf(p, "FileReference", "%llu-%llu", (unsigned long long)(item.reference & 0xffffffffffff),
+			event_addf(p, "FileReference", "%llu-%llu",
+				   (unsigned long long)(item.reference & 0xffffffffffff),
 				   (unsigned long long)(item.reference >> 48));
 		for (size_t t = 0; t < 3; t++) {
 			if (times[t].ts == TIME_NONE)
 				continue;
-			event_messagef(p, "%s, as a shortcut to %s recorded it", path, *l->target ? l->target : path);
+			event_messagef(p, "%s, as a shortcut to %s recorded it", path,
+				       *l->target ? l->target : path);
 			if ((status = event_emit_at(p, times[t].ts, times[t].desc)) < 0)
 				return status;
 		}
@@ -300,12 +323,16 @@ static int times_of_items(struct parse *p, const struct lnk *l, uint64_t offset,
 	return OK;
 }
 
-int lnk_emit(struct parse *p, const struct lnk *l, uint64_t offset, const char *list, uint64_t entry)
+int lnk_emit(struct parse *p, const struct lnk *l, uint64_t offset, const char *list,
+	     uint64_t entry)
 {
-	const struct { uint64_t ticks; const char *desc; } times[] = {
-		{ l->modified, "Content Modification Time" },
-		{ l->created, "Creation Time" },
-		{ l->accessed, "Last Access Time" },
+	const struct {
+		uint64_t ticks;
+		const char *desc;
+	} times[] = {
+		{l->modified, "Content Modification Time"},
+		{l->created, "Creation Time"},
+		{l->accessed, "Last Access Time"},
 	};
 	char mac[18] = "";
 	struct value list_of[32];
@@ -339,9 +366,12 @@ int lnk_emit(struct parse *p, const struct lnk *l, uint64_t offset, const char *
 	for (size_t i = 0; i < l->property_count; i++)
 		list_of[i] = value_text(l->properties[i]);
 	if (l->property_count)
-		event_add(p, "Properties", (struct value){ .type = VALUE_LIST, .len = (uint32_t)l->property_count, .list = list_of });
-	event_messagef(p, "Shortcut to %s%s%s", *l->target ? l->target : "an unnamed place", l->arguments && *l->arguments ? " " : "",
-		       l->arguments ? l->arguments : "");
+		event_add(p, "Properties",
+			  (struct value){.type = VALUE_LIST,
+					 .len = (uint32_t)l->property_count,
+					 .list = list_of});
+	event_messagef(p, "Shortcut to %s%s%s", *l->target ? l->target : "an unnamed place",
+		       l->arguments && *l->arguments ? " " : "", l->arguments ? l->arguments : "");
 	for (size_t i = 0; i < 3; i++) {
 		int64_t ts = time_from_filetime(times[i].ticks);
 
@@ -354,26 +384,32 @@ int lnk_emit(struct parse *p, const struct lnk *l, uint64_t offset, const char *
 	if (!any && (status = event_emit_at(p, TIME_NONE, "Not a time")) < 0)
 		return status;
 	if (born != TIME_NONE) {
-		event_messagef(p, "Tracking id of %s made on %s (%s)", *l->target ? l->target : "a file", l->machine, mac);
+		event_messagef(p, "Tracking id of %s made on %s (%s)",
+			       *l->target ? l->target : "a file", l->machine, mac);
 		if ((status = event_emit_at(p, born, "Creation Time")) < 0)
 			return status;
 	}
 	if (l->droid.len == 64 && memcmp(l->droid.data + 16, l->droid.data + 48, 16) != 0) {
 		born = guid_time(view_from(l->droid, 48), mac);
-		event_messagef(p, "Tracking id of %s was first made elsewhere (%s)", *l->target ? l->target : "a file", mac);
+		event_messagef(p, "Tracking id of %s was first made elsewhere (%s)",
+			       *l->target ? l->target : "a file", mac);
 		if (born != TIME_NONE && (status = event_emit_at(p, born, "Creation Time")) < 0)
 			return status;
 	}
 	if ((status = times_of_items(p, l, offset, list, entry)) < 0)
 		return status;
-	return l->damage.reason[0] ? parse_lost(p, offset + l->damage.offset, "%s", l->damage.reason) : OK;
+	return l->damage.reason[0]
+		       ? parse_lost(p, offset + l->damage.offset, "%s", l->damage.reason)
+		       : OK;
 }
 
 /* ---- the parser of single links ---- */
 
 static int probe(const struct probe *p)
 {
-	return !lnk_is(p->head) ? BID_NO : view_glob(view_text(p->name), "*.lnk") ? BID_EXACT : BID_MAGIC;
+	return !lnk_is(p->head)				? BID_NO
+	       : view_glob(view_text(p->name), "*.lnk") ? BID_EXACT
+							: BID_MAGIC;
 }
 
 static int parse(struct parse *p, struct view bytes)
@@ -392,12 +428,14 @@ static int parse(struct parse *p, struct view bytes)
 	start(p, &l, KIND_PERSISTENCE, 0, NULL, 0);
 	event_add(p, "Place", value_text("Startup folder"));
 	event_add(p, "Name", value_text(name ? name + 1 : p->path));
-	event_addf(p, "CommandLine", "%s%s%s", l.target, l.arguments && *l.arguments ? " " : "", l.arguments ? l.arguments : "");
+	event_addf(p, "CommandLine", "%s%s%s", l.target, l.arguments && *l.arguments ? " " : "",
+		   l.arguments ? l.arguments : "");
 	event_add(p, "Image", value_text(l.target));
-	event_messagef(p, "Startup folder: %s runs %s%s%s", name ? name + 1 : p->path, l.target, l.arguments && *l.arguments ? " " : "",
-		       l.arguments ? l.arguments : "");
+	event_messagef(p, "Startup folder: %s runs %s%s%s", name ? name + 1 : p->path, l.target,
+		       l.arguments && *l.arguments ? " " : "", l.arguments ? l.arguments : "");
 	/* The shortcut's own time is the nearest to when it was put there. */
-	return event_emit_at(p, p->mtime, p->mtime == TIME_NONE ? "Not a time" : "Content Modification Time");
+	return event_emit_at(p, p->mtime,
+			     p->mtime == TIME_NONE ? "Not a time" : "Content Modification Time");
 }
 
 const struct parser parser_lnk = {

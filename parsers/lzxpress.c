@@ -1,14 +1,14 @@
 #include "parsers/lzxpress.h"
 
-#define SYMBOLS 512
+#define SYMBOLS	   512
 #define TABLE_BITS 15
-#define BLOCK 65536 /* bytes of output that one code table serves; [MS-XCA] 2.1.4.1 */
+#define BLOCK	   65536 /* bytes of output that one code table serves; [MS-XCA] 2.1.4.1 */
 
 struct bits {
 	struct view in;
 	size_t at;
 	uint32_t next;
-	int extra; /* bits of `next` beyond the 16 that are always there */
+	int extra;	 /* bits of `next` beyond the 16 that are always there */
 	unsigned beyond; /* words asked for behind the end */
 };
 
@@ -56,7 +56,7 @@ static bool build(struct view lengths, uint16_t *table)
 int lzxpress_huffman(struct view in, uint8_t *out, size_t size, size_t *made)
 {
 	static _Thread_local uint16_t table[1 << TABLE_BITS];
-	struct bits b = { .in = in };
+	struct bits b = {.in = in};
 	size_t done = 0;
 	int status = OK;
 
@@ -76,7 +76,8 @@ int lzxpress_huffman(struct view in, uint8_t *out, size_t size, size_t *made)
 		b.next |= word(&b);
 		b.extra = 16;
 		while (done < block_end) {
-			unsigned code = table[b.next >> (32 - TABLE_BITS)], symbol = code & 511, bits;
+			unsigned code = table[b.next >> (32 - TABLE_BITS)], symbol = code & 511,
+				 bits;
 			size_t length, distance;
 
 			/* Two words are read ahead of need; more than that is past the end. */

@@ -1,7 +1,8 @@
 /*
- * Text logs of Microsoft's programs: SkyDrive and early OneDrive (version 1: "mm-dd-yyyy HH:MM:SS.mmm ..."; version 2:
- * "mm-dd-yy,HH:MM:SS.mmm,..." under "######Logging started"), Configuration Manager ("<![LOG[text]LOG]!><time=...>"), Windows Error
- * Reporting (Report.wer). SkyDrive writes UTC; Configuration Manager local time and the minutes to add for UTC.
+ * Text logs of Microsoft's programs: SkyDrive and early OneDrive (version 1: "mm-dd-yyyy
+ * HH:MM:SS.mmm ..."; version 2: "mm-dd-yy,HH:MM:SS.mmm,..." under "######Logging started"),
+ * Configuration Manager ("<![LOG[text]LOG]!><time=...>"), Windows Error Reporting (Report.wer).
+ * SkyDrive writes UTC; Configuration Manager local time and the minutes to add for UTC.
  */
 #include "parsers/textfile.h"
 
@@ -18,7 +19,8 @@ static enum format format_of(struct view head)
 		return SKYDRIVE2;
 	if (time_scan(head, V1_TIME, NULL, NULL))
 		return SKYDRIVE1;
-	if (view_begins(head, "Version=") && view_index(head, "EventType=") < head.len && view_index(head, "EventTime=") < head.len)
+	if (view_begins(head, "Version=") && view_index(head, "EventType=") < head.len &&
+	    view_index(head, "EventTime=") < head.len)
 		return WER;
 	return NONE;
 }
@@ -43,8 +45,10 @@ static int probe(const struct probe *p)
 
 static int skydrive(struct parse *p, struct textfile *t, bool second)
 {
-	/* Version 2: date, time, counter, thread, ?, module, source(line), ?, ?, level, text, parameters. */
-	static const char *const names[] = { NULL, "ThreadId", NULL, "Module", "SourceCode", NULL, NULL, "Level", "Text", "Parameters" };
+	/* Version 2: date, time, counter, thread, ?, module, source(line), ?, ?, level, text,
+	 * parameters. */
+	static const char *const names[] = {NULL, "ThreadId", NULL,    "Module", "SourceCode",
+					    NULL, NULL,	      "Level", "Text",	 "Parameters"};
 	struct view line;
 	int status = OK;
 
@@ -55,7 +59,8 @@ static int skydrive(struct parse *p, struct textfile *t, bool second)
 
 		if (view_begins(line, "######Logging started.")) {
 			rest = line;
-			if (!view_cut(&rest, "StartSystemTime:", &cell) || !time_scan(rest, "%Y-%m-%d-%H", &ts, &used))
+			if (!view_cut(&rest, "StartSystemTime:", &cell) ||
+			    !time_scan(rest, "%Y-%m-%d-%H", &ts, &used))
 				continue;
 			/* "2013-08-12-010852.985" */
 			{
@@ -66,7 +71,8 @@ static int skydrive(struct parse *p, struct textfile *t, bool second)
 				(void)view_decimal(view_clip(digits, 2, 2), &second_);
 				ms = view_clip(digits, 5, 3);
 				(void)view_decimal(ms, &milli);
-				ts += (int64_t)(minute * 60 + second_) * TIME_SECOND + (int64_t)milli * 1000000;
+				ts += (int64_t)(minute * 60 + second_) * TIME_SECOND +
+				      (int64_t)milli * 1000000;
 			}
 			event_start(p, KIND_OTHER, ts, "Recorded Time", t->offset);
 			p->event.record = t->line;
@@ -144,12 +150,14 @@ static int sccm(struct parse *p, struct view text)
 		date = attribute(tag, "date");
 		clock = attribute(tag, "time");
 		event_start(p, KIND_OTHER, TIME_NONE, "Not a time", offset);
-		if (time_scan(date, "%m-%d-%Y", &day, NULL) && time_scan(clock, "%H:%M:%S.%f", &ts, &used)) {
+		if (time_scan(date, "%m-%d-%Y", &day, NULL) &&
+		    time_scan(clock, "%H:%M:%S.%f", &ts, &used)) {
 			struct view minutes = view_from(clock, used);
 			uint64_t n = 0;
 
 			/* "19:33:19.766-330": UTC is the local time less this many minutes. */
-			if (minutes.len > 1 && view_decimal(view_from(minutes, 1), &n) && n <= 14 * 60)
+			if (minutes.len > 1 && view_decimal(view_from(minutes, 1), &n) &&
+			    n <= 14 * 60)
 				bias = minutes.data[0] == '-' ? -(int64_t)n : (int64_t)n;
 			else
 				p->event.flags |= EVENT_ZONE_ASSUMED;
@@ -170,10 +178,15 @@ static int sccm(struct parse *p, struct view text)
 
 static int wer(struct parse *p, struct textfile *t)
 {
-	static const char *const kept[][2] = { { "EventType", "EventType" }, { "AppPath", "Image" }, { "AppName", "Product" },
-					       { "FriendlyEventName", "Description" }, { "ReportIdentifier", "ReportId" },
-					       { "ReportStatus", "ReportStatus" }, { "TargetAppId", "TargetAppId" }, { "NsAppName", "AppName" },
-					       { "OriginalFilename", "OriginalFileName" } };
+	static const char *const kept[][2] = {{"EventType", "EventType"},
+					      {"AppPath", "Image"},
+					      {"AppName", "Product"},
+					      {"FriendlyEventName", "Description"},
+					      {"ReportIdentifier", "ReportId"},
+					      {"ReportStatus", "ReportStatus"},
+					      {"TargetAppId", "TargetAppId"},
+					      {"NsAppName", "AppName"},
+					      {"OriginalFilename", "OriginalFileName"}};
 	struct view line, image = VIEW_EMPTY, type = VIEW_EMPTY, name = VIEW_EMPTY;
 	uint64_t ticks = 0, upload = 0;
 	int status;
@@ -203,8 +216,10 @@ static int wer(struct parse *p, struct textfile *t)
 		if (view_begins(key, "LoadedModule["))
 			event_add(p, "ImageLoaded", value_view(value));
 	}
-	event_messagef(p, "Error report (%s) of %s", parse_text(&p->scratch, type), parse_text(&p->scratch, image));
-	status = event_emit_at(p, time_from_filetime(ticks), ticks ? "Recorded Time" : "Not a time");
+	event_messagef(p, "Error report (%s) of %s", parse_text(&p->scratch, type),
+		       parse_text(&p->scratch, image));
+	status =
+		event_emit_at(p, time_from_filetime(ticks), ticks ? "Recorded Time" : "Not a time");
 	if (status >= 0 && time_from_filetime(upload) != TIME_NONE)
 		status = event_emit_at(p, time_from_filetime(upload), "Upload Time");
 	return status;

@@ -1,15 +1,16 @@
 /*
- * Internet Explorer 5 to 9: index.dat of the cache, history and cookies. Facts: libyal's documentation "MSIE Cache File
- * (index.dat) format", version 5.2. Records are found by their signatures at blocks of 128 bytes, so that those whose block is no
- * longer allocated are told too (recovered).
+ * Internet Explorer 5 to 9: index.dat of the cache, history and cookies. Facts: libyal's
+ * documentation "MSIE Cache File (index.dat) format", version 5.2. Records are found by their
+ * signatures at blocks of 128 bytes, so that those whose block is no longer allocated are told too
+ * (recovered).
  */
 #include "base/text.h"
 #include "parsers/parser.h"
 
-#define BLOCK 128
-#define BITMAP 0x250
+#define BLOCK	    128
+#define BITMAP	    0x250
 #define BITMAP_SIZE 0x3db0
-#define FIRST 0x4000
+#define FIRST	    0x4000
 
 static int probe(const struct probe *p)
 {
@@ -32,7 +33,7 @@ static struct view until_zero(struct view v)
 
 static const char *text(struct parse *p, struct view v)
 {
-	struct buffer b = { 0 };
+	struct buffer b = {0};
 	const char *out;
 
 	if (text_is_utf8(v))
@@ -47,17 +48,23 @@ static int64_t fat(struct view r, size_t at)
 {
 	uint32_t x = view_get32(r, at);
 
-	return x == 0 || x == UINT32_MAX ? TIME_NONE : time_from_dos(view_get16(r, at), view_get16(r, at + 2));
+	return x == 0 || x == UINT32_MAX ? TIME_NONE
+					 : time_from_dos(view_get16(r, at), view_get16(r, at + 2));
 }
 
 static int url(struct parse *p, struct view r, uint64_t offset, unsigned flags, bool leak)
 {
-	struct view location = until_zero(view_from(r, view_get32(r, 52))), file = VIEW_EMPTY, user = VIEW_EMPTY, address = location;
-	uint32_t name_at = view_get32(r, 60), data_at = view_get32(r, 68), data_size = view_get32(r, 72);
-	bool history = view_starts(location, "Visited: ", 9), list = view_starts(location, ":20", 3),
-	     cookie = view_starts(location, "Cookie:", 7);
+	struct view location = until_zero(view_from(r, view_get32(r, 52))), file = VIEW_EMPTY,
+		    user = VIEW_EMPTY, address = location;
+	uint32_t name_at = view_get32(r, 60), data_at = view_get32(r, 68),
+		 data_size = view_get32(r, 72);
+	bool history = view_starts(location, "Visited: ", 9),
+	     list = view_starts(location, ":20", 3), cookie = view_starts(location, "Cookie:", 7);
 	const char *where;
-	struct { int64_t ts; const char *desc; } times[4];
+	struct {
+		int64_t ts;
+		const char *desc;
+	} times[4];
 	bool any = false;
 	int status = OK;
 
@@ -67,7 +74,8 @@ static int url(struct parse *p, struct view r, uint64_t offset, unsigned flags, 
 		file = until_zero(view_from(r, name_at));
 	/* "Visited: user@URL", ":2013030420130311: user@URL", "Cookie:user@host". */
 	if (history || list || cookie) {
-		struct view rest = view_from(location, cookie ? 7 : view_find(location, 1, ": ", 2) + 2);
+		struct view rest =
+			view_from(location, cookie ? 7 : view_find(location, 1, ": ", 2) + 2);
 		size_t at = view_find(rest, 0, "@", 1);
 
 		if (at < rest.len) {
@@ -83,11 +91,12 @@ static int url(struct parse *p, struct view r, uint64_t offset, unsigned flags, 
 	times[2].desc = "Expiration Time";
 	times[3].ts = fat(r, 80);
 	times[3].desc = "Synchronization Time";
-	event_start(p, history || list ? KIND_WEB_VISIT : KIND_OTHER, TIME_NONE, "Not a time", offset);
+	event_start(p, history || list ? KIND_WEB_VISIT : KIND_OTHER, TIME_NONE, "Not a time",
+		    offset);
 	p->event.flags = flags;
 	where = text(p, address);
 	event_add(p, "Browser", value_text("Internet Explorer"));
-	event_add(p, "Url", address.len ? value_text(where) : (struct value){ 0 });
+	event_add(p, "Url", address.len ? value_text(where) : (struct value){0});
 	event_add(p, "Location", value_view(location));
 	if (user.len) {
 		event_add(p, "User", value_view(user));
@@ -98,8 +107,15 @@ static int url(struct parse *p, struct view r, uint64_t offset, unsigned flags, 
 	event_add(p, "FileSize", value_unsigned(view_get32(r, 32)));
 	event_add(p, "HitCount", value_unsigned(view_get32(r, 84)));
 	if (!history && !list && data_size && data_at)
-		event_add(p, "HttpHeaders", value_text(text(p, view_trim(until_zero(view_clip(r, data_at, data_size))))));
-	event_messagef(p, history || list ? "Visited %s" : cookie ? "Cookie of %s" : leak ? "Leaked cache record%s" : "Cached %s", where);
+		event_add(p, "HttpHeaders",
+			  value_text(text(
+				  p, view_trim(until_zero(view_clip(r, data_at, data_size))))));
+	event_messagef(p,
+		       history || list ? "Visited %s"
+		       : cookie	       ? "Cookie of %s"
+		       : leak	       ? "Leaked cache record%s"
+				       : "Cached %s",
+		       where);
 	for (size_t i = 0; i < 4 && status >= 0; i++) {
 		if (times[i].ts == TIME_NONE)
 			continue;
@@ -116,12 +132,15 @@ static int parse(struct parse *p, struct view v)
 	int status = OK;
 
 	if (view_get8(v, 24) < '5')
-		return parse_fail(p, ERR_UNSUPPORTED, 24, "version %c", view_get8(v, 24) >= ' ' && view_get8(v, 24) < 127 ? view_get8(v, 24) : '?');
+		return parse_fail(
+			p, ERR_UNSUPPORTED, 24, "version %c",
+			view_get8(v, 24) >= ' ' && view_get8(v, 24) < 127 ? view_get8(v, 24) : '?');
 	for (size_t at = FIRST; at < v.len && status >= 0;) {
 		struct view r = view_from(v, at);
 		uint32_t blocks = view_get32(r, 4);
 		unsigned flags = allocated(v, at) ? 0 : EVENT_RECOVERED;
-		bool is_url = view_starts(r, "URL ", 4), leak = view_starts(r, "LEAK", 4), redirect = view_starts(r, "REDR", 4);
+		bool is_url = view_starts(r, "URL ", 4), leak = view_starts(r, "LEAK", 4),
+		     redirect = view_starts(r, "REDR", 4);
 
 		if (!is_url && !leak && !redirect) {
 			at += BLOCK;
@@ -138,12 +157,14 @@ static int parse(struct parse *p, struct view v)
 			p->event.flags = flags;
 			event_add(p, "Browser", value_text("Internet Explorer"));
 			event_add(p, "Url", value_text(text(p, until_zero(view_from(r, 16)))));
-			event_messagef(p, "Redirected to %s", text(p, until_zero(view_from(r, 16))));
+			event_messagef(p, "Redirected to %s",
+				       text(p, until_zero(view_from(r, 16))));
 			status = event_emit(p);
 		} else {
 			status = url(p, r, at, flags, leak);
 		}
-		/* A recovered record may be partly overwritten by a live one: its blocks are looked at too. */
+		/* A recovered record may be partly overwritten by a live one: its blocks are looked
+		 * at too. */
 		at += flags ? BLOCK : r.len > BLOCK ? (size_t)blocks * BLOCK : BLOCK;
 	}
 	return status;

@@ -3,7 +3,7 @@
 #include "base/limits.h"
 #include "parsers/parser.h"
 
-#define END 0xfffffffe
+#define END  0xfffffffe
 #define ROOT 5
 
 static size_t sector_size(const struct ole *o)
@@ -22,12 +22,14 @@ static uint32_t next(const struct ole *o, uint32_t n)
 	size_t per = sector_size(o) / 4, index = n / per;
 	uint32_t x;
 
-	if (index >= o->fat_count || !view_u32le(sector(o, o->fat_sectors[index]), (n % per) * 4, &x))
+	if (index >= o->fat_count ||
+	    !view_u32le(sector(o, o->fat_sectors[index]), (n % per) * 4, &x))
 		return END;
 	return x;
 }
 
-/* A chain of sectors as one run of bytes, at most `most`. A chain cannot be longer than the file. */
+/* A chain of sectors as one run of bytes, at most `most`. A chain cannot be longer than the file.
+ */
 static struct view chain(const struct ole *o, uint32_t start, uint64_t most)
 {
 	uint8_t *out;
@@ -37,7 +39,8 @@ static struct view chain(const struct ole *o, uint32_t start, uint64_t most)
 		most = o->file.len;
 	if (most == 0 || !(out = arena_alloc(o->arena, (size_t)most)))
 		return VIEW_EMPTY;
-	for (uint32_t n = start; n < 0xfffffffa && len < most && steps < limit; n = next(o, n), steps++) {
+	for (uint32_t n = start; n < 0xfffffffa && len < most && steps < limit;
+	     n = next(o, n), steps++) {
 		struct view s = sector(o, n);
 
 		if (s.len > most - len)
@@ -56,12 +59,13 @@ int ole_open(struct ole *o, struct view file, struct arena *a)
 	uint32_t count, difat, steps = 0;
 	struct ole_entry root;
 
-	*o = (struct ole){ .file = file, .arena = a };
+	*o = (struct ole){.file = file, .arena = a};
 	if (!view_starts(file, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 8) || file.len < 512)
 		return ERR_FORMAT;
 	o->sector_shift = view_get16(file, 30);
 	o->mini_shift = view_get16(file, 32);
-	if (o->sector_shift < 7 || o->sector_shift > 16 || o->mini_shift < 4 || o->mini_shift >= o->sector_shift)
+	if (o->sector_shift < 7 || o->sector_shift > 16 || o->mini_shift < 4 ||
+	    o->mini_shift >= o->sector_shift)
 		return ERR_FORMAT;
 	o->cutoff = view_get32(file, 56);
 	per = sector_size(o) / 4;
@@ -85,7 +89,8 @@ int ole_open(struct ole *o, struct view file, struct arena *a)
 	}
 	o->directory = chain(o, view_get32(file, 48), file.len);
 	o->entries = o->directory.len / 128;
-	o->mini_fat = chain(o, view_get32(file, 60), (uint64_t)view_get32(file, 64) << o->sector_shift);
+	o->mini_fat =
+		chain(o, view_get32(file, 60), (uint64_t)view_get32(file, 64) << o->sector_shift);
 	if (ole_entry(o, 0, &root) && root.type == ROOT)
 		o->mini = chain(o, root.start, root.size);
 	return OK;
@@ -98,9 +103,15 @@ bool ole_entry(const struct ole *o, size_t index, struct ole_entry *e)
 
 	if (index >= o->entries || !d.data)
 		return false;
-	*e = (struct ole_entry){ .type = d.data[66], .left = view_get32(d, 68), .right = view_get32(d, 72),
-				 .child = view_get32(d, 76), .created = view_get64(d, 100), .modified = view_get64(d, 108),
-				 .start = view_get32(d, 116), .size = view_get64(d, 120), .offset = index * 128 };
+	*e = (struct ole_entry){.type = d.data[66],
+				.left = view_get32(d, 68),
+				.right = view_get32(d, 72),
+				.child = view_get32(d, 76),
+				.created = view_get64(d, 100),
+				.modified = view_get64(d, 108),
+				.start = view_get32(d, 116),
+				.size = view_get64(d, 120),
+				.offset = index * 128};
 	if (e->type != 1 && e->type != 2 && e->type != ROOT)
 		return false;
 	/* 2.6.1: version 3 uses the low half only. */
@@ -113,7 +124,8 @@ bool ole_entry(const struct ole *o, size_t index, struct ole_entry *e)
 
 struct view ole_stream(const struct ole *o, const struct ole_entry *e)
 {
-	size_t size = (size_t)1 << o->mini_shift, len = 0, steps = 0, limit = o->mini.len / size + 1;
+	size_t size = (size_t)1 << o->mini_shift, len = 0, steps = 0,
+	       limit = o->mini.len / size + 1;
 	uint64_t most = e->size;
 	uint8_t *out;
 

@@ -1,5 +1,6 @@
 /*
- * OLE compound files: when their storages were made and changed, and the summary of documents ([MS-CFB], [MS-OLEPS]).
+ * OLE compound files: when their storages were made and changed, and the summary of documents
+ * ([MS-CFB], [MS-OLEPS]).
  */
 #include "base/text.h"
 #include "parsers/jump_list.h"
@@ -10,32 +11,47 @@
 
 static int probe(const struct probe *p)
 {
-	return view_starts(p->head, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 8) ? BID_MAGIC - 10 : BID_NO;
+	return view_starts(p->head, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 8) ? BID_MAGIC - 10
+									   : BID_NO;
 }
 
-/* Properties of the summary ([MS-OLEPS] 2.25.1) and of the document summary (2.25.2) that tell something. */
+/* Properties of the summary ([MS-OLEPS] 2.25.1) and of the document summary (2.25.2) that tell
+ * something. */
 struct property {
 	uint32_t id;
 	const char *name;
 	const char *ts_desc; /* a time gives an event of its own */
 };
 static const struct property summary[] = {
-	{ 2, "Title", NULL }, { 3, "Subject", NULL }, { 4, "Author", NULL }, { 5, "Keywords", NULL }, { 6, "Comments", NULL },
-	{ 7, "Template", NULL }, { 8, "LastSavedBy", NULL }, { 9, "RevisionNumber", NULL }, { 10, "EditingTime", NULL },
-	{ 11, NULL, "Document Last Printed Time" }, { 12, NULL, "Document Creation Time" },
-	{ 13, NULL, "Document Last Save Time" }, { 14, "PageCount", NULL }, { 15, "WordCount", NULL }, { 16, "CharacterCount", NULL },
-	{ 18, "Application", NULL }, { 19, "Security", NULL }, { 0, NULL, NULL },
+	{2, "Title", NULL},
+	{3, "Subject", NULL},
+	{4, "Author", NULL},
+	{5, "Keywords", NULL},
+	{6, "Comments", NULL},
+	{7, "Template", NULL},
+	{8, "LastSavedBy", NULL},
+	{9, "RevisionNumber", NULL},
+	{10, "EditingTime", NULL},
+	{11, NULL, "Document Last Printed Time"},
+	{12, NULL, "Document Creation Time"},
+	{13, NULL, "Document Last Save Time"},
+	{14, "PageCount", NULL},
+	{15, "WordCount", NULL},
+	{16, "CharacterCount", NULL},
+	{18, "Application", NULL},
+	{19, "Security", NULL},
+	{0, NULL, NULL},
 };
 static const struct property document_summary[] = {
-	{ 2, "Category", NULL }, { 3, "PresentationTarget", NULL }, { 14, "Manager", NULL }, { 15, "Company", NULL },
-	{ 26, "ContentType", NULL }, { 27, "ContentStatus", NULL }, { 28, "Language", NULL }, { 29, "DocumentVersion", NULL },
-	{ 0, NULL, NULL },
+	{2, "Category", NULL},	{3, "PresentationTarget", NULL}, {14, "Manager", NULL},
+	{15, "Company", NULL},	{26, "ContentType", NULL},	 {27, "ContentStatus", NULL},
+	{28, "Language", NULL}, {29, "DocumentVersion", NULL},	 {0, NULL, NULL},
 };
 
 /* The typed value at the start of the view as text, or NULL (2.15); times go to *ticks. */
 static const char *typed(struct arena *a, struct view v, unsigned codepage, uint64_t *ticks)
 {
-	struct buffer b = { 0 };
+	struct buffer b = {0};
 	struct view s;
 	const char *text;
 
@@ -69,13 +85,18 @@ static const char *typed(struct arena *a, struct view v, unsigned codepage, uint
 	return NULL;
 }
 
-static int properties(struct parse *p, struct view stream, const struct property *known, uint64_t offset)
+static int properties(struct parse *p, struct view stream, const struct property *known,
+		      uint64_t offset)
 {
-	/* 2.21: byte order, version, system, class, number of sets, then format id and offset of each. */
+	/* 2.21: byte order, version, system, class, number of sets, then format id and offset of
+	 * each. */
 	struct view set = view_from(stream, view_get32(stream, 44));
 	uint32_t count = view_get32(set, 4);
 	unsigned codepage = 1252;
-	struct { int64_t ts; const char *desc; } times[MAX_PROPERTIES];
+	struct {
+		int64_t ts;
+		const char *desc;
+	} times[MAX_PROPERTIES];
 	size_t n = 0;
 	int status;
 
@@ -96,7 +117,9 @@ static int properties(struct parse *p, struct view stream, const struct property
 
 			if (k->id != id)
 				continue;
-			text = typed(&p->scratch, view_from(set, view_get32(set, 12 + (size_t)i * 8)), codepage, &ticks);
+			text = typed(&p->scratch,
+				     view_from(set, view_get32(set, 12 + (size_t)i * 8)), codepage,
+				     &ticks);
 			if (text && *text && k->name)
 				event_add(p, k->name, value_text(text));
 			if (k->ts_desc && ticks && time_from_filetime(ticks) != TIME_NONE) {
@@ -137,7 +160,7 @@ static int parse(struct parse *p, struct view bytes)
 		modified = time_from_filetime(e.modified);
 		event_start(p, KIND_FILE_METADATA, TIME_NONE, "Not a time", e.offset);
 		event_add(p, "Item", value_text(e.name));
-		event_add(p, "Size", e.type == 2 ? value_unsigned(e.size) : (struct value){ 0 });
+		event_add(p, "Size", e.type == 2 ? value_unsigned(e.size) : (struct value){0});
 		event_messagef(p, "%s of the compound file", e.type == 5 ? "Root" : e.name);
 		if (created != TIME_NONE)
 			status = event_emit_at(p, created, "Creation Time");

@@ -1,14 +1,15 @@
 /*
- * OneDrive logs (.odl, .odlgz, .odlsent, .aodl): a header of 256 bytes ("EBFGONED"), then, compressed with gzip or not, blocks of a
- * 56-byte header and the entry: source file, code, function, and parameters. Not documented by its maker; what the fields are
- * follows from the files. Names of files are often obfuscated by words: they stay as they are.
+ * OneDrive logs (.odl, .odlgz, .odlsent, .aodl): a header of 256 bytes ("EBFGONED"), then,
+ * compressed with gzip or not, blocks of a 56-byte header and the entry: source file, code,
+ * function, and parameters. Not documented by its maker; what the fields are follows from the
+ * files. Names of files are often obfuscated by words: they stay as they are.
  */
 #include "base/text.h"
 #include "parsers/inflate.h"
 #include "parsers/parser.h"
 
 #define MAX_TEXT (96u << 20) /* decompressed */
-#define BLOCK 56
+#define BLOCK	 56
 
 static int probe(const struct probe *p)
 {
@@ -30,7 +31,7 @@ static struct view counted(struct view v, size_t *at)
 /* Printable runs of the parameters, as a person would look for them. */
 static const char *words(struct parse *p, struct view v)
 {
-	struct buffer b = { 0 };
+	struct buffer b = {0};
 	const char *out;
 
 	for (size_t i = 0; i < v.len;) {
@@ -53,7 +54,7 @@ static const char *words(struct parse *p, struct view v)
 static int parse(struct parse *p, struct view bytes)
 {
 	struct view user = parse_path_user(p->path), v = view_from(bytes, 256);
-	struct buffer own = { 0 };
+	struct buffer own = {0};
 	int status = OK, made = OK;
 	size_t at = 0;
 
@@ -78,8 +79,10 @@ static int parse(struct parse *p, struct view bytes)
 		}
 		data = view_clip(v, at + BLOCK, view_get32(head, 48));
 		end = at + BLOCK + data.len;
-		/* A size that does not lead to the next block is wrong: the entry ends where the next block begins. */
-		whole = data.len == view_get32(head, 48) && (end == v.len || view_starts(view_from(v, end), "\xcc\xdd\xee\xff", 4));
+		/* A size that does not lead to the next block is wrong: the entry ends where the
+		 * next block begins. */
+		whole = data.len == view_get32(head, 48) &&
+			(end == v.len || view_starts(view_from(v, end), "\xcc\xdd\xee\xff", 4));
 		if (!whole) {
 			end = view_find(v, at + 4, "\xcc\xdd\xee\xff", 4);
 			data = view_clip(data, 0, end > at + BLOCK ? end - at - BLOCK : 0);
@@ -88,7 +91,9 @@ static int parse(struct parse *p, struct view bytes)
 		code = view_get32(data, in);
 		in += 4;
 		function = counted(data, &in);
-		event_start(p, KIND_OTHER, time_from_unix_scaled((int64_t)view_get64(head, 8), 1000), "Recorded Time", at);
+		event_start(p, KIND_OTHER,
+			    time_from_unix_scaled((int64_t)view_get64(head, 8), 1000),
+			    "Recorded Time", at);
 		if (p->event.ts == TIME_NONE)
 			p->event.ts_desc = "Not a time";
 		if (!whole)
@@ -102,14 +107,18 @@ static int parse(struct parse *p, struct view bytes)
 		rest = words(p, view_from(data, in));
 		if (*rest)
 			event_add(p, "Parameters", value_text(rest));
-		event_messagef(p, "OneDrive: %s%s%s", parse_text(&p->scratch, function), *rest ? ": " : "", rest);
+		event_messagef(p, "OneDrive: %s%s%s", parse_text(&p->scratch, function),
+			       *rest ? ": " : "", rest);
 		status = event_emit(p);
 		if (status >= 0 && !whole)
-			status = parse_lost(p, at, "a block of %u bytes that the next one does not follow", view_get32(head, 48));
+			status = parse_lost(p, at,
+					    "a block of %u bytes that the next one does not follow",
+					    view_get32(head, 48));
 		at = end;
 	}
 	if (status >= 0 && made != OK)
-		status = parse_lost(p, 256, "decompression ended after %zu bytes: %s", own.len, status_text(made));
+		status = parse_lost(p, 256, "decompression ended after %zu bytes: %s", own.len,
+				    status_text(made));
 	buffer_release(&own);
 	return status;
 }

@@ -15,8 +15,7 @@ const struct parser *const parsers[] = {
 #define PARSER(name) &parser_##name,
 #include "parsers/list.h"
 #undef PARSER
-	NULL
-};
+	NULL};
 
 const struct parser *parser_find(const char *name)
 {
@@ -69,12 +68,15 @@ int parse_emit(struct parse *p, const struct event *e)
 
 int parse_lost(struct parse *p, uint64_t offset, const char *fmt, ...)
 {
-	static const struct view names[] = { { (const uint8_t *)"Offset", 6 },
-					     { (const uint8_t *)"Reason", 6 } };
-	struct value values[2] = { value_unsigned(offset), { 0 } };
+	static const struct view names[] = {{(const uint8_t *)"Offset", 6},
+					    {(const uint8_t *)"Reason", 6}};
+	struct value values[2] = {value_unsigned(offset), {0}};
 	char reason[240], message[300];
-	struct event e = { .ts = TIME_NONE, .ts_desc = "Not a time", .kind = KIND_DAMAGE,
-			   .offset = offset, .values = values };
+	struct event e = {.ts = TIME_NONE,
+			  .ts_desc = "Not a time",
+			  .kind = KIND_DAMAGE,
+			  .offset = offset,
+			  .values = values};
 	va_list args;
 
 	if (p->losses++ >= LIMIT_LOSSES)
@@ -96,8 +98,8 @@ void parse_release(struct parse *p, uint64_t offset)
 {
 	const uint64_t step = 16u << 20;
 
-	/* Only a mapped file can give pages back; for memory the advice would lose the bytes, so the
-	 * caller of parse() maps the artefact and sets `bytes` only then. */
+	/* Only a mapped file can give pages back; for memory the advice would lose the bytes, so
+	 * the caller of parse() maps the artefact and sets `bytes` only then. */
 	if (!p->bytes.data || offset < p->released + step || offset > p->bytes.len)
 		return;
 	offset &= ~(uint64_t)0xffff;
@@ -111,7 +113,7 @@ void event_start(struct parse *p, enum event_kind kind, int64_t ts, const char *
 {
 	arena_reset(&p->scratch);
 	p->count = 0;
-	p->event = (struct event){ .ts = ts, .ts_desc = ts_desc, .kind = kind, .offset = offset };
+	p->event = (struct event){.ts = ts, .ts_desc = ts_desc, .kind = kind, .offset = offset};
 }
 
 void event_add_named(struct parse *p, struct view name, struct value value)
@@ -186,7 +188,7 @@ static const char *kept(struct arena *a, struct buffer *b)
 
 const char *parse_utf16z(struct arena *a, struct view utf16)
 {
-	struct buffer b = { 0 };
+	struct buffer b = {0};
 
 	text_utf16z(&b, utf16);
 	return kept(a, &b);
@@ -194,7 +196,7 @@ const char *parse_utf16z(struct arena *a, struct view utf16)
 
 const char *parse_text(struct arena *a, struct view bytes)
 {
-	struct buffer b = { 0 };
+	struct buffer b = {0};
 
 	text_utf8(&b, bytes);
 	return kept(a, &b);
@@ -202,7 +204,7 @@ const char *parse_text(struct arena *a, struct view bytes)
 
 const char *parse_value_text(struct arena *a, const struct value *v)
 {
-	struct buffer b = { 0 };
+	struct buffer b = {0};
 
 	value_append(&b, v);
 	return kept(a, &b);
@@ -210,7 +212,7 @@ const char *parse_value_text(struct arena *a, const struct value *v)
 
 struct view parse_path_user(const char *path)
 {
-	static const char *const homes[] = { "home/", "Users/", "Documents and Settings/" };
+	static const char *const homes[] = {"home/", "Users/", "Documents and Settings/"};
 	struct view v = view_text(path);
 
 	for (size_t i = 0; i < sizeof(homes) / sizeof(homes[0]); i++) {

@@ -1,6 +1,6 @@
 /*
- * Accounts: passwd(5), group(5) and shadow(5). Of shadow only what it says about a password, never the hash. A
- * bundle lists the accounts itself (live/accounts.jsonl).
+ * Accounts: passwd(5), group(5) and shadow(5). Of shadow only what it says about a password, never
+ * the hash. A bundle lists the accounts itself (live/accounts.jsonl).
  */
 #include "parsers/autorun.h"
 
@@ -9,8 +9,9 @@ static int probe(const struct probe *p)
 	struct view rest = p->head, line;
 	unsigned colons = 0;
 
-	if (!view_is(view_text(p->name), "passwd") && !view_is(view_text(p->name), "group") && !view_is(view_text(p->name), "shadow") &&
-	    !view_is(view_text(p->name), "passwd-") && !view_is(view_text(p->name), "group-") && !view_is(view_text(p->name), "shadow-"))
+	if (!view_is(view_text(p->name), "passwd") && !view_is(view_text(p->name), "group") &&
+	    !view_is(view_text(p->name), "shadow") && !view_is(view_text(p->name), "passwd-") &&
+	    !view_is(view_text(p->name), "group-") && !view_is(view_text(p->name), "shadow-"))
 		return BID_NO;
 	if (!view_line(&rest, &line))
 		return BID_NO;
@@ -31,12 +32,13 @@ static int parse(struct parse *p, struct view bytes)
 
 	while (status >= 0 && view_line(&rest, &line)) {
 		uint64_t offset = (uint64_t)(line.data - bytes.data);
-		struct view field[9] = { { 0 } }, tail = line;
+		struct view field[9] = {{0}}, tail = line;
 		unsigned have = 0;
 		int64_t ts = p->mtime;
 
 		number++;
-		if (line.len == 0 || line.data[0] == '#' || line.data[0] == '+' || line.data[0] == '-' || p->collected)
+		if (line.len == 0 || line.data[0] == '#' || line.data[0] == '+' ||
+		    line.data[0] == '-' || p->collected)
 			continue;
 		while (have < count && view_token(&tail, ':', &field[have]))
 			have++;
@@ -44,12 +46,16 @@ static int parse(struct parse *p, struct view bytes)
 			status = parse_lost(p, offset, "%u fields of %u", have, count);
 			continue;
 		}
-		event_start(p, KIND_ACCOUNT_SEEN, ts, ts == TIME_NONE ? "Not a time" : "Content Modification Time", offset);
+		event_start(p, KIND_ACCOUNT_SEEN, ts,
+			    ts == TIME_NONE ? "Not a time" : "Content Modification Time", offset);
 		p->event.record = number;
-		event_add(p, type == 'g' ? "TargetGroupName" : "TargetUserName", value_view(field[0]));
+		event_add(p, type == 'g' ? "TargetGroupName" : "TargetUserName",
+			  value_view(field[0]));
 		if (type == 's') {
 			struct view hash = field[1];
-			const char *state = hash.len == 0 ? "none" : hash.data[0] == '!' || hash.data[0] == '*' ? "locked" : "hash";
+			const char *state = hash.len == 0				 ? "none"
+					    : hash.data[0] == '!' || hash.data[0] == '*' ? "locked"
+											 : "hash";
 
 			event_add(p, "PasswordState", value_text(state));
 			if (view_decimal(field[2], &n) && n > 0 && n < 100000) {
@@ -58,13 +64,15 @@ static int parse(struct parse *p, struct view bytes)
 			}
 			if (view_decimal(field[7], &n) && n > 0 && n < 100000)
 				event_add(p, "AccountExpires", value_time((int64_t)n * DAY));
-			event_messagef(p, "Account %s, password: %s", parse_text(&p->scratch, field[0]), state);
+			event_messagef(p, "Account %s, password: %s",
+				       parse_text(&p->scratch, field[0]), state);
 		} else if (type == 'g') {
 			if (view_decimal(field[2], &n))
 				event_add(p, "GroupId", value_unsigned(n));
 			if (field[3].len)
 				event_add(p, "Members", value_view(field[3]));
-			event_messagef(p, "Group %s: %s", parse_text(&p->scratch, field[0]), parse_text(&p->scratch, field[3]));
+			event_messagef(p, "Group %s: %s", parse_text(&p->scratch, field[0]),
+				       parse_text(&p->scratch, field[3]));
 		} else {
 			bool root = view_is(field[2], "0");
 
@@ -76,12 +84,16 @@ static int parse(struct parse *p, struct view bytes)
 			event_add(p, "Shell", value_view(field[6]));
 			if (field[4].len)
 				event_add(p, "Comment", value_view(field[4]));
-			/* Anything but x here is a password that everybody can read, or none at all. */
+			/* Anything but x here is a password that everybody can read, or none at
+			 * all. */
 			if (!view_is(field[1], "x") && !view_is(field[1], "*"))
-				event_add(p, "PasswordState", value_text(field[1].len ? "hash" : "none"));
+				event_add(p, "PasswordState",
+					  value_text(field[1].len ? "hash" : "none"));
 			if (root)
 				event_add(p, "Flags", value_text("uid0"));
-			event_messagef(p, "Account %s (%s), shell %s", parse_text(&p->scratch, field[0]), parse_text(&p->scratch, field[2]),
+			event_messagef(p, "Account %s (%s), shell %s",
+				       parse_text(&p->scratch, field[0]),
+				       parse_text(&p->scratch, field[2]),
 				       parse_text(&p->scratch, field[6]));
 		}
 		if (type != 'g')

@@ -1,7 +1,7 @@
 /*
- * PSReadLine's history (ConsoleHost_history.txt, Visual Studio Code Host_history.txt; Windows and Linux): one command a line, a
- * line that ends in a backtick goes on in the next one (PSReadLine, History.cs). No times: the file's own says when the last
- * command was added, and only that.
+ * PSReadLine's history (ConsoleHost_history.txt, Visual Studio Code Host_history.txt; Windows and
+ * Linux): one command a line, a line that ends in a backtick goes on in the next one (PSReadLine,
+ * History.cs). No times: the file's own says when the last command was added, and only that.
  */
 #include "parsers/parser.h"
 
@@ -15,7 +15,7 @@ static int probe(const struct probe *p)
 static int parse(struct parse *p, struct view bytes)
 {
 	struct view rest = bytes, line, user = parse_path_user(p->path);
-	struct buffer command = { 0 };
+	struct buffer command = {0};
 	uint64_t number = 0, first, offset;
 	int status = OK;
 

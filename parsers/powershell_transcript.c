@@ -1,7 +1,8 @@
 /*
- * PowerShell transcripts, in any language: blocks between lines of asterisks. Labels are localised, so blocks are told by what
- * they hold: the first has a time of 14 digits, accounts, the machine with its Windows version, the program and its process id;
- * a block of one time alone begins a command (invocation header); commands follow the prompt "PS PATH>". Times are local.
+ * PowerShell transcripts, in any language: blocks between lines of asterisks. Labels are localised,
+ * so blocks are told by what they hold: the first has a time of 14 digits, accounts, the machine
+ * with its Windows version, the program and its process id; a block of one time alone begins a
+ * command (invocation header); commands follow the prompt "PS PATH>". Times are local.
  */
 #include "parsers/textfile.h"
 
@@ -26,8 +27,9 @@ static bool compact(struct view v, int64_t *ts)
 	v = view_trim(v);
 	if (v.len != 14 || !view_decimal(v, &n))
 		return false;
-	*ts = time_from_civil((int64_t)(n / 10000000000), (unsigned)(n / 100000000 % 100), (unsigned)(n / 1000000 % 100),
-			      (unsigned)(n / 10000 % 100), (unsigned)(n / 100 % 100), (unsigned)(n % 100), 0);
+	*ts = time_from_civil((int64_t)(n / 10000000000), (unsigned)(n / 100000000 % 100),
+			      (unsigned)(n / 1000000 % 100), (unsigned)(n / 10000 % 100),
+			      (unsigned)(n / 100 % 100), (unsigned)(n % 100), 0);
 	return *ts != TIME_NONE;
 }
 
@@ -102,8 +104,11 @@ static int flush(struct parse *p, struct transcript *s)
 	if (!command.len)
 		return OK;
 	s->command = VIEW_EMPTY;
-	/* Without an invocation header a command has no time of its own: the transcript's start is told beside it. */
-	event_start(p, KIND_COMMAND_HISTORY, s->command_at, s->command_at == TIME_NONE ? "Not a time" : "Command Execution Time", s->offset);
+	/* Without an invocation header a command has no time of its own: the transcript's start is
+	 * told beside it. */
+	event_start(p, KIND_COMMAND_HISTORY, s->command_at,
+		    s->command_at == TIME_NONE ? "Not a time" : "Command Execution Time",
+		    s->offset);
 	s->command_at = TIME_NONE; /* a header stands for one command */
 	p->event.record = s->line;
 	event_add(p, "Shell", value_text("powershell"));
@@ -118,13 +123,14 @@ static int flush(struct parse *p, struct transcript *s)
 }
 
 /* The lines of a block between asterisks. */
-static int block(struct parse *p, struct transcript *s, struct view lines, uint64_t offset, uint64_t number)
+static int block(struct parse *p, struct transcript *s, struct view lines, uint64_t offset,
+		 uint64_t number)
 {
 	struct view rest = lines, line;
 	size_t accounts = 0, count = 0;
 	int64_t ts = TIME_NONE, found;
 	bool machine_next = false, words = false;
-	struct transcript n = { .begin = TIME_NONE, .command_at = TIME_NONE };
+	struct transcript n = {.begin = TIME_NONE, .command_at = TIME_NONE};
 	int status;
 
 	while (view_line(&rest, &line)) {
@@ -146,7 +152,8 @@ static int block(struct parse *p, struct transcript *s, struct view lines, uint6
 		else if (view_index(value, "(Microsoft Windows") < value.len) {
 			n.machine = view_trim(view_clip(value, 0, view_index(value, "(")));
 			machine_next = true;
-		} else if (view_find(value, 0, "\\", 1) < value.len && accounts < 2 && !n.machine.len) {
+		} else if (view_find(value, 0, "\\", 1) < value.len && accounts < 2 &&
+			   !n.machine.len) {
 			if (accounts++ == 0)
 				n.user = value;
 			else
@@ -165,7 +172,7 @@ static int block(struct parse *p, struct transcript *s, struct view lines, uint6
 		event_start(p, KIND_PROCESS_STOP, ts, "End Time", offset);
 		p->event.record = number;
 		common(p, s);
-		event_add(p, "Image", s->program.len ? value_view(s->program) : (struct value){ 0 });
+		event_add(p, "Image", s->program.len ? value_view(s->program) : (struct value){0});
 		event_messagef(p, "PowerShell transcript ended");
 		return event_emit(p);
 	}
@@ -174,19 +181,20 @@ static int block(struct parse *p, struct transcript *s, struct view lines, uint6
 	event_start(p, KIND_PROCESS_START, ts, "Start Time", offset);
 	p->event.record = number;
 	common(p, s);
-	event_add(p, "CommandLine", n.program.len ? value_view(n.program) : (struct value){ 0 });
+	event_add(p, "CommandLine", n.program.len ? value_view(n.program) : (struct value){0});
 	if (n.run_as.len)
 		event_add(p, "RunAsUser", value_view(n.run_as));
 	if (n.machine.len)
 		event_add(p, "Computer", value_view(n.machine));
-	event_messagef(p, "PowerShell transcript of %s began: %s", parse_text(&p->scratch, n.user), parse_text(&p->scratch, n.program));
+	event_messagef(p, "PowerShell transcript of %s began: %s", parse_text(&p->scratch, n.user),
+		       parse_text(&p->scratch, n.program));
 	status = event_emit(p);
 	return status;
 }
 
 static int parse(struct parse *p, struct view bytes)
 {
-	struct transcript s = { .begin = TIME_NONE, .command_at = TIME_NONE };
+	struct transcript s = {.begin = TIME_NONE, .command_at = TIME_NONE};
 	struct textfile t;
 	struct view line;
 	int status = OK;
@@ -202,7 +210,8 @@ static int parse(struct parse *p, struct view bytes)
 			size_t lines = 0;
 			bool closed = false;
 
-			/* A block is short; output that looks like its beginning must not swallow the rest. */
+			/* A block is short; output that looks like its beginning must not swallow
+			 * the rest. */
 			while (!closed && lines++ < 64 && textfile_line(&ahead, &rest)) {
 				closed = stars(rest);
 				inner = view_clip(begin, 0, (size_t)(rest.data - begin.data));

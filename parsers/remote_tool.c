@@ -1,14 +1,15 @@
 /*
- * Logs of remote control programs: TeamViewer (its log, connections_incoming.txt, Connections.txt) and AnyDesk (ad.trace,
- * ad_svc.trace, connection_trace.txt). TeamViewer's log has local times and tells the zone in its header ("Start: TIME (UTC-8:00)");
- * its connection lists are UTC; AnyDesk's traces are UTC, its connection_trace.txt local.
+ * Logs of remote control programs: TeamViewer (its log, connections_incoming.txt, Connections.txt)
+ * and AnyDesk (ad.trace, ad_svc.trace, connection_trace.txt). TeamViewer's log has local times and
+ * tells the zone in its header ("Start: TIME (UTC-8:00)"); its connection lists are UTC; AnyDesk's
+ * traces are UTC, its connection_trace.txt local.
  */
 #include "parsers/textfile.h"
 
 enum format { NONE, VIEWER, VIEWER_CONNECTIONS, ANYDESK, ANYDESK_CONNECTIONS };
 
 #define VIEWER_TIME "%Y/%m/%d %H:%M:%S.%f"
-#define LIST_TIME "%d-%m-%Y %H:%M:%S"
+#define LIST_TIME   "%d-%m-%Y %H:%M:%S"
 
 /* Columns of a connection list: by tabs, or by two blanks and more. */
 static size_t cells_of(struct view line, struct view *cells, size_t most)
@@ -19,7 +20,9 @@ static size_t cells_of(struct view line, struct view *cells, size_t most)
 	while (n < most && line.len) {
 		size_t at = 0;
 
-		while (at < line.len && (tabs ? line.data[at] != '\t' : line.data[at] != ' ' || at + 1 >= line.len || line.data[at + 1] != ' '))
+		while (at < line.len && (tabs ? line.data[at] != '\t'
+					      : line.data[at] != ' ' || at + 1 >= line.len ||
+							 line.data[at + 1] != ' '))
 			at++;
 		cells[n] = view_trim(view_clip(line, 0, at));
 		if (tabs || cells[n].len)
@@ -57,11 +60,13 @@ static enum format format_of(struct view line, const char *name)
 		return VIEWER;
 	if (anydesk(line, &level, &ts, &rest))
 		return ANYDESK;
-	if (view_glob(view_text(name), "connection_trace*.txt") && (view_begins(line, "Incoming") || view_begins(line, "Outgoing")))
+	if (view_glob(view_text(name), "connection_trace*.txt") &&
+	    (view_begins(line, "Incoming") || view_begins(line, "Outgoing")))
 		return ANYDESK_CONNECTIONS;
 	count = cells_of(line, cells, 8);
 	if (count >= 6 && view_decimal(cells[0], &n) &&
-	    (time_scan(cells[1], LIST_TIME, NULL, NULL) || time_scan(cells[2], LIST_TIME, NULL, NULL)))
+	    (time_scan(cells[1], LIST_TIME, NULL, NULL) ||
+	     time_scan(cells[2], LIST_TIME, NULL, NULL)))
 		return VIEWER_CONNECTIONS;
 	return NONE;
 }
@@ -70,8 +75,10 @@ static int probe(const struct probe *p)
 {
 	char text[2048];
 	struct view head = textfile_head(p, text, sizeof(text)), line;
-	bool named = view_glob(view_text(p->name), "teamviewer*") || view_glob(view_text(p->name), "connections*.txt") ||
-		     view_glob(view_text(p->name), "*.trace") || view_glob(view_text(p->name), "connection_trace*");
+	bool named = view_glob(view_text(p->name), "teamviewer*") ||
+		     view_glob(view_text(p->name), "connections*.txt") ||
+		     view_glob(view_text(p->name), "*.trace") ||
+		     view_glob(view_text(p->name), "connection_trace*");
 
 	if (head.len && memchr(head.data, 0, head.len))
 		return BID_NO;
@@ -93,7 +100,8 @@ static int probe(const struct probe *p)
 	return BID_NO;
 }
 
-static int viewer(struct parse *p, struct view line, const struct textfile *t, bool zoned, int64_t bias)
+static int viewer(struct parse *p, struct view line, const struct textfile *t, bool zoned,
+		  int64_t bias)
 {
 	struct view rest, pid, tid, level;
 	size_t used;
@@ -133,7 +141,8 @@ static int connection(struct parse *p, struct view line, const struct textfile *
 		cells[i] = VIEW_EMPTY;
 	(void)time_scan(cells[first], LIST_TIME, &begin, NULL);
 	(void)time_scan(cells[first + 1], LIST_TIME, &end, NULL);
-	event_start(p, incoming ? KIND_LOGON : KIND_NETWORK_CONNECT, begin, "Start Time", t->offset);
+	event_start(p, incoming ? KIND_LOGON : KIND_NETWORK_CONNECT, begin, "Start Time",
+		    t->offset);
 	p->event.record = t->line;
 	event_add(p, "Product", value_text("TeamViewer"));
 	event_add(p, "RemoteId", value_view(cells[0]));
@@ -145,12 +154,18 @@ static int connection(struct parse *p, struct view line, const struct textfile *
 	event_user(p, value_view(cells[first + 2]));
 	who = parse_text(&p->scratch, incoming && cells[1].len ? cells[1] : cells[0]);
 	user = parse_text(&p->scratch, cells[first + 2]);
-	event_messagef(p, incoming ? "TeamViewer: %s took control of the desktop of %s" : "TeamViewer: connected to %s as %s", who, user);
+	event_messagef(p,
+		       incoming ? "TeamViewer: %s took control of the desktop of %s"
+				: "TeamViewer: connected to %s as %s",
+		       who, user);
 	if ((status = event_emit(p)) < 0 || end == TIME_NONE)
 		return status;
 	if (incoming)
 		p->event.kind = KIND_LOGOFF;
-	event_messagef(p, incoming ? "TeamViewer: %s left the desktop of %s" : "TeamViewer: disconnected from %s as %s", who, user);
+	event_messagef(p,
+		       incoming ? "TeamViewer: %s left the desktop of %s"
+				: "TeamViewer: disconnected from %s as %s",
+		       who, user);
 	return event_emit_at(p, end, "End Time");
 }
 
@@ -164,7 +179,8 @@ static int trace(struct parse *p, struct view line, const struct textfile *t)
 	dash = view_index(rest, " - ");
 	source = view_trim(view_clip(rest, 0, dash));
 	words = view_trim(view_from(rest, dash < rest.len ? dash + 3 : 0));
-	event_start(p, view_index(words, "Logged in from ") < words.len ? KIND_LOGON : KIND_OTHER, ts, "Recorded Time", t->offset);
+	event_start(p, view_index(words, "Logged in from ") < words.len ? KIND_LOGON : KIND_OTHER,
+		    ts, "Recorded Time", t->offset);
 	p->event.record = t->line;
 	event_add(p, "Product", value_text("AnyDesk"));
 	event_add(p, "Level", value_view(level));
@@ -190,16 +206,20 @@ static int anydesk_connection(struct parse *p, struct view line, const struct te
 
 	for (size_t i = n; i < 8; i++)
 		cells[i] = VIEW_EMPTY;
-	if (!time_scan(cells[1], "%Y-%m-%d, %H:%M", &ts, NULL) && !time_scan(cells[1], "%Y-%m-%d,%H:%M", &ts, NULL))
-		return parse_lost(p, t->offset, "line %llu has no time", (unsigned long long)t->line);
-	event_start(p, view_is(cells[0], "Incoming") ? KIND_LOGON : KIND_NETWORK_CONNECT, ts, "Start Time", t->offset);
+	if (!time_scan(cells[1], "%Y-%m-%d, %H:%M", &ts, NULL) &&
+	    !time_scan(cells[1], "%Y-%m-%d,%H:%M", &ts, NULL))
+		return parse_lost(p, t->offset, "line %llu has no time",
+				  (unsigned long long)t->line);
+	event_start(p, view_is(cells[0], "Incoming") ? KIND_LOGON : KIND_NETWORK_CONNECT, ts,
+		    "Start Time", t->offset);
 	p->event.record = t->line;
 	p->event.flags |= EVENT_ZONE_ASSUMED;
 	event_add(p, "Product", value_text("AnyDesk"));
 	event_add(p, "Direction", value_view(cells[0]));
 	event_add(p, "Permission", value_view(cells[++at]));
 	event_add(p, "RemoteId", value_view(cells[++at]));
-	event_messagef(p, "AnyDesk: %s connection of %s (%s)", view_is(cells[0], "Incoming") ? "incoming" : "outgoing",
+	event_messagef(p, "AnyDesk: %s connection of %s (%s)",
+		       view_is(cells[0], "Incoming") ? "incoming" : "outgoing",
 		       parse_text(&p->scratch, cells[3]), parse_text(&p->scratch, cells[2]));
 	return event_emit(p);
 }

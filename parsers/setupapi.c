@@ -1,7 +1,8 @@
 /*
- * SetupAPI logs (setupapi.dev.log, setupapi.setup.log): devices and drivers installed, by sections ">>>  [name]" to
- * "<<<  [Exit status: ...]"; and the setupapi.log of Windows XP, whose sections begin "[time pid.n name]". Facts: Microsoft,
- * "SetupAPI Text Logs". Times are local.
+ * SetupAPI logs (setupapi.dev.log, setupapi.setup.log): devices and drivers installed, by sections
+ * ">>>  [name]" to
+ * "<<<  [Exit status: ...]"; and the setupapi.log of Windows XP, whose sections begin "[time pid.n
+ * name]". Facts: Microsoft, "SetupAPI Text Logs". Times are local.
  */
 #include "parsers/textfile.h"
 
@@ -15,7 +16,8 @@ static int probe(const struct probe *p)
 	if (view_begins(head, "[Device Install Log]") || view_begins(head, "[SetupAPI Log]"))
 		return BID_MAGIC;
 	if (view_glob(view_text(p->name), "setupapi*.log") &&
-	    (view_index(head, ">>>  [") < head.len || view_index(head, "[Boot Session") < head.len || view_begins(head, "[20")))
+	    (view_index(head, ">>>  [") < head.len ||
+	     view_index(head, "[Boot Session") < head.len || view_begins(head, "[20")))
 		return BID_BOTH;
 	return BID_NO;
 }
@@ -36,8 +38,10 @@ static int close_section(struct parse *p, struct section *s)
 	if (!s->open)
 		return OK;
 	s->open = false;
-	event_start(p, view_begins(s->title, "Device Install") ? KIND_DEVICE_CONNECT :
-		       view_index(s->title, "Driver") < s->title.len ? KIND_DRIVER_LOAD : KIND_OTHER,
+	event_start(p,
+		    view_begins(s->title, "Device Install")	    ? KIND_DEVICE_CONNECT
+		    : view_index(s->title, "Driver") < s->title.len ? KIND_DRIVER_LOAD
+								    : KIND_OTHER,
 		    s->begin, s->begin == TIME_NONE ? "Not a time" : "Added Time", s->offset);
 	p->event.record = s->line;
 	p->event.flags |= EVENT_ZONE_ASSUMED;
@@ -55,7 +59,8 @@ static int close_section(struct parse *p, struct section *s)
 	event_messagef(p, "%s", title);
 	status = event_emit(p);
 	if (status >= 0 && s->end != TIME_NONE) {
-		event_messagef(p, "%s: ended%s%s", title, s->status.len ? ", " : "", parse_text(&p->scratch, s->status));
+		event_messagef(p, "%s: ended%s%s", title, s->status.len ? ", " : "",
+			       parse_text(&p->scratch, s->status));
 		status = event_emit_at(p, s->end, "End Time");
 	}
 	return status;
@@ -74,7 +79,7 @@ static struct view bracketed(struct view v)
 
 static int parse(struct parse *p, struct view bytes)
 {
-	struct section s = { .open = false };
+	struct section s = {.open = false};
 	struct textfile t;
 	struct view line;
 	int status = OK;
@@ -87,8 +92,12 @@ static int parse(struct parse *p, struct view bytes)
 		line = view_trim(line);
 		if (view_begins(line, ">>>  [")) {
 			status = close_section(p, &s);
-			s = (struct section){ .open = true, .title = bracketed(line), .begin = TIME_NONE, .end = TIME_NONE,
-					      .offset = t.offset, .line = t.line };
+			s = (struct section){.open = true,
+					     .title = bracketed(line),
+					     .begin = TIME_NONE,
+					     .end = TIME_NONE,
+					     .offset = t.offset,
+					     .line = t.line};
 		} else if (view_begins(line, ">>>  Section start ")) {
 			if (s.open && time_scan(view_from(line, 19), WHEN, &ts, NULL))
 				s.begin = ts;
@@ -98,8 +107,12 @@ static int parse(struct parse *p, struct view bytes)
 			/* An end whose start was overwritten is told too. */
 			if (!s.open || s.end != TIME_NONE) {
 				status = close_section(p, &s);
-				s = (struct section){ .open = true, .title = view_text("Section whose start is lost"), .begin = TIME_NONE,
-						      .offset = t.offset, .line = t.line };
+				s = (struct section){
+					.open = true,
+					.title = view_text("Section whose start is lost"),
+					.begin = TIME_NONE,
+					.offset = t.offset,
+					.line = t.line};
 			}
 			s.end = ts;
 		} else if (view_begins(line, "<<<  [Exit status")) {
@@ -109,20 +122,28 @@ static int parse(struct parse *p, struct view bytes)
 				status = close_section(p, &s);
 		} else if (view_begins(line, "cmd: ") && s.open && !s.command.len) {
 			s.command = view_trim(view_from(line, 5));
-		} else if (view_begins(line, "[Boot Session: ") && time_scan(view_from(line, 15), WHEN, &ts, NULL)) {
+		} else if (view_begins(line, "[Boot Session: ") &&
+			   time_scan(view_from(line, 15), WHEN, &ts, NULL)) {
 			status = close_section(p, &s);
 			if (status < 0)
 				break;
 			event_start(p, KIND_SYSTEM_START, ts, "Start Time", t.offset);
 			p->event.record = t.line;
 			p->event.flags |= EVENT_ZONE_ASSUMED;
-			event_messagef(p, "Windows had started (boot session of the installation log)");
+			event_messagef(
+				p, "Windows had started (boot session of the installation log)");
 			status = event_emit(p);
-		} else if (view_begins(line, "[") && time_scan(view_from(line, 1), "%Y/%m/%d %H:%M:%S", &ts, &used)) {
+		} else if (view_begins(line, "[") &&
+			   time_scan(view_from(line, 1), "%Y/%m/%d %H:%M:%S", &ts, &used)) {
 			status = close_section(p, &s);
 			line = view_trim(view_from(bracketed(line), used));
 			(void)view_cut(&line, " ", &s.command);
-			s = (struct section){ .open = true, .title = line, .begin = ts, .end = TIME_NONE, .offset = t.offset, .line = t.line };
+			s = (struct section){.open = true,
+					     .title = line,
+					     .begin = ts,
+					     .end = TIME_NONE,
+					     .offset = t.offset,
+					     .line = t.line};
 		} else if (view_begins(line, "#-198 Command line processed: ") && s.open) {
 			s.command = view_from(line, 30);
 		}

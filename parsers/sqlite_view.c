@@ -5,16 +5,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define STEPS_PER_CALL 10000   /* virtual machine steps between two looks at the budget */
-#define STEP_CALLS 40000       /* 400 million steps in all: some ten seconds */
-#define HEAP (96 << 20)
+#define STEPS_PER_CALL 10000 /* virtual machine steps between two looks at the budget */
+#define STEP_CALLS     40000 /* 400 million steps in all: some ten seconds */
+#define HEAP	       (96 << 20)
 
 /* What the database at hand reads: set by sqlite_view_open before the VFS is asked. */
 struct source {
 	struct view file, wal;
 	uint32_t page_size;
-	uint32_t pages;        /* of the database as the log leaves it */
-	uint32_t *frame_of;    /* page number - 1 to frame number + 1, or 0 */
+	uint32_t pages;	    /* of the database as the log leaves it */
+	uint32_t *frame_of; /* page number - 1 to frame number + 1, or 0 */
 	uint64_t calls;
 };
 static _Thread_local struct source *current;
@@ -40,21 +40,27 @@ static int fread_(sqlite3_file *f, void *out, int n, sqlite3_int64 offset)
 		return SQLITE_IOERR_READ;
 	memset(out, 0, (size_t)n);
 	for (size_t done = 0; done < (size_t)n;) {
-		uint64_t at = (uint64_t)offset + done, page = at / s->page_size, in_page = at % s->page_size;
+		uint64_t at = (uint64_t)offset + done, page = at / s->page_size,
+			 in_page = at % s->page_size;
 		size_t want = s->page_size - in_page;
 		struct view from;
 
 		if (want > (size_t)n - done)
 			want = (size_t)n - done;
 		if (page < s->pages && s->frame_of && s->frame_of[page])
-			from = view_clip(s->wal, 32 + (size_t)(s->frame_of[page] - 1) * (s->page_size + 24) + 24 + in_page, want);
+			from = view_clip(
+				s->wal,
+				32 + (size_t)(s->frame_of[page] - 1) * (s->page_size + 24) + 24 +
+					in_page,
+				want);
 		else
 			from = view_clip(s->file, at, want);
 		if (from.len < want)
 			short_read = 1;
 		if (from.len)
 			memcpy(to + done, from.data, from.len);
-		/* Bytes 18 and 19 say "write-ahead log"; this reader has it in already, and SQLite must not look for one. */
+		/* Bytes 18 and 19 say "write-ahead log"; this reader has it in already, and SQLite
+		 * must not look for one. */
 		for (uint64_t b = 18; b < 20; b++)
 			if (at <= b && b < at + want)
 				to[done + (b - at)] = 1;
@@ -113,9 +119,19 @@ static int ftraits_(sqlite3_file *f)
 }
 
 static const sqlite3_io_methods methods = {
-	.iVersion = 1, .xClose = fclose_, .xRead = fread_, .xWrite = fwrite_, .xTruncate = ftruncate_, .xSync = fsync_,
-	.xFileSize = fsize_, .xLock = flock_, .xUnlock = flock_, .xCheckReservedLock = freserved_, .xFileControl = fcontrol_,
-	.xSectorSize = fsector_, .xDeviceCharacteristics = ftraits_,
+	.iVersion = 1,
+	.xClose = fclose_,
+	.xRead = fread_,
+	.xWrite = fwrite_,
+	.xTruncate = ftruncate_,
+	.xSync = fsync_,
+	.xFileSize = fsize_,
+	.xLock = flock_,
+	.xUnlock = flock_,
+	.xCheckReservedLock = freserved_,
+	.xFileControl = fcontrol_,
+	.xSectorSize = fsector_,
+	.xDeviceCharacteristics = ftraits_,
 };
 
 static int vopen(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *out_flags)
@@ -173,11 +189,22 @@ static int verror(sqlite3_vfs *vfs, int n, char *out)
 }
 
 static sqlite3_vfs vfs = {
-	.iVersion = 1, .szOsFile = sizeof(struct opened), .mxPathname = 64, .zName = "konseki-view", .xOpen = vopen, .xDelete = vdelete,
-	.xAccess = vaccess, .xFullPathname = vpath, .xRandomness = vrandom, .xSleep = vsleep, .xCurrentTime = vtime, .xGetLastError = verror,
+	.iVersion = 1,
+	.szOsFile = sizeof(struct opened),
+	.mxPathname = 64,
+	.zName = "konseki-view",
+	.xOpen = vopen,
+	.xDelete = vdelete,
+	.xAccess = vaccess,
+	.xFullPathname = vpath,
+	.xRandomness = vrandom,
+	.xSleep = vsleep,
+	.xCurrentTime = vtime,
+	.xGetLastError = verror,
 };
 
-/* Section 4.2: the checksum of the log, over pairs of words in the byte order that the magic number tells. */
+/* Section 4.2: the checksum of the log, over pairs of words in the byte order that the magic number
+ * tells. */
 static void sum(struct view v, bool big, uint32_t s[2])
 {
 	for (size_t i = 0; i + 8 <= v.len; i += 8) {
@@ -199,7 +226,7 @@ static uint32_t be32(struct view v, size_t at)
 static void lay_log(struct source *s, struct sqlite_log *log)
 {
 	struct view w = s->wal;
-	uint32_t magic = be32(w, 0), pages, s2[2] = { 0, 0 }, *pending = NULL;
+	uint32_t magic = be32(w, 0), pages, s2[2] = {0, 0}, *pending = NULL;
 	bool big = magic & 1;
 	uint64_t count = 0;
 	uint32_t most;
@@ -223,7 +250,8 @@ static void lay_log(struct source *s, struct sqlite_log *log)
 			break; /* left over from an older log */
 		sum(view_sub(f, 0, 8), big, s2);
 		sum(view_from(f, 24), big, s2);
-		if (s2[0] != be32(f, 16) || s2[1] != be32(f, 20) || be32(f, 0) == 0 || be32(f, 0) > most)
+		if (s2[0] != be32(f, 16) || s2[1] != be32(f, 20) || be32(f, 0) == 0 ||
+		    be32(f, 0) > most)
 			break;
 		pending[be32(f, 0) - 1] = (uint32_t)i + 1;
 		count++;
@@ -250,18 +278,22 @@ static int budget(void *data)
 	return ++s->calls > STEP_CALLS;
 }
 
-sqlite3 *sqlite_view_open(struct view file, struct view wal, struct sqlite_log *log, struct problem *problem)
+sqlite3 *sqlite_view_open(struct view file, struct view wal, struct sqlite_log *log,
+			  struct problem *problem)
 {
-	static const int on[] = { SQLITE_DBCONFIG_DEFENSIVE };
-	static const int off[] = { SQLITE_DBCONFIG_TRUSTED_SCHEMA, SQLITE_DBCONFIG_ENABLE_TRIGGER, SQLITE_DBCONFIG_ENABLE_VIEW,
-				   SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER };
+	static const int on[] = {SQLITE_DBCONFIG_DEFENSIVE};
+	static const int off[] = {SQLITE_DBCONFIG_TRUSTED_SCHEMA, SQLITE_DBCONFIG_ENABLE_TRIGGER,
+				  SQLITE_DBCONFIG_ENABLE_VIEW,
+				  SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION,
+				  SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER};
 	struct source *s;
 	sqlite3 *db = NULL;
 	uint16_t size = 0;
 
-	*log = (struct sqlite_log){ 0 };
+	*log = (struct sqlite_log){0};
 	(void)view_u16be(file, 16, &size);
-	if (!view_starts(file, "SQLite format 3\0", 16) || (size != 1 && (size < 512 || (size & (size - 1))))) {
+	if (!view_starts(file, "SQLite format 3\0", 16) ||
+	    (size != 1 && (size < 512 || (size & (size - 1))))) {
 		(void)problem_set(problem, ERR_FORMAT, 0, "no SQLite database");
 		return NULL;
 	}
@@ -272,8 +304,10 @@ sqlite3 *sqlite_view_open(struct view file, struct view wal, struct sqlite_log *
 	lay_log(s, log);
 	current = s;
 	if (sqlite3_vfs_register(&vfs, 0) != SQLITE_OK ||
-	    sqlite3_open_v2("view", &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_PRIVATECACHE, "konseki-view") != SQLITE_OK) {
-		(void)problem_set(problem, ERR_DATABASE, 0, "%s", db ? sqlite3_errmsg(db) : "SQLite does not start");
+	    sqlite3_open_v2("view", &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_PRIVATECACHE,
+			    "konseki-view") != SQLITE_OK) {
+		(void)problem_set(problem, ERR_DATABASE, 0, "%s",
+				  db ? sqlite3_errmsg(db) : "SQLite does not start");
 		(void)sqlite3_close(db);
 		free(s->frame_of);
 		free(s);
@@ -290,7 +324,10 @@ sqlite3 *sqlite_view_open(struct view file, struct view wal, struct sqlite_log *
 	(void)sqlite3_limit(db, SQLITE_LIMIT_EXPR_DEPTH, 100);
 	(void)sqlite3_limit(db, SQLITE_LIMIT_VDBE_OP, 100000);
 	(void)sqlite3_limit(db, SQLITE_LIMIT_WORKER_THREADS, 0);
-	(void)sqlite3_exec(db, "PRAGMA temp_store=2; PRAGMA cell_size_check=1; PRAGMA mmap_size=0; PRAGMA cache_size=-16384", NULL, NULL, NULL);
+	(void)sqlite3_exec(db,
+			   "PRAGMA temp_store=2; PRAGMA cell_size_check=1; PRAGMA mmap_size=0; "
+			   "PRAGMA cache_size=-16384",
+			   NULL, NULL, NULL);
 	sqlite3_progress_handler(db, STEPS_PER_CALL, budget, s);
 	return db;
 }

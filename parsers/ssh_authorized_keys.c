@@ -1,6 +1,7 @@
 /*
- * authorized_keys (sshd(8), AUTHORIZED_KEYS FILE FORMAT): "[options] type base64 [comment]"; blanks inside of quotes do not end
- * the options. The name of an entry is the key's fingerprint, as `ssh-keygen -l` shows it.
+ * authorized_keys (sshd(8), AUTHORIZED_KEYS FILE FORMAT): "[options] type base64 [comment]"; blanks
+ * inside of quotes do not end the options. The name of an entry is the key's fingerprint, as
+ * `ssh-keygen -l` shows it.
  */
 #include "parsers/autorun.h"
 
@@ -15,7 +16,8 @@ static int probe(const struct probe *p)
 {
 	struct view rest = p->head, line;
 
-	if (!view_glob(view_text(p->name), "authorized_keys*") && !view_glob(view_text(p->path), "*etc/ssh/authorized_keys/*"))
+	if (!view_glob(view_text(p->name), "authorized_keys*") &&
+	    !view_glob(view_text(p->path), "*etc/ssh/authorized_keys/*"))
 		return BID_NO;
 	while (view_line(&rest, &line))
 		if (line.len && memchr(line.data, 0, line.len))
@@ -37,9 +39,10 @@ static int value_of(uint8_t c)
 /* SHA256 of the key's bytes, in base64 without padding. */
 static void fingerprint(struct buffer *out, struct view key)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	struct buffer raw = { 0 };
-	uint8_t digest[SHA256_SIZE + 1] = { 0 };
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	struct buffer raw = {0};
+	uint8_t digest[SHA256_SIZE + 1] = {0};
 	uint32_t bits = 0;
 	unsigned have = 0;
 
@@ -55,7 +58,8 @@ static void fingerprint(struct buffer *out, struct view key)
 	buffer_string(out, "SHA256:");
 	/* 32 bytes are ten groups of four digits and a last one of three. */
 	for (unsigned i = 0; i < 33; i += 3) {
-		uint32_t n = (uint32_t)digest[i] << 16 | (uint32_t)digest[i + 1] << 8 | (i + 2 < SHA256_SIZE ? digest[i + 2] : 0);
+		uint32_t n = (uint32_t)digest[i] << 16 | (uint32_t)digest[i + 1] << 8 |
+			     (i + 2 < SHA256_SIZE ? digest[i + 2] : 0);
 
 		for (unsigned k = 0; k < (i < 30 ? 4u : 3u); k++)
 			buffer_char(out, digits[n >> (18 - 6 * k) & 63]);
@@ -66,13 +70,14 @@ static void fingerprint(struct buffer *out, struct view key)
 static int parse(struct parse *p, struct view bytes)
 {
 	struct view rest = bytes, line, user = parse_path_user(p->path);
-	struct buffer print = { 0 };
+	struct buffer print = {0};
 	uint64_t number = 0;
 	int status = OK;
 
 	while (status >= 0 && view_line(&rest, &line)) {
 		uint64_t offset = (uint64_t)(line.data - bytes.data);
-		struct autorun a = { .place = "authorized_keys", .user = user, .line = ++number, .enabled = -1 };
+		struct autorun a = {
+			.place = "authorized_keys", .user = user, .line = ++number, .enabled = -1};
 		struct view tail = view_trim(line), first = tail, key;
 		size_t at, end;
 
@@ -82,7 +87,9 @@ static int parse(struct parse *p, struct view bytes)
 			bool quoted = false;
 			size_t i = 0;
 
-			for (; i < tail.len && (quoted || (tail.data[i] != ' ' && tail.data[i] != '\t')); i++)
+			for (; i < tail.len &&
+			       (quoted || (tail.data[i] != ' ' && tail.data[i] != '\t'));
+			     i++)
 				if (tail.data[i] == '"' && (i == 0 || tail.data[i - 1] != '\\'))
 					quoted = !quoted;
 			a.options = view_clip(tail, 0, i);

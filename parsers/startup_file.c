@@ -1,6 +1,7 @@
 /*
- * Files that are run, sourced or obeyed at start, at logon or by other programs, where the place says it all: ld.so.preload,
- * rc.local, init scripts, profiles of shells, XDG autostart (Desktop Entry Specification, "Exec"), PAM's files, udev's RUN, ...
+ * Files that are run, sourced or obeyed at start, at logon or by other programs, where the place
+ * says it all: ld.so.preload, rc.local, init scripts, profiles of shells, XDG autostart (Desktop
+ * Entry Specification, "Exec"), PAM's files, udev's RUN, ...
  */
 #include "parsers/autorun.h"
 
@@ -11,44 +12,44 @@ static const struct place {
 	enum reading reading;
 	const char *words; /* of MATCH */
 } places[] = {
-	{ "ld.so.preload", "*etc/ld.so.preload", LINES, NULL },
-	{ "cron", "*etc/cron.hourly/*", WHOLE, NULL },
-	{ "cron", "*etc/cron.daily/*", WHOLE, NULL },
-	{ "cron", "*etc/cron.weekly/*", WHOLE, NULL },
-	{ "cron", "*etc/cron.monthly/*", WHOLE, NULL },
-	{ "at", "*var/spool/cron/atjobs/*", WHOLE, NULL },
-	{ "at", "*var/spool/at/a*", WHOLE, NULL },
-	{ "rc.local", "*etc/rc.local", WHOLE, NULL },
-	{ "rc.local", "*etc/rc.d/rc.local", WHOLE, NULL },
-	{ "init.d", "*etc/init.d/*", WHOLE, NULL },
-	{ "systemd-generator", "*systemd/system-generators/*", WHOLE, NULL },
-	{ "profile", "*etc/profile", WHOLE, NULL },
-	{ "profile", "*etc/profile.d/*", WHOLE, NULL },
-	{ "profile", "*etc/bash.bashrc", WHOLE, NULL },
-	{ "profile", "*/.bashrc", WHOLE, NULL },
-	{ "profile", "*/.bash_profile", WHOLE, NULL },
-	{ "profile", "*/.bash_login", WHOLE, NULL },
-	{ "profile", "*/.bash_logout", WHOLE, NULL },
-	{ "profile", "*/.profile", WHOLE, NULL },
-	{ "profile", "*/.zshrc", WHOLE, NULL },
-	{ "profile", "*/.zshenv", WHOLE, NULL },
-	{ "profile", "*/.zprofile", WHOLE, NULL },
-	{ "profile", "*/.config/fish/config.fish", WHOLE, NULL },
-	{ "profile", "*etc/environment", LINES, NULL },
-	{ "xdg-autostart", "*/autostart/*.desktop", DESKTOP, NULL },
-	{ "dbus", "*/dbus-1/system-services/*.service", DESKTOP, NULL },
-	{ "pam", "*etc/pam.d/*", LINES, NULL },
-	{ "udev", "*/udev/rules.d/*.rules", MATCH, "RUN" },
-	{ "modprobe", "*/modprobe.d/*.conf", MATCH, "install " },
-	{ "modules-load", "*etc/modules-load.d/*", LINES, NULL },
-	{ "modules-load", "*etc/modules", LINES, NULL },
-	{ "motd", "*etc/update-motd.d/*", WHOLE, NULL },
-	{ "apt-hook", "*etc/apt/apt.conf.d/*", MATCH, "Invoke" },
-	{ "sudoers", "*etc/sudoers", LINES, NULL },
-	{ "sudoers", "*etc/sudoers.d/*", LINES, NULL },
-	{ "sshd", "*etc/ssh/sshd_config", MATCH, "Command" },
-	{ "sshd", "*/.ssh/rc", WHOLE, NULL },
-	{ "networkmanager", "*/NetworkManager/dispatcher.d/*", WHOLE, NULL },
+	{"ld.so.preload", "*etc/ld.so.preload", LINES, NULL},
+	{"cron", "*etc/cron.hourly/*", WHOLE, NULL},
+	{"cron", "*etc/cron.daily/*", WHOLE, NULL},
+	{"cron", "*etc/cron.weekly/*", WHOLE, NULL},
+	{"cron", "*etc/cron.monthly/*", WHOLE, NULL},
+	{"at", "*var/spool/cron/atjobs/*", WHOLE, NULL},
+	{"at", "*var/spool/at/a*", WHOLE, NULL},
+	{"rc.local", "*etc/rc.local", WHOLE, NULL},
+	{"rc.local", "*etc/rc.d/rc.local", WHOLE, NULL},
+	{"init.d", "*etc/init.d/*", WHOLE, NULL},
+	{"systemd-generator", "*systemd/system-generators/*", WHOLE, NULL},
+	{"profile", "*etc/profile", WHOLE, NULL},
+	{"profile", "*etc/profile.d/*", WHOLE, NULL},
+	{"profile", "*etc/bash.bashrc", WHOLE, NULL},
+	{"profile", "*/.bashrc", WHOLE, NULL},
+	{"profile", "*/.bash_profile", WHOLE, NULL},
+	{"profile", "*/.bash_login", WHOLE, NULL},
+	{"profile", "*/.bash_logout", WHOLE, NULL},
+	{"profile", "*/.profile", WHOLE, NULL},
+	{"profile", "*/.zshrc", WHOLE, NULL},
+	{"profile", "*/.zshenv", WHOLE, NULL},
+	{"profile", "*/.zprofile", WHOLE, NULL},
+	{"profile", "*/.config/fish/config.fish", WHOLE, NULL},
+	{"profile", "*etc/environment", LINES, NULL},
+	{"xdg-autostart", "*/autostart/*.desktop", DESKTOP, NULL},
+	{"dbus", "*/dbus-1/system-services/*.service", DESKTOP, NULL},
+	{"pam", "*etc/pam.d/*", LINES, NULL},
+	{"udev", "*/udev/rules.d/*.rules", MATCH, "RUN"},
+	{"modprobe", "*/modprobe.d/*.conf", MATCH, "install "},
+	{"modules-load", "*etc/modules-load.d/*", LINES, NULL},
+	{"modules-load", "*etc/modules", LINES, NULL},
+	{"motd", "*etc/update-motd.d/*", WHOLE, NULL},
+	{"apt-hook", "*etc/apt/apt.conf.d/*", MATCH, "Invoke"},
+	{"sudoers", "*etc/sudoers", LINES, NULL},
+	{"sudoers", "*etc/sudoers.d/*", LINES, NULL},
+	{"sshd", "*etc/ssh/sshd_config", MATCH, "Command"},
+	{"sshd", "*/.ssh/rc", WHOLE, NULL},
+	{"networkmanager", "*/NetworkManager/dispatcher.d/*", WHOLE, NULL},
 };
 
 static const struct place *place_of(const char *path)
@@ -68,17 +69,19 @@ static int probe(const struct probe *p)
 	if (p->size == 0 || p->size > 16u << 20)
 		return BID_NO;
 	place = place_of(p->path);
-	if (!place || (place->reading != WHOLE && p->head.len && memchr(p->head.data, 0, p->head.len)))
+	if (!place ||
+	    (place->reading != WHOLE && p->head.len && memchr(p->head.data, 0, p->head.len)))
 		return BID_NO;
 	return BID_NAME;
 }
 
 static int parse(struct parse *p, struct view bytes)
 {
-	static const struct place entry = { "xdg-autostart", "", DESKTOP, NULL };
+	static const struct place entry = {"xdg-autostart", "", DESKTOP, NULL};
 	const struct place *place = place_of(p->path);
 	struct view rest = bytes, line, user = parse_path_user(p->path);
-	struct autorun found = { .place = place ? place->place : "file", .user = user, .enabled = -1 };
+	struct autorun found = {
+		.place = place ? place->place : "file", .user = user, .enabled = -1};
 	uint64_t number = 0, offset = 0;
 	int status = OK;
 
@@ -89,7 +92,8 @@ static int parse(struct parse *p, struct view bytes)
 	if (!place || place->reading == WHOLE)
 		return autorun_emit(p, &found, 0);
 	while (status >= 0 && view_line(&rest, &line)) {
-		struct autorun a = { .place = place->place, .user = user, .line = ++number, .enabled = -1 };
+		struct autorun a = {
+			.place = place->place, .user = user, .line = ++number, .enabled = -1};
 		struct view value;
 
 		a.command = view_trim(line);
@@ -100,7 +104,8 @@ static int parse(struct parse *p, struct view bytes)
 				found.command = value;
 				found.line = number;
 				offset = (uint64_t)(line.data - bytes.data);
-			} else if ((value = autorun_value(a.command, "Name")).len && !found.name.len) {
+			} else if ((value = autorun_value(a.command, "Name")).len &&
+				   !found.name.len) {
 				found.name = value;
 			} else if ((value = autorun_value(a.command, "User")).len) {
 				found.user = value;
@@ -109,7 +114,8 @@ static int parse(struct parse *p, struct view bytes)
 			}
 			continue;
 		}
-		if (place->reading == MATCH && view_find(a.command, 0, place->words, strlen(place->words)) == a.command.len)
+		if (place->reading == MATCH &&
+		    view_find(a.command, 0, place->words, strlen(place->words)) == a.command.len)
 			continue;
 		status = autorun_emit(p, &a, (uint64_t)(line.data - bytes.data));
 	}

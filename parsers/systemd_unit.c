@@ -1,21 +1,25 @@
 /*
- * systemd units that run something: systemd.service(5), .timer, .socket, .path, and the drop-ins in their ".d" folders. Whether a unit is
- * enabled, links elsewhere tell; not this file.
+ * systemd units that run something: systemd.service(5), .timer, .socket, .path, and the drop-ins in
+ * their ".d" folders. Whether a unit is enabled, links elsewhere tell; not this file.
  */
 #include "parsers/autorun.h"
 
 static int probe(const struct probe *p)
 {
-	static const char *const types[] = { "*.service", "*.timer", "*.socket", "*.path", "*.mount", "*.swap" };
+	static const char *const types[] = {"*.service", "*.timer", "*.socket",
+					    "*.path",	 "*.mount", "*.swap"};
 	struct view path = view_text(p->path), name = view_text(p->name);
 	bool type = view_glob(path, "*systemd/*.d/*.conf");
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
 		type = type || view_glob(name, types[i]);
-	if (!type || view_glob(path, "*dbus-1/*") || p->size > 1u << 20 || (p->head.len && memchr(p->head.data, 0, p->head.len)))
+	if (!type || view_glob(path, "*dbus-1/*") || p->size > 1u << 20 ||
+	    (p->head.len && memchr(p->head.data, 0, p->head.len)))
 		return BID_NO;
-	if (view_find(p->head, 0, "[Service]", 9) == p->head.len && view_find(p->head, 0, "[Unit]", 6) == p->head.len &&
-	    view_find(p->head, 0, "[Timer]", 7) == p->head.len && view_find(p->head, 0, "[Socket]", 8) == p->head.len)
+	if (view_find(p->head, 0, "[Service]", 9) == p->head.len &&
+	    view_find(p->head, 0, "[Unit]", 6) == p->head.len &&
+	    view_find(p->head, 0, "[Timer]", 7) == p->head.len &&
+	    view_find(p->head, 0, "[Socket]", 8) == p->head.len)
 		return BID_NO;
 	return view_glob(path, "*systemd/*") ? BID_BOTH : BID_CONTENT;
 }
@@ -34,16 +38,22 @@ static bool any_of(const char *const *keys, struct view line, struct view *value
 
 static int parse(struct parse *p, struct view bytes)
 {
-	static const char *const commands[] = { "ExecStartPre", "ExecStartPost", "ExecStart", "ExecStopPost", "ExecStop", "ExecReload",
-						"ExecCondition", NULL };
-	static const char *const triggers[] = { "OnCalendar", "OnBootSec", "OnStartupSec", "OnUnitActiveSec", "OnUnitInactiveSec",
-						"OnActiveSec", "ListenStream", "ListenDatagram", "ListenFIFO", "PathExistsGlob",
-						"PathExists", "PathChanged", "PathModified", "DirectoryNotEmpty", NULL };
-	struct view path = view_text(p->path), name = autorun_name(p->path), rest = bytes, line, value, key, user = VIEW_EMPTY;
-	bool of_user = view_glob(path, "*systemd/user/*"), timer = view_glob(name, "*.timer"), drop_in = view_glob(name, "*.conf");
+	static const char *const commands[] = {
+		"ExecStartPre", "ExecStartPost", "ExecStart",	  "ExecStopPost",
+		"ExecStop",	"ExecReload",	 "ExecCondition", NULL};
+	static const char *const triggers[] = {
+		"OnCalendar",	   "OnBootSec",		"OnStartupSec",
+		"OnUnitActiveSec", "OnUnitInactiveSec", "OnActiveSec",
+		"ListenStream",	   "ListenDatagram",	"ListenFIFO",
+		"PathExistsGlob",  "PathExists",	"PathChanged",
+		"PathModified",	   "DirectoryNotEmpty", NULL};
+	struct view path = view_text(p->path), name = autorun_name(p->path), rest = bytes, line,
+		    value, key, user = VIEW_EMPTY;
+	bool of_user = view_glob(path, "*systemd/user/*"), timer = view_glob(name, "*.timer"),
+	     drop_in = view_glob(name, "*.conf");
 	bool fires = timer || view_glob(name, "*.socket") || view_glob(name, "*.path");
 	const char *place = of_user ? "systemd-user" : timer ? "systemd-timer" : "systemd-service";
-	struct buffer whole = { 0 }, schedule = { 0 }, unit = { 0 };
+	struct buffer whole = {0}, schedule = {0}, unit = {0};
 	uint64_t number = 0;
 	int status = OK;
 
@@ -57,7 +67,7 @@ static int parse(struct parse *p, struct view bytes)
 	rest = bytes;
 	while (status >= 0 && view_line(&rest, &line)) {
 		uint64_t offset = (uint64_t)(line.data - bytes.data);
-		struct autorun a = { .place = place, .user = user, .line = ++number, .enabled = -1 };
+		struct autorun a = {.place = place, .user = user, .line = ++number, .enabled = -1};
 
 		line = view_trim(line);
 		/* A line that ends in a backslash goes on (systemd.syntax(7)). */
@@ -75,7 +85,8 @@ static int parse(struct parse *p, struct view bytes)
 		}
 		if (autorun_comment(line))
 			continue;
-		if (any_of(commands, line, &a.command, &a.trigger) || (drop_in && view_starts(line, "Environment", 11) && (a.command = line, true)))
+		if (any_of(commands, line, &a.command, &a.trigger) ||
+		    (drop_in && view_starts(line, "Environment", 11) && (a.command = line, true)))
 			status = autorun_emit(p, &a, offset);
 		if (fires && any_of(triggers, line, &value, &key) && schedule.len < LIMIT_LINE) {
 			buffer_string(&schedule, schedule.len ? "; " : "");
@@ -90,7 +101,7 @@ static int parse(struct parse *p, struct view bytes)
 		}
 	}
 	if (status >= 0 && schedule.len) {
-		struct autorun a = { .place = place, .user = user, .enabled = -1 };
+		struct autorun a = {.place = place, .user = user, .enabled = -1};
 
 		if (!unit.len) {
 			size_t dot = name.len;

@@ -4,7 +4,8 @@
 
 #include <stdlib.h>
 
-#define MAX_CONVERTED (128u << 20) /* bytes of UTF-16 that are converted; what is behind them is left */
+#define MAX_CONVERTED                                                                              \
+	(128u << 20) /* bytes of UTF-16 that are converted; what is behind them is left */
 
 /* 0: bytes; 1: little-endian UTF-16; 2: big-endian. *skip gets the mark's length. */
 static int utf16_kind(struct view v, size_t *skip)
@@ -34,7 +35,7 @@ void textfile_open(struct textfile *t, struct view bytes)
 	size_t skip;
 	int kind = utf16_kind(bytes, &skip);
 
-	*t = (struct textfile){ 0 };
+	*t = (struct textfile){0};
 	bytes = view_from(bytes, skip);
 	if (kind) {
 		bytes = view_clip(bytes, 0, MAX_CONVERTED);
@@ -80,7 +81,8 @@ struct view textfile_head(const struct probe *p, char *out, size_t size)
 	if (!kind)
 		return view_clip(p->head, skip, size);
 	for (size_t i = skip; n < size && view_has(p->head, i, 2); i += 2) {
-		unsigned unit = kind == 1 ? view_get16(p->head, i) : __builtin_bswap16(view_get16(p->head, i));
+		unsigned unit = kind == 1 ? view_get16(p->head, i)
+					  : __builtin_bswap16(view_get16(p->head, i));
 
 		out[n++] = unit < 0x80 ? (char)unit : '?';
 	}

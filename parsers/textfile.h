@@ -7,14 +7,15 @@
 #include "parsers/parser.h"
 
 /*
- * The text of a file as UTF-8: UTF-16 (by its byte order mark, or by its zero bytes) is converted, a UTF-8 mark is left out,
- * other bytes stay as they are. Offsets of lines are then in the converted text. Released with textfile_release.
+ * The text of a file as UTF-8: UTF-16 (by its byte order mark, or by its zero bytes) is converted,
+ * a UTF-8 mark is left out, other bytes stay as they are. Offsets of lines are then in the
+ * converted text. Released with textfile_release.
  */
 struct textfile {
 	struct view text;
-	struct view rest;    /* not read yet */
-	uint64_t line;       /* number of the line that textfile_line gave last, from 1 */
-	uint64_t offset;     /* of that line, in the text */
+	struct view rest; /* not read yet */
+	uint64_t line;	  /* number of the line that textfile_line gave last, from 1 */
+	uint64_t offset;  /* of that line, in the text */
 	struct buffer own;
 	bool converted;
 };
@@ -23,13 +24,16 @@ void textfile_open(struct textfile *t, struct view bytes);
 bool textfile_line(struct textfile *t, struct view *line);
 void textfile_release(struct textfile *t);
 
-/* The same for a probe: the start of the file as UTF-8 in `out`, ASCII only (other units become '?'). */
+/* The same for a probe: the start of the file as UTF-8 in `out`, ASCII only (other units become
+ * '?'). */
 struct view textfile_head(const struct probe *p, char *out, size_t size);
 
 /*
- * Reads a time: %Y (four digits) %y (two: 2000 + n) %m %d %H %I %M %S (one or two digits each) %p (AM, PM) %b (month's name)
- * %f (fraction, 1 to 9 digits) %z ("+hh:mm", "-hhmm", "+hh", "Z"), a blank for any number of blanks; other characters stand for
-* themselves (a date left out is 1970-01-01). False when the text does not begin so, or the time is none. *used gets the bytes read; both may be NULL.
+ * Reads a time: %Y (four digits) %y (two: 2000 + n) %m %d %H %I %M %S (one or two digits each) %p
+ * (AM, PM) %b (month's name) %f (fraction, 1 to 9 digits) %z ("+hh:mm", "-hhmm", "+hh", "Z"), a
+ * blank for any number of blanks; other characters stand for themselves (a date left out is
+ * 1970-01-01). False when the text does not begin so, or the time is none. *used gets the bytes
+ * read; both may be NULL.
  */
 bool time_scan(struct view text, const char *format, int64_t *ts, size_t *used);
 
@@ -43,7 +47,8 @@ static inline size_t view_index(struct view v, const char *s)
 {
 	return view_find(v, 0, s, strlen(s));
 }
-/* The text up to (and *rest after) the first occurrence; false and everything when there is none. */
+/* The text up to (and *rest after) the first occurrence; false and everything when there is none.
+ */
 bool view_cut(struct view *rest, const char *sep, struct view *head);
 
 #endif

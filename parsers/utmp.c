@@ -1,16 +1,29 @@
 /*
- * utmp, wtmp, btmp: fixed records of logons (utmp(5); glibc, bits/utmp.h). 384 bytes where times have 32 bits (x86, x86-64, arm, ppc)
- * and 400 where they have 64 (aarch64, s390x, riscv), in the byte order of the machine: which of them it is,
- * the first records tell. In a btmp every record is a failed logon; a utmp says who is logged on now.
+ * utmp, wtmp, btmp: fixed records of logons (utmp(5); glibc, bits/utmp.h). 384 bytes where times
+ * have 32 bits (x86, x86-64, arm, ppc) and 400 where they have 64 (aarch64, s390x, riscv), in the
+ * byte order of the machine: which of them it is, the first records tell. In a btmp every record is
+ * a failed logon; a utmp says who is logged on now.
  */
 #include "parsers/parser.h"
 
 #include <arpa/inet.h>
 
-enum { EMPTY, RUN_LEVEL, BOOT_TIME, NEW_TIME, OLD_TIME, INIT_PROCESS, LOGIN_PROCESS, USER_PROCESS, DEAD_PROCESS, ACCOUNTING };
+enum {
+	EMPTY,
+	RUN_LEVEL,
+	BOOT_TIME,
+	NEW_TIME,
+	OLD_TIME,
+	INIT_PROCESS,
+	LOGIN_PROCESS,
+	USER_PROCESS,
+	DEAD_PROCESS,
+	ACCOUNTING
+};
 
-static const char *const type_names[] = { "EMPTY",	  "RUN_LVL",	   "BOOT_TIME",	   "NEW_TIME",	   "OLD_TIME",
-					  "INIT_PROCESS", "LOGIN_PROCESS", "USER_PROCESS", "DEAD_PROCESS", "ACCOUNTING" };
+static const char *const type_names[] = {
+	"EMPTY",	"RUN_LVL",	 "BOOT_TIME",	 "NEW_TIME",	 "OLD_TIME",
+	"INIT_PROCESS", "LOGIN_PROCESS", "USER_PROCESS", "DEAD_PROCESS", "ACCOUNTING"};
 
 struct layout {
 	size_t size, session, time, address;
@@ -18,10 +31,10 @@ struct layout {
 };
 
 static const struct layout layouts[] = {
-	{ 384, 336, 340, 348, false, false },
-	{ 384, 336, 340, 348, false, true },
-	{ 400, 336, 344, 360, true, false },
-	{ 400, 336, 344, 360, true, true },
+	{384, 336, 340, 348, false, false},
+	{384, 336, 340, 348, false, true},
+	{400, 336, 344, 360, true, false},
+	{400, 336, 344, 360, true, true},
 };
 
 struct record {
@@ -79,7 +92,8 @@ static bool all_zero(struct view v)
 	return v.len == 0 || (v.data[0] == 0 && memcmp(v.data, v.data + 1, v.len - 1) == 0);
 }
 
-/* Text, then only zeros: nothing else is written there. Some writers leave rests of older text behind the zero. */
+/* Text, then only zeros: nothing else is written there. Some writers leave rests of older text
+ * behind the zero. */
 static bool texty(struct view field)
 {
 	for (size_t i = 0; i < field.len; i++)
@@ -94,8 +108,9 @@ static bool honest(struct view v, const struct layout *l)
 	struct record r;
 
 	read_record(v, l, &r);
-	return r.type <= ACCOUNTING && texty(r.line) && texty(r.id) && texty(r.user) && texty(r.host) &&
-	       (r.type == EMPTY || r.seconds > 315532800) && r.seconds < (int64_t)1 << 33 && r.seconds >= 0 && r.micro >= 0 && r.micro < 1000000;
+	return r.type <= ACCOUNTING && texty(r.line) && texty(r.id) && texty(r.user) &&
+	       texty(r.host) && (r.type == EMPTY || r.seconds > 315532800) &&
+	       r.seconds < (int64_t)1 << 33 && r.seconds >= 0 && r.micro >= 0 && r.micro < 1000000;
 }
 
 /* The layout of which most of the first records are honest, or NULL. */
@@ -123,7 +138,8 @@ static const struct layout *layout_of(struct view v, unsigned *good)
 
 static bool named(const char *name)
 {
-	return view_glob(view_text(name), "*utmp*") || view_glob(view_text(name), "*wtmp*") || view_glob(view_text(name), "*btmp*");
+	return view_glob(view_text(name), "*utmp*") || view_glob(view_text(name), "*wtmp*") ||
+	       view_glob(view_text(name), "*btmp*");
 }
 
 static int probe(const struct probe *p)
@@ -134,10 +150,13 @@ static int probe(const struct probe *p)
 	if (!l || !honest(view_sub(p->head, 0, l->size), l))
 		return BID_NO;
 	/* A single record of that shape may be chance. */
-	return named(p->name) ? BID_EXACT : good >= 2 && p->size % l->size == 0 ? BID_CONTENT : BID_NO;
+	return named(p->name)			     ? BID_EXACT
+	       : good >= 2 && p->size % l->size == 0 ? BID_CONTENT
+						     : BID_NO;
 }
 
-#define MAX_LINES 512 /* terminals that are remembered: who logged off there is not in its record */
+#define MAX_LINES 512 /* terminals that are remembered: who logged off there is not in its record  \
+		       */
 
 struct seat {
 	struct view line, user;
@@ -154,8 +173,8 @@ static struct view *seat_of(struct seat *seats, size_t *count, struct view line,
 	return &seats[(*count)++].user;
 }
 
-static int emit(struct parse *p, const struct record *r, bool failed, bool now, struct seat *seats, size_t *count, uint64_t offset,
-		uint64_t index)
+static int emit(struct parse *p, const struct record *r, bool failed, bool now, struct seat *seats,
+		size_t *count, uint64_t offset, uint64_t index)
 {
 	int64_t ts = r->seconds == 0 ? TIME_NONE : time_from_unix_scaled(r->seconds, 1);
 	enum event_kind kind = KIND_OTHER;
@@ -166,7 +185,8 @@ static int emit(struct parse *p, const struct record *r, bool failed, bool now, 
 	if (ts != TIME_NONE && r->micro >= 0 && r->micro < 1000000)
 		ts += r->micro * 1000;
 	if (!all_zero(r->address) && r->address.len == 16)
-		(void)inet_ntop(all_zero(view_from(r->address, 4)) ? AF_INET : AF_INET6, r->address.data, address, sizeof(address));
+		(void)inet_ntop(all_zero(view_from(r->address, 4)) ? AF_INET : AF_INET6,
+				r->address.data, address, sizeof(address));
 	event_start(p, kind, ts, ts == TIME_NONE ? "Not a time" : "Recorded Time", offset);
 	p->event.record = index;
 	if (r->type == USER_PROCESS || failed) {
@@ -200,7 +220,10 @@ static int emit(struct parse *p, const struct record *r, bool failed, bool now, 
 	if (address[0])
 		event_add(p, "IpAddress", value_text(address));
 	if (r->host.len)
-		event_add(p, kind == KIND_SYSTEM_START || r->type == RUN_LEVEL ? "KernelVersion" : "WorkstationName", value_view(r->host));
+		event_add(p,
+			  kind == KIND_SYSTEM_START || r->type == RUN_LEVEL ? "KernelVersion"
+									    : "WorkstationName",
+			  value_view(r->host));
 	if (r->pid)
 		event_add(p, "ProcessId", value_unsigned(r->pid));
 	if (r->session)
@@ -219,8 +242,10 @@ static int emit(struct parse *p, const struct record *r, bool failed, bool now, 
 	case KIND_LOGON_SEEN:
 	case KIND_LOGON_FAILURE:
 		event_messagef(p, "%s %s at %s%s%s", u[0] ? u : "(no name)",
-			       failed ? "failed to log on" : now ? "is logged on" : "logged on", line[0] ? line : "?", host[0] ? " from " : "",
-			       host);
+			       failed ? "failed to log on"
+			       : now  ? "is logged on"
+				      : "logged on",
+			       line[0] ? line : "?", host[0] ? " from " : "", host);
 		break;
 	case KIND_LOGOFF:
 		event_messagef(p, "%s logged off %s", u, line);
@@ -244,7 +269,8 @@ static int parse(struct parse *p, struct view bytes)
 {
 	const char *slash = strrchr(p->path, '/');
 	struct view name = view_text(slash ? slash + 1 : p->path);
-	bool failed = view_glob(name, "*btmp*"), now = view_glob(name, "*utmp*") && !view_glob(name, "*wtmp*");
+	bool failed = view_glob(name, "*btmp*"),
+	     now = view_glob(name, "*utmp*") && !view_glob(name, "*wtmp*");
 	unsigned good;
 	const struct layout *l = layout_of(bytes, &good);
 	struct seat *seats;

@@ -1,6 +1,6 @@
 /*
- * vsftpd.log (vsftpd.conf(5), vsftpd_log_file): "Mon Jun  6 18:43:32 2016 [pid 1] [jean] OK LOGIN: Client "192.168.1.9", ...". Local
- * time without a zone.
+ * vsftpd.log (vsftpd.conf(5), vsftpd_log_file): "Mon Jun  6 18:43:32 2016 [pid 1] [jean] OK LOGIN:
+ * Client "192.168.1.9", ...". Local time without a zone.
  */
 #include "parsers/parser.h"
 
@@ -19,12 +19,14 @@ static bool read_time(struct view line, int64_t *ts)
 {
 	unsigned month, day, hour, minute, second, year;
 
-	if (line.len < 25 || line.data[3] != ' ' || line.data[7] != ' ' || line.data[10] != ' ' || line.data[13] != ':' ||
-	    line.data[16] != ':' || line.data[19] != ' ' || line.data[24] != ' ')
+	if (line.len < 25 || line.data[3] != ' ' || line.data[7] != ' ' || line.data[10] != ' ' ||
+	    line.data[13] != ':' || line.data[16] != ':' || line.data[19] != ' ' ||
+	    line.data[24] != ' ')
 		return false;
 	month = time_month(view_sub(line, 4, 3));
-	if (!month || !number_at(line, 8, 2, &day) || !number_at(line, 11, 2, &hour) || !number_at(line, 14, 2, &minute) ||
-	    !number_at(line, 17, 2, &second) || !number_at(line, 20, 4, &year))
+	if (!month || !number_at(line, 8, 2, &day) || !number_at(line, 11, 2, &hour) ||
+	    !number_at(line, 14, 2, &minute) || !number_at(line, 17, 2, &second) ||
+	    !number_at(line, 20, 4, &year))
 		return false;
 	*ts = time_from_civil(year, month, day, hour, minute, second, 0);
 	return *ts != TIME_NONE;
@@ -34,7 +36,10 @@ static int probe(const struct probe *p)
 {
 	int64_t ts;
 
-	return read_time(view_clip(p->head, 0, 64), &ts) && view_starts(view_from(p->head, 25), "[pid ", 5) ? BID_BOTH : BID_NO;
+	return read_time(view_clip(p->head, 0, 64), &ts) &&
+			       view_starts(view_from(p->head, 25), "[pid ", 5)
+		       ? BID_BOTH
+		       : BID_NO;
 }
 
 static struct view between(struct view *rest, char open, char close)
@@ -58,7 +63,8 @@ static int parse(struct parse *p, struct view bytes)
 
 	while (status >= 0 && view_line(&rest, &line)) {
 		uint64_t offset = (uint64_t)(line.data - bytes.data);
-		struct view tail, user, action, outcome = VIEW_EMPTY, file = VIEW_EMPTY, client = VIEW_EMPTY, id;
+		struct view tail, user, action, outcome = VIEW_EMPTY, file = VIEW_EMPTY,
+						client = VIEW_EMPTY, id;
 		enum event_kind kind = KIND_OTHER;
 		int64_t ts;
 		bool good;

@@ -1,6 +1,7 @@
 /*
- * Logs in the W3C extended format (W3C, WD-logfile-960323) that Windows writes: IIS (web, FTP, SMTP), HTTP.sys errors, and the
- * firewall's pfirewall.log. "#Fields:" names the columns. IIS writes UTC; the firewall says "#Time Format: Local".
+ * Logs in the W3C extended format (W3C, WD-logfile-960323) that Windows writes: IIS (web, FTP,
+ * SMTP), HTTP.sys errors, and the firewall's pfirewall.log. "#Fields:" names the columns. IIS
+ * writes UTC; the firewall says "#Time Format: Local".
  */
 #include "parsers/textfile.h"
 
@@ -18,9 +19,16 @@ static int probe(const struct probe *p)
 
 /* Columns whose own name is not the one that Sigma uses. */
 static const char *const renamed[][2] = {
-	{ "cs(User-Agent)", "cs-user-agent" }, { "cs(Referer)", "cs-referer" }, { "cs(Cookie)", "cs-cookie" }, { "cs(Host)", "cs-host" },
-	{ "action", "Action" }, { "protocol", "Protocol" }, { "src-ip", "SourceIp" }, { "dst-ip", "DestinationIp" },
-	{ "src-port", "SourcePort" }, { "dst-port", "DestinationPort" },
+	{"cs(User-Agent)", "cs-user-agent"},
+	{"cs(Referer)", "cs-referer"},
+	{"cs(Cookie)", "cs-cookie"},
+	{"cs(Host)", "cs-host"},
+	{"action", "Action"},
+	{"protocol", "Protocol"},
+	{"src-ip", "SourceIp"},
+	{"dst-ip", "DestinationIp"},
+	{"src-port", "SourcePort"},
+	{"dst-port", "DestinationPort"},
 };
 
 struct columns {
@@ -70,14 +78,19 @@ static const char *text_of(struct parse *p, const char *name)
 	return "";
 }
 
-static int record(struct parse *p, const struct columns *c, struct view line, const struct textfile *t)
+static int record(struct parse *p, const struct columns *c, struct view line,
+		  const struct textfile *t)
 {
 	struct view rest = line, cell, date = VIEW_EMPTY, clock = VIEW_EMPTY;
 	int64_t day = c->day, ts = TIME_NONE, since;
 	size_t i = 0;
 	const char *query;
 
-	event_start(p, c->firewall ? KIND_NETWORK_CONNECT : c->web ? KIND_WEB_REQUEST : KIND_OTHER, TIME_NONE, "Recorded Time", t->offset);
+	event_start(p,
+		    c->firewall ? KIND_NETWORK_CONNECT
+		    : c->web	? KIND_WEB_REQUEST
+				: KIND_OTHER,
+		    TIME_NONE, "Recorded Time", t->offset);
 	p->event.record = t->line;
 	while (i < c->count && view_token(&rest, ' ', &cell)) {
 		const char *name = c->names[i];
@@ -105,7 +118,8 @@ static int record(struct parse *p, const struct columns *c, struct view line, co
 		ts = day;
 	}
 	if (ts == TIME_NONE && i < 2)
-		return parse_lost(p, t->offset, "line %llu is no record", (unsigned long long)t->line);
+		return parse_lost(p, t->offset, "line %llu is no record",
+				  (unsigned long long)t->line);
 	p->event.ts = ts;
 	if (ts == TIME_NONE) {
 		p->event.ts_desc = "Not a time";
@@ -113,12 +127,15 @@ static int record(struct parse *p, const struct columns *c, struct view line, co
 			event_add(p, "RawTime", value_view(clock));
 	}
 	if (c->firewall) {
-		event_messagef(p, "%s %s %s:%s to %s:%s %s", text_of(p, "Action"), text_of(p, "Protocol"), text_of(p, "SourceIp"),
-			       text_of(p, "SourcePort"), text_of(p, "DestinationIp"), text_of(p, "DestinationPort"), text_of(p, "path"));
+		event_messagef(p, "%s %s %s:%s to %s:%s %s", text_of(p, "Action"),
+			       text_of(p, "Protocol"), text_of(p, "SourceIp"),
+			       text_of(p, "SourcePort"), text_of(p, "DestinationIp"),
+			       text_of(p, "DestinationPort"), text_of(p, "path"));
 	} else if (c->web) {
 		query = text_of(p, "cs-uri-query");
-		event_messagef(p, "%s %s %s%s%s: %s", text_of(p, "c-ip"), text_of(p, "cs-method"), text_of(p, "cs-uri-stem"),
-			       *query ? "?" : "", query, text_of(p, "sc-status"));
+		event_messagef(p, "%s %s %s%s%s: %s", text_of(p, "c-ip"), text_of(p, "cs-method"),
+			       text_of(p, "cs-uri-stem"), *query ? "?" : "", query,
+			       text_of(p, "sc-status"));
 		for (size_t k = 0; k < p->count; k++)
 			if (view_is(p->names[k], "cs-username"))
 				event_user(p, p->values[k]);
@@ -128,7 +145,7 @@ static int record(struct parse *p, const struct columns *c, struct view line, co
 
 static int parse(struct parse *p, struct view bytes)
 {
-	struct columns c = { .day = TIME_NONE };
+	struct columns c = {.day = TIME_NONE};
 	struct textfile t;
 	struct view line;
 	int status = OK;
@@ -143,7 +160,8 @@ static int parse(struct parse *p, struct view bytes)
 		else if (c.count)
 			status = record(p, &c, line, &t);
 		else
-			status = parse_lost(p, t.offset, "line %llu stands before any #Fields:", (unsigned long long)t.line);
+			status = parse_lost(p, t.offset, "line %llu stands before any #Fields:",
+					    (unsigned long long)t.line);
 	}
 	textfile_release(&t);
 	return status;

@@ -1,7 +1,9 @@
 /*
- * Access logs of web servers in the common and combined formats of Apache httpd (mod_log_config), which nginx and many others
- * write too: host ident user [13/Jan/2016:19:31:16 +0000] "GET /x HTTP/1.1" 200 494 "referer" "agent", with a virtual host
- * ("name:port") before it or not. Text inside of the quotes has \" and \xNN escapes, kept as they are.
+ * Access logs of web servers in the common and combined formats of Apache httpd (mod_log_config),
+ * which nginx and many others write too: host ident user [13/Jan/2016:19:31:16 +0000] "GET /x
+ * HTTP/1.1" 200 494 "referer" "agent", with a virtual host
+ * ("name:port") before it or not. Text inside of the quotes has \" and \xNN escapes, kept as they
+ * are.
  */
 #include "parsers/parser.h"
 
@@ -28,10 +30,11 @@ static bool time_of(struct view v, int64_t *ts)
 	unsigned day, month, year, hour, minute, second, zh, zm;
 	int64_t t;
 
-	if (v.len < 26 || v.data[2] != '/' || v.data[6] != '/' || v.data[11] != ':' || v.data[14] != ':' || v.data[17] != ':' ||
-	    v.data[20] != ' ' || (v.data[21] != '+' && v.data[21] != '-') || !digits(v, 0, 2, &day) || !digits(v, 7, 4, &year) ||
-	    !digits(v, 12, 2, &hour) || !digits(v, 15, 2, &minute) || !digits(v, 18, 2, &second) || !digits(v, 22, 2, &zh) ||
-	    !digits(v, 24, 2, &zm))
+	if (v.len < 26 || v.data[2] != '/' || v.data[6] != '/' || v.data[11] != ':' ||
+	    v.data[14] != ':' || v.data[17] != ':' || v.data[20] != ' ' ||
+	    (v.data[21] != '+' && v.data[21] != '-') || !digits(v, 0, 2, &day) ||
+	    !digits(v, 7, 4, &year) || !digits(v, 12, 2, &hour) || !digits(v, 15, 2, &minute) ||
+	    !digits(v, 18, 2, &second) || !digits(v, 22, 2, &zh) || !digits(v, 24, 2, &zm))
 		return false;
 	month = time_month(view_sub(v, 3, 3));
 	t = time_from_civil(year, month, day, hour, minute, second, 0);
@@ -77,7 +80,7 @@ static bool read_line(struct view line, struct request *r)
 	struct view head, request, rest;
 	uint64_t n;
 
-	*r = (struct request){ .ts = TIME_NONE };
+	*r = (struct request){.ts = TIME_NONE};
 	if (open >= 4096 || !view_has(line, open, 30))
 		return false;
 	close = open + 28;
@@ -99,12 +102,14 @@ static bool read_line(struct view line, struct request *r)
 	request = quoted(&rest);
 	r->status = word(&rest);
 	if (!view_decimal(r->status, &n)) {
-		/* Some servers leave quotes in the request as they are: it ends where a status follows. */
+		/* Some servers leave quotes in the request as they are: it ends where a status
+		 * follows. */
 		struct view all = view_from(line, open + 30);
 		unsigned code;
 
 		for (size_t at = 2; (at = view_find(all, at, "\" ", 2)) < all.len; at++)
-			if (digits(all, at + 2, 3, &code) && at + 5 < all.len && all.data[at + 5] == ' ') {
+			if (digits(all, at + 2, 3, &code) && at + 5 < all.len &&
+			    all.data[at + 5] == ' ') {
 				request = view_sub(all, 1, at - 1);
 				rest = view_from(all, at + 1);
 				r->status = word(&rest);
@@ -139,7 +144,11 @@ static int probe(const struct probe *p)
 
 	for (unsigned i = 0; i < 3 && view_line(&rest, &line); i++)
 		if (line.len)
-			return read_line(line, &r) ? BID_CONTENT + (view_glob(view_text(p->name), "*access*") ? 15 : 5) : BID_NO;
+			return read_line(line, &r)
+				       ? BID_CONTENT + (view_glob(view_text(p->name), "*access*")
+								? 15
+								: 5)
+				       : BID_NO;
 	return BID_NO;
 }
 
@@ -191,9 +200,13 @@ static int parse(struct parse *p, struct view bytes)
 		add(p, "IpAddress", r.client);
 		if (r.user.len)
 			event_user(p, value_view(r.user));
-		event_messagef(p, "%.*s: %.*s %.*s %.*s", (int)(r.client.len > 64 ? 64 : r.client.len), (const char *)r.client.data,
-			       (int)r.method.len, r.method.len ? (const char *)r.method.data : "", (int)(r.path.len > 2000 ? 2000 : r.path.len),
-			       r.path.len ? (const char *)r.path.data : "", (int)r.status.len, (const char *)r.status.data);
+		event_messagef(p, "%.*s: %.*s %.*s %.*s",
+			       (int)(r.client.len > 64 ? 64 : r.client.len),
+			       (const char *)r.client.data, (int)r.method.len,
+			       r.method.len ? (const char *)r.method.data : "",
+			       (int)(r.path.len > 2000 ? 2000 : r.path.len),
+			       r.path.len ? (const char *)r.path.data : "", (int)r.status.len,
+			       (const char *)r.status.data);
 		status = event_emit(p);
 	}
 	return status;

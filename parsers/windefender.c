@@ -1,21 +1,23 @@
 /*
- * Windows Defender: DetectionHistory files (a row of typed values) and MPLog-*.log (lines that begin with a time, UTC).
- * DetectionHistory is not documented by its maker: values are 32-bit size, 32-bit type and data padded to 8 bytes; what they mean
- * follows from the strings between them ("Magic.Version:1.2", then "file", "webfile", "containerfile" and their path).
+ * Windows Defender: DetectionHistory files (a row of typed values) and MPLog-*.log (lines that
+ * begin with a time, UTC). DetectionHistory is not documented by its maker: values are 32-bit size,
+ * 32-bit type and data padded to 8 bytes; what they mean follows from the strings between them
+ * ("Magic.Version:1.2", then "file", "webfile", "containerfile" and their path).
  */
 #include "parsers/textfile.h"
 
-#define TYPE_TEXT 0x15
+#define TYPE_TEXT     0x15
 #define TYPE_FILETIME 0x0a
-#define TYPE_GUID 0x1e
-#define TYPE_BLOB 0x28
+#define TYPE_GUID     0x1e
+#define TYPE_BLOB     0x28
 #define MAX_RESOURCES 64
-#define MPLOG_TIME "%Y-%m-%dT%H:%M:%S.%fZ"
+#define MPLOG_TIME    "%Y-%m-%dT%H:%M:%S.%fZ"
 
 static bool history(struct view head)
 {
 	/* A number of 8 bytes (the threat's id), then the detection's GUID. */
-	return view_get32(head, 0) == 8 && view_get32(head, 4) == 8 && view_get32(head, 16) == 16 && view_get32(head, 20) == TYPE_GUID;
+	return view_get32(head, 0) == 8 && view_get32(head, 4) == 8 && view_get32(head, 16) == 16 &&
+	       view_get32(head, 20) == TYPE_GUID;
 }
 
 static int probe(const struct probe *p)
@@ -34,8 +36,9 @@ static int probe(const struct probe *p)
 }
 
 /*
- * A block of bytes (type 0x28) holds names and values: 20 bytes, then size and name, type (6: text with its size before it; 4: 64
- * bits; 3: 32 bits) and value. Gives the value of a name, or an empty view.
+ * A block of bytes (type 0x28) holds names and values: 20 bytes, then size and name, type (6: text
+ * with its size before it; 4: 64 bits; 3: 32 bits) and value. Gives the value of a name, or an
+ * empty view.
  */
 static struct view tracked(struct view blob, const char *name)
 {
@@ -99,7 +102,8 @@ static int detection(struct parse *p, struct view v)
 		} else if (kind == TYPE_BLOB) {
 			struct view found = tracked(data, "ThreatTrackingStartTime");
 
-			if (start_count < 8 && found.len == 8 && time_from_filetime(view_get64(found, 0)) != TIME_NONE)
+			if (start_count < 8 && found.len == 8 &&
+			    time_from_filetime(view_get64(found, 0)) != TIME_NONE)
 				starts[start_count++] = time_from_filetime(view_get64(found, 0));
 			if (!sha256 && (found = tracked(data, "ThreatTrackingSha256")).len)
 				sha256 = parse_utf16z(&p->arena, found);
@@ -122,9 +126,11 @@ static int detection(struct parse *p, struct view v)
 				if (!first)
 					first = text;
 				if (n < MAX_RESOURCES)
-					resources[n++] = value_text(arena_printf(&p->arena, "%s:%s", type, text));
+					resources[n++] = value_text(
+						arena_printf(&p->arena, "%s:%s", type, text));
 				type = NULL;
-			} else if (time_count && !user && strchr(text, '\\') && !strchr(text, ':')) {
+			} else if (time_count && !user && strchr(text, '\\') &&
+				   !strchr(text, ':')) {
 				user = text; /* "DOMAIN\user", behind the first time */
 			} else if (time_count && !process && strchr(text, '\\')) {
 				process = text;
@@ -144,15 +150,21 @@ static int detection(struct parse *p, struct view v)
 		event_add(p, "DetectionId", value_guid(id.data));
 	event_add(p, "TargetFilename", value_text(first));
 	if (sha1 || sha256)
-		event_addf(p, "Hashes", "%s%s%s%s", sha1 ? "SHA1=" : "", sha1 ? sha1 : "", sha1 && sha256 ? ",SHA256=" : sha256 ? "SHA256=" : "",
+		event_addf(p, "Hashes", "%s%s%s%s", sha1 ? "SHA1=" : "", sha1 ? sha1 : "",
+			   sha1 && sha256 ? ",SHA256="
+			   : sha256	  ? "SHA256="
+					  : "",
 			   sha256 ? sha256 : "");
 	event_add(p, "User", value_text(user));
 	event_add(p, "ProcessName", value_text(process));
 	if (n)
-		event_add(p, "Resources", (struct value){ .type = VALUE_LIST, .len = (uint32_t)n, .list = resources });
+		event_add(
+			p, "Resources",
+			(struct value){.type = VALUE_LIST, .len = (uint32_t)n, .list = resources});
 	if (user)
 		event_user(p, value_text(user));
-	event_messagef(p, "Windows Defender found %s in %s", threat, first ? first : "an unnamed place");
+	event_messagef(p, "Windows Defender found %s in %s", threat,
+		       first ? first : "an unnamed place");
 	/* One time may stand in several resources. */
 	for (size_t i = 0; i < start_count + time_count && status >= 0; i++) {
 		int64_t ts = i < start_count ? starts[i] : times[i - start_count];
@@ -161,8 +173,10 @@ static int detection(struct parse *p, struct view v)
 		for (size_t k = 0; k < i; k++)
 			told |= ts == (k < start_count ? starts[k] : times[k - start_count]);
 		if (!told)
-			status = event_emit_at(p, ts, i < start_count ? "Recorded Time" :
-						      i == start_count ? "Detection Time" : "Content Modification Time");
+			status = event_emit_at(p, ts,
+					       i < start_count	  ? "Recorded Time"
+					       : i == start_count ? "Detection Time"
+								  : "Content Modification Time");
 	}
 	return start_count + time_count ? status : event_emit(p);
 }
@@ -184,8 +198,12 @@ static int mplog(struct parse *p, struct view bytes)
 		words = view_trim(view_from(line, used));
 		if (view_starts(words, "[", 1) && (rest = words, view_cut(&rest, "] ", &skip)))
 			words = view_trim(rest);
-		event_start(p, view_begins(words, "DETECTION") || view_begins(words, "Threat") ? KIND_MALWARE_FOUND :
-			       view_begins(words, "ProcessImageName") ? KIND_PROCESS_SEEN : KIND_OTHER, ts, "Recorded Time", t.offset);
+		event_start(p,
+			    view_begins(words, "DETECTION") || view_begins(words, "Threat")
+				    ? KIND_MALWARE_FOUND
+			    : view_begins(words, "ProcessImageName") ? KIND_PROCESS_SEEN
+								     : KIND_OTHER,
+			    ts, "Recorded Time", t.offset);
 		p->event.record = t.line;
 		event_add(p, "Product", value_text("Windows Defender"));
 		rest = words;

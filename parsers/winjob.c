@@ -6,11 +6,13 @@
 static int probe(const struct probe *p)
 {
 	uint16_t product = view_get16(p->head, 0);
-	bool versions = product == 0x400 || product == 0x500 || product == 0x501 || (product >= 0x600 && product <= 0x603) ||
-			product == 0xa00;
+	bool versions = product == 0x400 || product == 0x500 || product == 0x501 ||
+			(product >= 0x600 && product <= 0x603) || product == 0xa00;
 
-	/* Product version, file version 1, offsets of the application's name and of the triggers (2.4.1). */
-	if (!versions || view_get16(p->head, 2) != 1 || view_get16(p->head, 20) < 70 || view_get16(p->head, 22) < 72)
+	/* Product version, file version 1, offsets of the application's name and of the triggers
+	 * (2.4.1). */
+	if (!versions || view_get16(p->head, 2) != 1 || view_get16(p->head, 20) < 70 ||
+	    view_get16(p->head, 22) < 72)
 		return BID_NO;
 	return view_glob(view_text(p->name), "*.job") ? BID_BOTH : BID_CONTENT;
 }
@@ -53,15 +55,16 @@ static void add_job(struct parse *p, const struct job *j)
 
 static const char *trigger_type(uint32_t type)
 {
-	static const char *const types[] = { "once", "daily", "weekly", "monthly", "monthly by day of week", "on idle",
-					     "at system start", "at logon" };
+	static const char *const types[] = {
+		"once",	   "daily",	      "weekly",	 "monthly", "monthly by day of week",
+		"on idle", "at system start", "at logon"};
 
 	return type < sizeof(types) / sizeof(types[0]) ? types[type] : "unknown";
 }
 
 static int parse(struct parse *p, struct view v)
 {
-	struct job j = { "", "", "", "", "" };
+	struct job j = {"", "", "", "", ""};
 	struct view last = view_sub(v, 52, 16);
 	int64_t ran = last.data ? time_from_systemtime(last) : TIME_NONE;
 	size_t at = 70;
@@ -71,14 +74,17 @@ static int parse(struct parse *p, struct view v)
 
 	if (!view_has(v, 0, 70))
 		return parse_fail(p, ERR_TRUNCATED, v.len, "%zu bytes only", v.len);
-	if (!string(p, v, &at, &j.program) || !string(p, v, &at, &j.arguments) || !string(p, v, &at, &j.folder) ||
-	    !string(p, v, &at, &j.author) || !string(p, v, &at, &j.comment))
+	if (!string(p, v, &at, &j.program) || !string(p, v, &at, &j.arguments) ||
+	    !string(p, v, &at, &j.folder) || !string(p, v, &at, &j.author) ||
+	    !string(p, v, &at, &j.comment))
 		if ((status = parse_lost(p, at, "a string runs past the end")) < 0)
 			return status;
-	event_start(p, KIND_TASK_RUN, ran, ran == TIME_NONE ? "Not a time" : "Last Time Executed", 52);
+	event_start(p, KIND_TASK_RUN, ran, ran == TIME_NONE ? "Not a time" : "Last Time Executed",
+		    52);
 	add_job(p, &j);
 	event_add(p, "ExitCode", value_unsigned(exit_code));
-	event_messagef(p, "Scheduled task %s %s", *j.program ? j.program : p->path, ran == TIME_NONE ? "has never run" : "ran");
+	event_messagef(p, "Scheduled task %s %s", *j.program ? j.program : p->path,
+		       ran == TIME_NONE ? "has never run" : "ran");
 	if ((status = event_emit(p)) < 0)
 		return status;
 	/* User data and reserved data, sized, then the triggers (2.4.2). */
@@ -97,9 +103,11 @@ static int parse(struct parse *p, struct view v)
 		if (count && !t.data)
 			return parse_lost(p, at, "trigger %u of %u is not there", i + 1, count);
 		if (count)
-			start = time_from_civil(view_get16(t, 4), view_get16(t, 6), view_get16(t, 8), view_get16(t, 16),
+			start = time_from_civil(view_get16(t, 4), view_get16(t, 6),
+						view_get16(t, 8), view_get16(t, 16),
 						view_get16(t, 18), 0, 0);
-		event_start(p, KIND_PERSISTENCE, start, start == TIME_NONE ? "Not a time" : "Scheduled to start", at);
+		event_start(p, KIND_PERSISTENCE, start,
+			    start == TIME_NONE ? "Not a time" : "Scheduled to start", at);
 		add_job(p, &j);
 		/* 2.4.1: TASK_FLAG_DISABLED 0x04, hidden 0x200. */
 		event_add(p, "Enabled", value_bool(!(flags & 0x4)));
@@ -107,13 +115,16 @@ static int parse(struct parse *p, struct view v)
 		if (count) {
 			event_add(p, "Trigger", value_text(trigger_type(view_get32(t, 32))));
 			if (view_get16(t, 10))
-				event_addf(p, "EndTime", "%04u-%02u-%02u", view_get16(t, 10), view_get16(t, 12), view_get16(t, 14));
+				event_addf(p, "EndTime", "%04u-%02u-%02u", view_get16(t, 10),
+					   view_get16(t, 12), view_get16(t, 14));
 			event_add(p, "DurationMinutes", value_unsigned(view_get32(t, 20)));
 			event_add(p, "IntervalMinutes", value_unsigned(view_get32(t, 24)));
-			event_messagef(p, "Scheduled task runs %s%s%s (%s)", j.program, *j.arguments ? " " : "", j.arguments,
+			event_messagef(p, "Scheduled task runs %s%s%s (%s)", j.program,
+				       *j.arguments ? " " : "", j.arguments,
 				       trigger_type(view_get32(t, 32)));
 		} else {
-			event_messagef(p, "Scheduled task would run %s %s, but has no trigger", j.program, j.arguments);
+			event_messagef(p, "Scheduled task would run %s %s, but has no trigger",
+				       j.program, j.arguments);
 		}
 		if ((status = event_emit(p)) < 0)
 			return status;

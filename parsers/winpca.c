@@ -1,7 +1,7 @@
 /*
- * Program Compatibility Assistant of Windows 11 22H2 and later: what ran, in plain text under Windows\appcompat\pca.
- * PcaAppLaunchDic.txt: PATH|TIME. PcaGeneralDb0.txt and PcaGeneralDb1.txt: TIME|STATUS|PATH|PRODUCT|COMPANY|VERSION|PROGRAM ID|EXIT.
- * Times are UTC.
+ * Program Compatibility Assistant of Windows 11 22H2 and later: what ran, in plain text under
+ * Windows\appcompat\pca. PcaAppLaunchDic.txt: PATH|TIME. PcaGeneralDb0.txt and PcaGeneralDb1.txt:
+ * TIME|STATUS|PATH|PRODUCT|COMPANY|VERSION|PROGRAM ID|EXIT. Times are UTC.
  */
 #include "parsers/textfile.h"
 
@@ -16,16 +16,19 @@ static int probe(const struct probe *p)
 
 	if (!view_line(&rest, &line))
 		return BID_NO;
-	if (time_scan(line, WHEN, NULL, &used) && view_starts(view_from(line, used), "|", 1) && named)
+	if (time_scan(line, WHEN, NULL, &used) && view_starts(view_from(line, used), "|", 1) &&
+	    named)
 		return BID_BOTH;
-	if (view_cut(&line, "|", &a) && time_scan(line, WHEN, NULL, &used) && view_trim(view_from(line, used)).len == 0)
+	if (view_cut(&line, "|", &a) && time_scan(line, WHEN, NULL, &used) &&
+	    view_trim(view_from(line, used)).len == 0)
 		return named ? BID_BOTH : a.len > 3 && a.data[1] == ':' ? BID_CONTENT : BID_NO;
 	return BID_NO;
 }
 
 static int parse(struct parse *p, struct view bytes)
 {
-	static const char *const names[] = { "RunStatus", "Image", "Product", "Company", "FileVersion", "ProgramId", "ExitText" };
+	static const char *const names[] = {"RunStatus",   "Image",	"Product", "Company",
+					    "FileVersion", "ProgramId", "ExitText"};
 	struct textfile t;
 	struct view line;
 	int status = OK;
@@ -40,7 +43,8 @@ static int parse(struct parse *p, struct view bytes)
 		line = rest = view_trim(line);
 		if (line.len == 0)
 			continue;
-		if (time_scan(line, WHEN, &ts, &used) && view_starts(view_from(line, used), "|", 1)) {
+		if (time_scan(line, WHEN, &ts, &used) &&
+		    view_starts(view_from(line, used), "|", 1)) {
 			event_start(p, KIND_PROCESS_SEEN, ts, "Last Time Executed", t.offset);
 			rest = view_from(line, used + 1);
 			for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && rest.len; i++) {
@@ -56,8 +60,10 @@ static int parse(struct parse *p, struct view bytes)
 			event_add(p, "Image", value_view(head));
 			event_messagef(p, "%s ran", parse_text(&p->scratch, head));
 		} else {
-			status = parse_lost(p, t.offset, "line %llu is none of the Program Compatibility Assistant",
-					    (unsigned long long)t.line);
+			status = parse_lost(
+				p, t.offset,
+				"line %llu is none of the Program Compatibility Assistant",
+				(unsigned long long)t.line);
 			continue;
 		}
 		p->event.record = t.line;

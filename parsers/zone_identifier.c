@@ -1,6 +1,7 @@
 /*
- * Zone.Identifier: the stream that says where a file came from ("Mark of the Web"). [MS-FSCC] 5.6.1 and the keys that
- * browsers add (ReferrerUrl, HostUrl, LastWriterPackageFamilyName, AppZoneId). It holds no time.
+ * Zone.Identifier: the stream that says where a file came from ("Mark of the Web"). [MS-FSCC] 5.6.1
+ * and the keys that browsers add (ReferrerUrl, HostUrl, LastWriterPackageFamilyName, AppZoneId). It
+ * holds no time.
  */
 #include "parsers/textfile.h"
 
@@ -16,20 +17,25 @@ static int probe(const struct probe *p)
 
 static int parse(struct parse *p, struct view bytes)
 {
-	static const char *const zones[] = { "this computer", "the local intranet", "a trusted site", "the Internet",
-					     "a restricted site" };
+	static const char *const zones[] = {"this computer", "the local intranet", "a trusted site",
+					    "the Internet", "a restricted site"};
 	/* Keys of the format on the left, our field names on the right. */
-	static const char *const keys[][2] = { { "ZoneId", "ZoneId" }, { "ReferrerUrl", "ReferrerUrl" }, { "HostUrl", "Url" },
-					       { "HostIpAddress", "IpAddress" },
-					       { "LastWriterPackageFamilyName", "LastWriterPackageFamilyName" },
-					       { "AppZoneId", "AppZoneId" }, { "AppDefinedZoneId", "AppDefinedZoneId" } };
+	static const char *const keys[][2] = {
+		{"ZoneId", "ZoneId"},
+		{"ReferrerUrl", "ReferrerUrl"},
+		{"HostUrl", "Url"},
+		{"HostIpAddress", "IpAddress"},
+		{"LastWriterPackageFamilyName", "LastWriterPackageFamilyName"},
+		{"AppZoneId", "AppZoneId"},
+		{"AppDefinedZoneId", "AppDefinedZoneId"}};
 	const char *name = strrchr(p->path, '/'), *url = NULL, *zone = "an unknown place";
 	struct view file, line, rest = view_text(name ? name + 1 : p->path);
 	struct textfile t;
 	int status;
 
 	if (!view_cut(&rest, ":Zone.Identifier", &file))
-		rest = view_text(name ? name + 1 : p->path), (void)view_cut(&rest, "%3AZone.Identifier", &file);
+		rest = view_text(name ? name + 1 : p->path),
+		(void)view_cut(&rest, "%3AZone.Identifier", &file);
 	textfile_open(&t, bytes);
 	event_start(p, KIND_DOWNLOAD, TIME_NONE, "Not a time", 0);
 	event_add(p, "TargetFilename", value_view(file));
@@ -47,7 +53,8 @@ static int parse(struct parse *p, struct view bytes)
 		if (view_is(key, "ZoneId") && view_decimal(view_trim(value), &n) && n < 5)
 			zone = zones[n];
 	}
-	event_messagef(p, "%s came from %s%s%s", parse_text(&p->scratch, file), zone, url ? ": " : "", url ? url : "");
+	event_messagef(p, "%s came from %s%s%s", parse_text(&p->scratch, file), zone,
+		       url ? ": " : "", url ? url : "");
 	status = event_emit(p);
 	textfile_release(&t);
 	return status;

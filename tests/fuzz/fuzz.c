@@ -32,7 +32,7 @@ static uint64_t events;
 
 static int render(struct sink *sink, const struct event *e)
 {
-	struct event_origin origin = { .source = "fuzz", .parser = parser->name };
+	struct event_origin origin = {.source = "fuzz", .parser = parser->name};
 
 	(void)sink;
 	rendered.len = 0;
@@ -43,10 +43,12 @@ static int render(struct sink *sink, const struct event *e)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct parse p;
-	struct sink sink = { render };
+	struct sink sink = {render};
 	struct shape_table *shapes = shape_table_new();
-	struct probe probe = { .head = view_clip(view_of(data, size), 0, PROBE_HEAD), .size = size,
-			       .path = "/x/fuzz", .name = "fuzz" };
+	struct probe probe = {.head = view_clip(view_of(data, size), 0, PROBE_HEAD),
+			      .size = size,
+			      .path = "/x/fuzz",
+			      .name = "fuzz"};
 
 	(void)parser->probe(&probe);
 	events = 0;

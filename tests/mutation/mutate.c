@@ -1,7 +1,8 @@
 /*
  * Every parser against damaged copies of its own fixtures: bits flipped, telling integers, zeroed
- * and swapped pages, cut, doubled, spliced. A mutant must come back with OK or an error, in time, and every event that
- * it gives must render. Runs in a child per batch, so that a crash names the parser, file and seed.
+ * and swapped pages, cut, doubled, spliced. A mutant must come back with OK or an error, in time,
+ *and every event that it gives must render. Runs in a child per batch, so that a crash names the
+ *parser, file and seed.
  *
  *	mutate [-n MUTANTS_PER_FIXTURE] [-s SEED] [-p PARSER] FOLDER...
  *
@@ -32,8 +33,8 @@ static size_t below(size_t n)
 	return n ? (size_t)(next_random() % n) : 0;
 }
 
-static const uint64_t telling[] = { 0,	    1,		0x7f,	    0x80,	0xff,	    0x7fff,
-				    0x8000, 0xffff,	0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff };
+static const uint64_t telling[] = {0,	   1,	   0x7f,       0x80,	   0xff,       0x7fff,
+				   0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff};
 
 static void mutate(struct buffer *b)
 {
@@ -54,7 +55,9 @@ static void mutate(struct buffer *b)
 		case 2:
 		case 3:
 			n = (size_t)2 << below(3);
-			value = next_random() & 1 ? telling[below(12)] : below(2) ? at : b->len - at;
+			value = next_random() & 1 ? telling[below(12)]
+				: below(2)	  ? at
+						  : b->len - at;
 			at = at > b->len - 8 ? b->len - 8 : at;
 			memcpy(b->data + at, &value, n);
 			break;
@@ -88,7 +91,7 @@ static struct buffer rendered;
 static uint64_t rendered_events;
 static int render(struct sink *sink, const struct event *e)
 {
-	struct event_origin origin = { .source = "mutant", .parser = "mutant" };
+	struct event_origin origin = {.source = "mutant", .parser = "mutant"};
 
 	(void)sink;
 	rendered.len = 0;
@@ -100,11 +103,11 @@ static int render(struct sink *sink, const struct event *e)
 static void run(const struct parser *parser, const char *name, struct view bytes)
 {
 	static struct parse p;
-	struct sink sink = { render };
+	struct sink sink = {render};
 	struct shape_table *shapes = shape_table_new();
 	/* A copy of exactly its size, so that the sanitizer sees a read past the end. */
 	uint8_t *exact = xmalloc(bytes.len);
-	struct probe probe = { .size = bytes.len, .path = name, .name = name };
+	struct probe probe = {.size = bytes.len, .path = name, .name = name};
 
 	if (bytes.len)
 		memcpy(exact, bytes.data, bytes.len);
@@ -151,10 +154,9 @@ static unsigned test, failures;
 static char *folder, *path;
 static DIR *dir;
 
-static void fixture(const struct parser *parser, const char *name, unsigned count,
-		    uint64_t seed)
+static void fixture(const struct parser *parser, const char *name, unsigned count, uint64_t seed)
 {
-	struct buffer original = { 0 }, mutant = { 0 };
+	struct buffer original = {0}, mutant = {0};
 	int pipe_ends[2], status = 0;
 	uint64_t reached = 0;
 	pid_t child;
@@ -231,7 +233,9 @@ int main(int argc, char **argv)
 
 				if (e->d_name[0] != '.' && stat(path, &st) == 0 &&
 				    S_ISREG(st.st_mode) && st.st_size <= 8 << 20)
-					fixture(*p, e->d_name, st.st_size > 1 << 20 ? count / 10 + 1 : count, seed);
+					fixture(*p, e->d_name,
+						st.st_size > 1 << 20 ? count / 10 + 1 : count,
+						seed);
 				free(path);
 			}
 			if (dir)

@@ -19,7 +19,7 @@ static void is_text(const struct buffer *b, const char *want)
 
 static void test_view_bounds(void **unused)
 {
-	const uint8_t bytes[] = { 1, 2, 3, 4, 5 };
+	const uint8_t bytes[] = {1, 2, 3, 4, 5};
 	struct view v = view_of(bytes, sizeof(bytes));
 	uint32_t n32 = 7;
 	uint16_t n16 = 7;
@@ -59,8 +59,9 @@ static void test_view_text(void **unused)
 
 static void test_utf16(void **unused)
 {
-	static const uint8_t text[] = { 'a', 0, 0xe9, 0, 0xac, 0x20, 0x3d, 0xd8, 0x00, 0xde, 0x00, 0xd8, 'z', 0, 9 };
-	struct buffer b = { 0 };
+	static const uint8_t text[] = {'a',  0,	   0xe9, 0,    0xac, 0x20, 0x3d, 0xd8,
+				       0x00, 0xde, 0x00, 0xd8, 'z',  0,	   9};
+	struct buffer b = {0};
 
 	(void)unused;
 	text_utf16(&b, view_of(text, sizeof(text)));
@@ -73,7 +74,7 @@ static void test_utf16(void **unused)
 
 static void test_escapes(void **unused)
 {
-	struct buffer b = { 0 };
+	struct buffer b = {0};
 
 	(void)unused;
 	text_utf8(&b, view_of("a\xff\xc0\x80z\xed\xa0\x80", 8));
@@ -120,7 +121,8 @@ static void test_times(void **unused)
 	is_time(time_from_dos(0x5021, 0x6000), "2020-01-01T12:00:00Z");
 	is_time(time_from_civil(2000, 2, 29, 23, 59, 60, 0), "2000-02-29T23:59:59Z");
 	assert_true(time_from_civil(1900, 2, 29, 0, 0, 0, 0) == TIME_NONE);
-	assert_true(time_parse_iso(view_text("2026-11-23T10:20:30.5+02:30 rest"), &ts, &zoned, &used));
+	assert_true(
+		time_parse_iso(view_text("2026-11-23T10:20:30.5+02:30 rest"), &ts, &zoned, &used));
 	is_time(ts, "2026-11-23T07:50:30.500Z");
 	assert_true(zoned);
 	assert_int_equal(used, 27);
@@ -136,8 +138,9 @@ static void test_times(void **unused)
 	for (int64_t day = -80000; day < 80000; day += 13) { /* there and back */
 		struct civil c = time_to_civil(day * 86400 * TIME_SECOND + 1);
 
-		assert_true(time_from_civil(c.year, c.month, c.day, c.hour, c.minute, c.second, c.nanosecond) ==
-				    day * 86400 * TIME_SECOND + 1 || c.year < 1754);
+		assert_true(time_from_civil(c.year, c.month, c.day, c.hour, c.minute, c.second,
+					    c.nanosecond) == day * 86400 * TIME_SECOND + 1 ||
+			    c.year < 1754);
 	}
 }
 
@@ -147,10 +150,10 @@ static void test_sha256(void **unused)
 	static const struct {
 		const char *text, *hex;
 	} cases[] = {
-		{ "", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" },
-		{ "abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" },
-		{ "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
-		  "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1" },
+		{"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+		{"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+		{"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+		 "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
 	};
 	uint8_t digest[SHA256_SIZE];
 	char hex[65], block[1000];
@@ -168,20 +171,30 @@ static void test_sha256(void **unused)
 		sha256_update(&h, block, sizeof(block));
 	sha256_final(&h, digest);
 	sha256_hex(digest, hex);
-	assert_string_equal(hex, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+	assert_string_equal(hex,
+			    "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 
 static void test_event_json(void **unused)
 {
 	struct shape_table *t = shape_table_new();
-	struct view names[] = { view_text("a"), view_text("Data"), view_text("q\""), view_text("Data"), view_text("none") };
-	static const uint8_t sid[] = { 1, 2, 0, 0, 0, 0, 0, 5, 32, 0, 0, 0, 0x20, 2, 0, 0 };
-	struct value values[] = { value_unsigned(7), value_text("x"), value_binary(view_of(sid, 2)), value_utf16(view_of("y\0", 2)), { 0 } };
+	struct view names[] = {view_text("a"), view_text("Data"), view_text("q\""),
+			       view_text("Data"), view_text("none")};
+	static const uint8_t sid[] = {1, 2, 0, 0, 0, 0, 0, 5, 32, 0, 0, 0, 0x20, 2, 0, 0};
+	struct value values[] = {value_unsigned(7),
+				 value_text("x"),
+				 value_binary(view_of(sid, 2)),
+				 value_utf16(view_of("y\0", 2)),
+				 {0}};
 	const struct shape *s = shape_intern(t, names, 5);
-	struct event e = { .ts = 0, .ts_desc = "Creation Time", .kind = KIND_LOGON, .shape = s, .values = values };
-	struct event_origin origin = { NULL, "/a\nb", "p" };
-	struct value v = { .type = VALUE_SID, .len = sizeof(sid), .data = sid };
-	struct buffer b = { 0 };
+	struct event e = {.ts = 0,
+			  .ts_desc = "Creation Time",
+			  .kind = KIND_LOGON,
+			  .shape = s,
+			  .values = values};
+	struct event_origin origin = {NULL, "/a\nb", "p"};
+	struct value v = {.type = VALUE_SID, .len = sizeof(sid), .data = sid};
+	struct buffer b = {0};
 
 	(void)unused;
 	assert_ptr_equal(s, shape_intern(t, names, 5));
@@ -191,9 +204,13 @@ static void test_event_json(void **unused)
 	is_text(&b, "{\"a\":7,\"Data\":[\"x\",\"y\"],\"q\\\"\":\"0102\"}");
 	b.len = 0;
 	event_json(&b, &e, &origin);
-	is_text(&b, "{\"ts\":\"1970-01-01T00:00:00Z\",\"ts_desc\":\"Creation Time\",\"kind\":\"logon\",\"message\":\"a: 7, Data: x, q\\\": 0102, "
-		    "Data: y\",\"host\":null,\"user\":null,\"parser\":\"p\",\"source\":\"/a\\nb\",\"fields\":{\"a\":7,\"Data\":[\"x\",\"y\"],"
-		    "\"q\\\"\":\"0102\"}}\n");
+	is_text(&b,
+		"{\"ts\":\"1970-01-01T00:00:00Z\",\"ts_desc\":\"Creation "
+		"Time\",\"kind\":\"logon\",\"message\":\"a: 7, Data: x, q\\\": 0102, "
+		"Data: "
+		"y\",\"host\":null,\"user\":null,\"parser\":\"p\",\"source\":\"/"
+		"a\\nb\",\"fields\":{\"a\":7,\"Data\":[\"x\",\"y\"],"
+		"\"q\\\"\":\"0102\"}}\n");
 	b.len = 0;
 	value_append(&b, &v);
 	is_text(&b, "S-1-5-32-544");
@@ -209,7 +226,7 @@ static void test_event_json(void **unused)
 
 static void test_buffer_printf(void **unused)
 {
-	struct buffer b = { 0 };
+	struct buffer b = {0};
 
 	(void)unused;
 	for (unsigned i = 0; i < 5000; i++) { /* over every edge of the capacity */
@@ -225,7 +242,7 @@ static void test_buffer_printf(void **unused)
 
 static void test_arena(void **unused)
 {
-	struct arena a = { .limit = 1 << 20 };
+	struct arena a = {.limit = 1 << 20};
 
 	(void)unused;
 	for (int round = 0; round < 3; round++) {
@@ -249,9 +266,10 @@ static void test_arena(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_view_bounds), cmocka_unit_test(test_view_text), cmocka_unit_test(test_utf16),
-		cmocka_unit_test(test_escapes),	    cmocka_unit_test(test_times),     cmocka_unit_test(test_sha256),
-		cmocka_unit_test(test_event_json),  cmocka_unit_test(test_arena),
+		cmocka_unit_test(test_view_bounds),   cmocka_unit_test(test_view_text),
+		cmocka_unit_test(test_utf16),	      cmocka_unit_test(test_escapes),
+		cmocka_unit_test(test_times),	      cmocka_unit_test(test_sha256),
+		cmocka_unit_test(test_event_json),    cmocka_unit_test(test_arena),
 		cmocka_unit_test(test_buffer_printf),
 	};
 

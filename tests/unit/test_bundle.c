@@ -1,4 +1,5 @@
-/* Bundles: what is written is proved; no bit of it changes unseen; cut anywhere, the whole members are there. */
+/* Bundles: what is written is proved; no bit of it changes unseen; cut anywhere, the whole members
+ * are there. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -31,10 +32,18 @@ static char long_name[400];
 static int make(struct memory_output *m, uint8_t digest[SHA256_SIZE])
 {
 	struct bundle_writer *w;
-	struct bundle_file live = { .member = "live/processes.jsonl", .collector = "processes", .mtime = TIME_NONE };
-	struct bundle_file f = { .path = "/var/log/syslog", .collector = "log", .has_stat = true, .uid = 4000000,
-				 .mode = 0640, .inode = 7, .mtime = INT64_C(1763930000123456789), .atime = TIME_NONE,
-				 .ctime = TIME_NONE, .btime = TIME_NONE };
+	struct bundle_file live = {
+		.member = "live/processes.jsonl", .collector = "processes", .mtime = TIME_NONE};
+	struct bundle_file f = {.path = "/var/log/syslog",
+				.collector = "log",
+				.has_stat = true,
+				.uid = 4000000,
+				.mode = 0640,
+				.inode = 7,
+				.mtime = INT64_C(1763930000123456789),
+				.atime = TIME_NONE,
+				.ctime = TIME_NONE,
+				.btime = TIME_NONE};
 	int status;
 
 	m->out.write = to_memory;
@@ -60,7 +69,8 @@ static int make(struct memory_output *m, uint8_t digest[SHA256_SIZE])
 	return status;
 }
 
-static void count_fault(struct bundle_verifier *v, const char *member, const struct problem *problem)
+static void count_fault(struct bundle_verifier *v, const char *member,
+			const struct problem *problem)
 {
 	(void)v;
 	(void)member;
@@ -69,10 +79,10 @@ static void count_fault(struct bundle_verifier *v, const char *member, const str
 
 static void test_whole(void **unused)
 {
-	struct memory_output m = { 0 };
-	struct bundle_verifier v = { .fault = count_fault };
+	struct memory_output m = {0};
+	struct bundle_verifier v = {.fault = count_fault};
 	struct bundle_index index;
-	struct buffer text = { 0 };
+	struct buffer text = {0};
 	const struct bundle_entry *e;
 	struct problem p;
 	uint8_t digest[SHA256_SIZE], again[SHA256_SIZE];
@@ -108,13 +118,13 @@ static void test_whole(void **unused)
 
 static void test_every_bit(void **unused)
 {
-	struct memory_output m = { 0 };
+	struct memory_output m = {0};
 	uint8_t digest[SHA256_SIZE];
 
 	(void)unused;
 	assert_int_equal(make(&m, digest), OK);
 	for (size_t i = 0; i < m.bytes.len * 8; i++) {
-		struct bundle_verifier v = { .fault = count_fault };
+		struct bundle_verifier v = {.fault = count_fault};
 
 		m.bytes.data[i / 8] ^= (char)(1 << i % 8);
 		if (bundle_verify(buffer_as_view(&m.bytes), &v) == OK)
@@ -126,7 +136,7 @@ static void test_every_bit(void **unused)
 
 static void test_every_cut(void **unused)
 {
-	struct memory_output m = { 0 };
+	struct memory_output m = {0};
 	struct bundle_index whole, index;
 	struct problem p;
 	uint8_t digest[SHA256_SIZE];
@@ -135,14 +145,17 @@ static void test_every_cut(void **unused)
 	assert_int_equal(make(&m, digest), OK);
 	assert_int_equal(bundle_index_load(buffer_as_view(&m.bytes), &whole, &p), OK);
 	for (size_t n = 0; n < m.bytes.len; n++) {
-		/* A copy of exactly this length, so that a read past it is found by the sanitizer. */
+		/* A copy of exactly this length, so that a read past it is found by the sanitizer.
+		 */
 		char *copy = xmemdup0(m.bytes.data, n);
 		struct view cut = view_of(copy, n);
-		struct bundle_verifier v = { .fault = count_fault };
+		struct bundle_verifier v = {.fault = count_fault};
 		size_t want = 0;
 
-		while (want < whole.count &&
-		       whole.entries[want].offset + whole.entries[want].length + BUNDLE_RECEIPT_SIZE <= n)
+		while (want < whole.count && whole.entries[want].offset +
+							     whole.entries[want].length +
+							     BUNDLE_RECEIPT_SIZE <=
+						     n)
 			want++;
 		assert_true(bundle_verify(cut, &v) < 0);
 		assert_false(v.result.complete);
@@ -152,7 +165,8 @@ static void test_every_cut(void **unused)
 			assert_int_equal(bundle_index_load(cut, &index, &p), OK);
 			for (size_t i = 0; i < want; i++) {
 				assert_string_equal(index.entries[i].name, whole.entries[i].name);
-				assert_int_equal(index.entries[i].data_offset, whole.entries[i].data_offset);
+				assert_int_equal(index.entries[i].data_offset,
+						 whole.entries[i].data_offset);
 				assert_int_equal(index.entries[i].size, whole.entries[i].size);
 			}
 			bundle_index_release(&index);
@@ -166,7 +180,7 @@ static void test_every_cut(void **unused)
 /* Bytes lost in the middle and the index too: what follows is still found. */
 static void test_hole(void **unused)
 {
-	struct memory_output m = { 0 };
+	struct memory_output m = {0};
 	struct bundle_index index;
 	struct problem p;
 	uint8_t digest[SHA256_SIZE];
@@ -189,8 +203,8 @@ static void test_full_disk(void **unused)
 {
 	(void)unused;
 	for (size_t room = 1; room < 3000; room += 53) {
-		struct memory_output m = { .room = room };
-		struct bundle_verifier v = { .fault = count_fault };
+		struct memory_output m = {.room = room};
+		struct bundle_verifier v = {.fault = count_fault};
 		uint8_t digest[SHA256_SIZE];
 
 		assert_int_equal(make(&m, digest), ERR_IO);
@@ -205,20 +219,20 @@ static void test_names(void **unused)
 	static const struct {
 		const char *path, *member, *back;
 	} cases[] = {
-		{ "/", "files", NULL },
-		{ "/a//b/", "files/a/b", "/a/b" },
-		{ "/a/%41", "files/a/%2541", "/a/%41" },
-		{ "/a/..", "files/a/%2E%2E", "/a/.." },
-		{ "/./...", "files/%2E/...", "/./..." },
-		{ "/\x1b[2J\x7f\\", "files/%1B[2J%7F%5C", "/\x1b[2J\x7f\\" },
-		{ "/\xed\xa0\x80", "files/%ED%A0%80", "/\xed\xa0\x80" },
-		{ "/\xef\xbf\xbd", "files/\xef\xbf\xbd", "/\xef\xbf\xbd" },
-		{ "C:/Users", "files/C/Users", NULL },
+		{"/", "files", NULL},
+		{"/a//b/", "files/a/b", "/a/b"},
+		{"/a/%41", "files/a/%2541", "/a/%41"},
+		{"/a/..", "files/a/%2E%2E", "/a/.."},
+		{"/./...", "files/%2E/...", "/./..."},
+		{"/\x1b[2J\x7f\\", "files/%1B[2J%7F%5C", "/\x1b[2J\x7f\\"},
+		{"/\xed\xa0\x80", "files/%ED%A0%80", "/\xed\xa0\x80"},
+		{"/\xef\xbf\xbd", "files/\xef\xbf\xbd", "/\xef\xbf\xbd"},
+		{"C:/Users", "files/C/Users", NULL},
 	};
 
 	(void)unused;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct buffer b = { 0 }, back = { 0 };
+		struct buffer b = {0}, back = {0};
 
 		bundle_member_name(&b, view_text(cases[i].path));
 		assert_string_equal(buffer_text(&b), cases[i].member);
@@ -232,8 +246,10 @@ static void test_names(void **unused)
 
 static void test_json(void **unused)
 {
-	struct buffer b = { 0 };
-	struct view line = view_text("{\"a\":\"x\\\"\\u00e9\\n\",\"list\":[\"]\",{\"size\":9}], \"size\": 12,\"t\":true}");
+	struct buffer b = {0};
+	struct view line = view_text(
+		"{\"a\":\"x\\\"\\u00e9\\n\",\"list\":[\"]\",{\"size\":9}], \"size\": "
+		"12,\"t\":true}");
 
 	(void)unused;
 	assert_true(bundle_json_value(line, "a", &b));

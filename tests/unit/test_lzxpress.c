@@ -9,8 +9,8 @@
 /* "abcdefghijklmnopqrstuvwxyz": a..v have 5 bits, w..z and the symbol 256 have 4. */
 static size_t alphabet(uint8_t in[320])
 {
-	static const uint8_t codes[] = { 0xd8, 0x52, 0x3e, 0xd7, 0x94, 0x11, 0x5b, 0xe9, 0x19, 0x5f, 0xf9, 0xd6,
-					 0x7c, 0xdf, 0x8d, 0x04, 0x00, 0x00, 0x00, 0x00 };
+	static const uint8_t codes[] = {0xd8, 0x52, 0x3e, 0xd7, 0x94, 0x11, 0x5b, 0xe9, 0x19, 0x5f,
+					0xf9, 0xd6, 0x7c, 0xdf, 0x8d, 0x04, 0x00, 0x00, 0x00, 0x00};
 
 	memset(in, 0, 320);
 	in[0x30] = 0x50;
@@ -41,8 +41,10 @@ static void test_damage(void **state)
 
 	(void)state;
 	/* A size beyond what the codes give: what is there comes out, and an error. */
-	assert_true(lzxpress_huffman(view_of(in, n), out, sizeof(out), &made) < 0 || made == sizeof(out));
-	assert_int_equal(lzxpress_huffman(view_of(in, 100), out, sizeof(out), &made), ERR_TRUNCATED);
+	assert_true(lzxpress_huffman(view_of(in, n), out, sizeof(out), &made) < 0 ||
+		    made == sizeof(out));
+	assert_int_equal(lzxpress_huffman(view_of(in, 100), out, sizeof(out), &made),
+			 ERR_TRUNCATED);
 	assert_int_equal(made, 0);
 	in[0x31] = 0x11; /* more codes than there is room for */
 	assert_int_equal(lzxpress_huffman(view_of(in, n), out, sizeof(out), &made), ERR_FORMAT);
@@ -55,7 +57,8 @@ static void test_damage(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_example), cmocka_unit_test(test_damage) };
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_example),
+					   cmocka_unit_test(test_damage)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* The collector's NTFS reader, beside the Sleuth Kit's word for every file of a volume that mkntfs makes. */
+/* The collector's NTFS reader, beside the Sleuth Kit's word for every file of a volume that mkntfs
+ * makes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -36,13 +37,20 @@ static int make_volume(void **state)
 {
 	(void)state;
 	(void)snprintf(folder, sizeof(folder), "/tmp/konseki-ntfs.XXXXXX");
-	if (!mkdtemp(folder) || shell("PATH=$PATH:/sbin:/usr/sbin; cd %s && truncate -s 24M i && mkntfs -F -q -C -c 4096 i >/dev/null 2>&1 && "
-				      "echo small > small && seq 300000 > packed && head -c 700000 /dev/urandom > random && "
-				      "truncate -s 3M zeros && (seq 9000; head -c 100000 /dev/urandom; truncate -s 200K t; cat t) > mixed && "
-				      "for f in small packed random zeros mixed; do ntfscp -q -f i $f \"Datei-$f-\303\244\" || exit 1; done && "
-				      "ntfscp -q -f -N Zone.Identifier i small Datei-small-\303\244 && ntfscp -q -f -N big i packed Datei-small-\303\244 && "
-				      "for n in $(seq 120); do ntfscp -q -f i small a-rather-long-file-name-$n.txt || exit 1; done",
-				      folder))
+	if (!mkdtemp(folder) ||
+	    shell("PATH=$PATH:/sbin:/usr/sbin; cd %s && truncate -s 24M i && mkntfs -F -q -C -c "
+		  "4096 i >/dev/null 2>&1 && "
+		  "echo small > small && seq 300000 > packed && head -c 700000 /dev/urandom > "
+		  "random && "
+		  "truncate -s 3M zeros && (seq 9000; head -c 100000 /dev/urandom; truncate -s "
+		  "200K t; cat t) > mixed && "
+		  "for f in small packed random zeros mixed; do ntfscp -q -f i $f "
+		  "\"Datei-$f-\303\244\" || exit 1; done && "
+		  "ntfscp -q -f -N Zone.Identifier i small Datei-small-\303\244 && ntfscp -q -f -N "
+		  "big i packed Datei-small-\303\244 && "
+		  "for n in $(seq 120); do ntfscp -q -f i small a-rather-long-file-name-$n.txt || "
+		  "exit 1; done",
+		  folder))
 		return -1;
 	char path[100];
 	(void)snprintf(path, sizeof(path), "%s/i", folder);
@@ -85,7 +93,7 @@ static int count_stream(void *data, const char *name, uint64_t size)
 /* `fls` names (record, path), `icat | sha256sum` says what is in it. */
 static void test_every_file(void **state)
 {
-	struct ntfs_source source = { from_image, NULL };
+	struct ntfs_source source = {from_image, NULL};
 	struct problem problem;
 	char command[700], line[500];
 	unsigned files = 0, streams = 0;
@@ -94,7 +102,8 @@ static void test_every_file(void **state)
 
 	(void)state;
 	assert_int_equal(ntfs_open(&n, &source, &problem), OK);
-	(void)snprintf(command, sizeof(command), "cd %s && fls -F -r -p i | grep -v '^-/r' | grep -v OrphanFiles", folder);
+	(void)snprintf(command, sizeof(command),
+		       "cd %s && fls -F -r -p i | grep -v '^-/r' | grep -v OrphanFiles", folder);
 	list = popen(command, "r");
 	while (fgets(line, sizeof(line), list)) { /* r/r 64-128-2:	name */
 		char *path = strchr(line, '\t'), hex[65], want[65] = "", *stream;
@@ -111,11 +120,13 @@ static void test_every_file(void **state)
 			*stream++ = '\0';
 		if (*path == '$' && strchr(path, ':'))
 			continue;
-		(void)snprintf(command, sizeof(command), "cd %s && icat i %s | sha256sum", folder, line + 4);
+		(void)snprintf(command, sizeof(command), "cd %s && icat i %s | sha256sum", folder,
+			       line + 4);
 		icat = popen(command, "r");
 		assert_true(fread(want, 1, 64, icat) == 64);
 		(void)pclose(icat);
-		if (strncmp(path, "$Extend/", 8) == 0 || strcmp(path, "$BadClus") == 0 || strcmp(path, "$Secure") == 0)
+		if (strncmp(path, "$Extend/", 8) == 0 || strcmp(path, "$BadClus") == 0 ||
+		    strcmp(path, "$Secure") == 0)
 			continue; /* their data is in named streams or nowhere */
 		hash_stream(n, record, stream ? stream : "", hex);
 		if (strcmp(hex, want) != 0)
@@ -133,7 +144,7 @@ static void test_every_file(void **state)
 	(void)pclose(list);
 	assert_true(files >= 125 + 2 + 5);
 	assert_true(streams > files - 20);
-	assert_int_equal(ntfs_lookup(n, "no/such/file", &(uint64_t){ 0 }), ERR_NOT_FOUND);
+	assert_int_equal(ntfs_lookup(n, "no/such/file", &(uint64_t){0}), ERR_NOT_FOUND);
 	ntfs_close(n);
 }
 
@@ -161,7 +172,10 @@ static int walk_entry(void *data, const struct ntfs_entry *e)
 	(void)data;
 	(void)ntfs_streams(walking, e->record, count_stream, &streams);
 	if (ntfs_stream_open(walking, e->record, NTFS_DATA, "", &s) >= 0) {
-		for (uint64_t at = 0; at < 4 << 20 && ntfs_stream_read(s, at, buffer, sizeof(buffer), &got) >= 0 && got; at += got)
+		for (uint64_t at = 0;
+		     at < 4 << 20 && ntfs_stream_read(s, at, buffer, sizeof(buffer), &got) >= 0 &&
+		     got;
+		     at += got)
 			;
 		ntfs_stream_close(s);
 	}
@@ -170,7 +184,7 @@ static int walk_entry(void *data, const struct ntfs_entry *e)
 
 static void test_damage(void **state)
 {
-	struct ntfs_source source = { flipped, NULL };
+	struct ntfs_source source = {flipped, NULL};
 
 	(void)state;
 	for (flip = 0; flip < 150; flip++) {
@@ -188,7 +202,8 @@ static void test_damage(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_every_file), cmocka_unit_test(test_damage) };
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_file),
+					   cmocka_unit_test(test_damage)};
 
 	return cmocka_run_group_tests(tests, make_volume, remove_volume);
 }

@@ -1,4 +1,5 @@
-/* Process trees: ids that are reused, parents that nobody recorded, sources that tell the same start twice. */
+/* Process trees: ids that are reused, parents that nobody recorded, sources that tell the same
+ * start twice. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,15 +10,24 @@
 
 #define S TIME_SECOND
 
-static void start(struct process_table *t, int64_t second, uint64_t pid, uint64_t ppid, const char *image, const char *parent_image)
+static void start(struct process_table *t, int64_t second, uint64_t pid, uint64_t ppid,
+		  const char *image, const char *parent_image)
 {
-	process_table_add(t, &(struct process_record){ .what = PROCESS_STARTED, .ts = second * S, .event = second, .pid = pid,
-						       .ppid = ppid, .image = image, .parent_image = parent_image });
+	process_table_add(t, &(struct process_record){.what = PROCESS_STARTED,
+						      .ts = second * S,
+						      .event = second,
+						      .pid = pid,
+						      .ppid = ppid,
+						      .image = image,
+						      .parent_image = parent_image});
 }
 
 static void stop(struct process_table *t, int64_t second, uint64_t pid)
 {
-	process_table_add(t, &(struct process_record){ .what = PROCESS_STOPPED, .ts = second * S, .pid = pid, .ppid = UINT64_MAX });
+	process_table_add(t, &(struct process_record){.what = PROCESS_STOPPED,
+						      .ts = second * S,
+						      .pid = pid,
+						      .ppid = UINT64_MAX});
 }
 
 static const char *parent_image(struct process_table *t, size_t i)
@@ -73,11 +83,27 @@ static void test_two_sources(void **unused)
 	const struct process *p;
 
 	(void)unused;
-	process_table_add(t, &(struct process_record){ .what = PROCESS_STARTED, .ts = 100 * S, .event = 1, .pid = 5, .ppid = UINT64_MAX, .image = "X" });
-	process_table_add(t, &(struct process_record){ .what = PROCESS_STARTED, .ts = 100 * S + 5, .event = 2, .pid = 5, .ppid = 3,
-						       .image = "x", .guid = "{G}", .user = "bob" });
-	process_table_add(t, &(struct process_record){ .what = PROCESS_STARTED, .ts = 100 * S + 9, .event = 3, .pid = 5, .ppid = 3,
-						       .image = "x", .guid = "{H}" });
+	process_table_add(t, &(struct process_record){.what = PROCESS_STARTED,
+						      .ts = 100 * S,
+						      .event = 1,
+						      .pid = 5,
+						      .ppid = UINT64_MAX,
+						      .image = "X"});
+	process_table_add(t, &(struct process_record){.what = PROCESS_STARTED,
+						      .ts = 100 * S + 5,
+						      .event = 2,
+						      .pid = 5,
+						      .ppid = 3,
+						      .image = "x",
+						      .guid = "{G}",
+						      .user = "bob"});
+	process_table_add(t, &(struct process_record){.what = PROCESS_STARTED,
+						      .ts = 100 * S + 9,
+						      .event = 3,
+						      .pid = 5,
+						      .ppid = 3,
+						      .image = "x",
+						      .guid = "{H}"});
 	process_table_link(t);
 	assert_int_equal(process_count(t), 2);
 	p = process_at(t, process_find(t, "{g}", 0, 0));
@@ -92,9 +118,14 @@ static void test_loop(void **unused)
 
 	(void)unused;
 	for (int i = 0; i < 3; i++)
-		process_table_add(t, &(struct process_record){ .what = PROCESS_STARTED, .ts = i, .event = i + 1, .pid = (uint64_t)i,
-							       .ppid = UINT64_MAX, .guid = (const char *[]){ "a", "b", "c" }[i],
-							       .parent_guid = (const char *[]){ "b", "c", "a" }[i] });
+		process_table_add(t, &(struct process_record){
+					     .what = PROCESS_STARTED,
+					     .ts = i,
+					     .event = i + 1,
+					     .pid = (uint64_t)i,
+					     .ppid = UINT64_MAX,
+					     .guid = (const char *[]){"a", "b", "c"}[i],
+					     .parent_guid = (const char *[]){"b", "c", "a"}[i]});
 	process_table_link(t);
 	for (size_t i = 0; i < process_count(t); i++) {
 		size_t steps = 0;
@@ -107,8 +138,9 @@ static void test_loop(void **unused)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_reuse), cmocka_unit_test(test_named_parent),
-					    cmocka_unit_test(test_two_sources), cmocka_unit_test(test_loop) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_reuse), cmocka_unit_test(test_named_parent),
+		cmocka_unit_test(test_two_sources), cmocka_unit_test(test_loop)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

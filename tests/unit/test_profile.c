@@ -10,57 +10,59 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char own[] = "# ours\n"
-			  "name: mine\n"
-			  "summary: a few\n  things\n"
-			  "live: false\n"
-			  "walk: no\n"
-			  "rules:\n"
-			  "  - group: log\n"
-			  "    path: /var/log/**   # all\n"
-			  "    limit: 10M\n"
-			  "    total: 1G\n"
-			  "  - path: '~/it''s #1'\n"
-			  "    secret: true\n"
-			  "  - /etc/passwd\n"
-			  "exclude: [/a/*, \"/b \\\"c\\\"\"]\n"
-			  "secret:\n"
-			  "- /etc/shadow\n";
+static const char own[] =
+	"# ours\n"
+	"name: mine\n"
+	"summary: a few\n  things\n"
+	"live: false\n"
+	"walk: no\n"
+	"rules:\n"
+	"  - group: log\n"
+	"    path: /var/log/**   # all\n"
+	"    limit: 10M\n"
+	"    total: 1G\n"
+	"  - path: '~/it''s #1'\n"
+	"    secret: true\n"
+	"  - /etc/passwd\n"
+	"exclude: [/a/*, \"/b \\\"c\\\"\"]\n"
+	"secret:\n"
+	"- /etc/shadow\n";
 
-static const char artifacts[] = "# ForensicArtifacts\n"
-				"---\n"
-				"name: LinuxLogs\n"
-				"doc: |\n"
-				"  Some text: with a colon.\n"
-				"  - and a dash\n"
-				"sources:\n"
-				"- type: FILE\n"
-				"  attributes:\n"
-				"    paths:\n"
-				"      - '/var/log/a*'\n"
-				"      - '%%users.homedir%%/.x/**5'\n"
-				"- type: FILE\n"
-				"  attributes: {paths: ['/etc/one',\n"
-				"     '/etc/two']}\n"
-				"  supported_os: [Linux, Darwin]\n"
-				"- type: FILE\n"
-				"  attributes:\n"
-				"    paths: ['/Library/x']\n"
-				"  supported_os: [Darwin]\n"
-				"- type: REGISTRY_KEY\n"
-				"  attributes: {keys: ['HKEY\\x']}\n"
-				"supported_os: [Linux, Darwin]\n"
-				"urls:\n"
-				"- 'https://example.org/'\n"
-				"---\n"
-				"name: WindowsThing\n"
-				"doc: Windows only.\n"
-				"sources:\n"
-				"- type: FILE\n"
-				"  attributes:\n"
-				"    paths: ['%%environ_systemroot%%\\x', '/would/fit']\n"
-				"    separator: '\\'\n"
-				"supported_os: [Windows]\n";
+static const char artifacts[] =
+	"# ForensicArtifacts\n"
+	"---\n"
+	"name: LinuxLogs\n"
+	"doc: |\n"
+	"  Some text: with a colon.\n"
+	"  - and a dash\n"
+	"sources:\n"
+	"- type: FILE\n"
+	"  attributes:\n"
+	"    paths:\n"
+	"      - '/var/log/a*'\n"
+	"      - '%%users.homedir%%/.x/**5'\n"
+	"- type: FILE\n"
+	"  attributes: {paths: ['/etc/one',\n"
+	"     '/etc/two']}\n"
+	"  supported_os: [Linux, Darwin]\n"
+	"- type: FILE\n"
+	"  attributes:\n"
+	"    paths: ['/Library/x']\n"
+	"  supported_os: [Darwin]\n"
+	"- type: REGISTRY_KEY\n"
+	"  attributes: {keys: ['HKEY\\x']}\n"
+	"supported_os: [Linux, Darwin]\n"
+	"urls:\n"
+	"- 'https://example.org/'\n"
+	"---\n"
+	"name: WindowsThing\n"
+	"doc: Windows only.\n"
+	"sources:\n"
+	"- type: FILE\n"
+	"  attributes:\n"
+	"    paths: ['%%environ_systemroot%%\\x', '/would/fit']\n"
+	"    separator: '\\'\n"
+	"supported_os: [Windows]\n";
 
 static void test_own(void **unused)
 {
@@ -91,7 +93,7 @@ static void test_own(void **unused)
 
 static void test_artifacts(void **unused)
 {
-	static const char *const want[] = { "/var/log/a*", "~/.x/**", "/etc/one", "/etc/two", NULL };
+	static const char *const want[] = {"/var/log/a*", "~/.x/**", "/etc/one", "/etc/two", NULL};
 	struct problem problem;
 	unsigned skipped;
 	struct profile *p = profile_read(view_text(artifacts), &problem, &skipped);
@@ -110,13 +112,19 @@ static void test_artifacts(void **unused)
 
 static void test_wrong(void **unused)
 {
-	static const char *const wrong[] = { "rules:\n  - path: var/log\n",	   "rules:\n  - pat: /x\n",  "nonsense\nx: y\n",
-					     "rules:\n  - path: /a/**/b\n",	   "exclude: [a, b\n",	     "rules:\n  - group: x\n",
-					     "rules:\n  - path: /a\n    limit: x\n", "live: no\nrules:\n", "rules:\n\t- path: /a\n" };
+	static const char *const wrong[] = {"rules:\n  - path: var/log\n",
+					    "rules:\n  - pat: /x\n",
+					    "nonsense\nx: y\n",
+					    "rules:\n  - path: /a/**/b\n",
+					    "exclude: [a, b\n",
+					    "rules:\n  - group: x\n",
+					    "rules:\n  - path: /a\n    limit: x\n",
+					    "live: no\nrules:\n",
+					    "rules:\n\t- path: /a\n"};
 
 	(void)unused;
 	for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-		struct problem problem = { 0 };
+		struct problem problem = {0};
 		unsigned skipped;
 
 		if (profile_read(view_text(wrong[i]), &problem, &skipped))
@@ -140,7 +148,9 @@ static void test_wrong(void **unused)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_own), cmocka_unit_test(test_artifacts), cmocka_unit_test(test_wrong) };
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_own),
+					   cmocka_unit_test(test_artifacts),
+					   cmocka_unit_test(test_wrong)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
