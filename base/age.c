@@ -407,7 +407,7 @@ int age_decrypt(struct view file, const struct age_key *identities, size_t count
 		void *data, struct problem *problem)
 {
 	uint8_t file_key[FILE_KEY] = {0}, key[32], mac[32], want[32], nonce[AEAD_NONCE], other = 0;
-	struct view rest = file, line, arguments = VIEW_EMPTY, body = VIEW_EMPTY;
+	struct view rest = file, line, arguments, body = VIEW_EMPTY;
 	uint8_t *chunk = NULL;
 	bool opened = false, end = false;
 	size_t at = 0;

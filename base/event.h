@@ -147,8 +147,9 @@ static inline struct value value_bool(bool b)
 }
 static inline struct value value_time(int64_t ts)
 {
-	return ts == TIME_NONE ? (struct value){.type = VALUE_ABSENT}
-			       : (struct value){.type = VALUE_TIME, .i = ts};
+	struct value v = {.type = ts == TIME_NONE ? VALUE_ABSENT : VALUE_TIME, .i = ts};
+
+	return v;
 }
 static inline struct value value_filetime(uint64_t ticks)
 {

@@ -171,9 +171,8 @@ static int sources(struct coverage *v)
 		   " JOIN artifact a ON a.id = t.artifact LEFT JOIN host h ON h.id = t.host"
 		   " WHERE s.kind <> 'damage' GROUP BY t.host, " SOURCE " ORDER BY h.name, 3");
 	struct gaps *g = xmalloc(sizeof(*g));
-	int step;
 
-	while (s && (step = sqlite3_step(s)) == SQLITE_ROW) {
+	while (s && sqlite3_step(s) == SQLITE_ROW) {
 		const char *host = (const char *)sqlite3_column_text(s, 1),
 			   *source = (const char *)sqlite3_column_text(s, 2);
 		const char *shapes = (const char *)sqlite3_column_text(s, 7);

@@ -407,8 +407,9 @@ static int run(int argc, char **argv)
 				  "%llu merged, %llu host%s in the case, %.1f s",
 				  (unsigned long long)made->events,
 				  (unsigned long long)(totals.artefacts),
-				  (unsigned long long)(totals.damaged + totals.failed +
-						       totals.damaged_inputs),
+				  (unsigned long long)totals.damaged +
+					  (unsigned long long)totals.failed +
+					  (unsigned long long)totals.damaged_inputs,
 				  (unsigned long long)totals.unclaimed,
 				  (unsigned long long)totals.skipped,
 				  (unsigned long long)made->merged, (unsigned long long)hosts,

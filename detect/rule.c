@@ -920,10 +920,10 @@ static int item_read(struct ruleset *set, const struct yaml *key, const struct y
 	}
 	n = nodes_join(set, &list, it.all ? NODE_AND : NODE_OR);
 	if (it.neq) {
-		struct node *not = node_make(set, NODE_NOT, 1);
+		struct node *other = node_make(set, NODE_NOT, 1);
 
-		not->kids[0] = n;
-		n = not;
+		other->kids[0] = n;
+		n = other;
 	}
 	return nodes_add(set, out, n, key);
 }

@@ -520,7 +520,7 @@ struct head {
 /* "1580000000.123:456" or, by ausearch -i, "01/25/2020 10:20:30.123:456" */
 static void read_stamp(struct view v, struct head *h)
 {
-	struct view rest = v, seconds, fraction = VIEW_EMPTY;
+	struct view rest = v, seconds, fraction;
 	size_t colon = v.len;
 	uint64_t s, ms = 0, month, day, year, hour, minute, second;
 

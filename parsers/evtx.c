@@ -1005,8 +1005,9 @@ static void generic_message(struct arena *a, const struct shape *shape, struct r
 	if (shape->provider >= 0)
 		parts[n++] = (struct message_part){.field = shape->provider};
 	if (shape->event_id >= 0) {
-		parts[n++] = (struct message_part){.text = view_text(n ? " event " : "Event "),
-						   .field = -1};
+		parts[n] = (struct message_part){.text = view_text(n ? " event " : "Event "),
+						 .field = -1};
+		n++;
 		parts[n++] = (struct message_part){.field = shape->event_id};
 	}
 	while (i < shape->count && of_system(shape->names[i]))

@@ -127,6 +127,7 @@ int jump_list_automatic(struct parse *p, const struct ole *o)
 		bytes = ole_stream(o, &e);
 		if (strcmp(e.name, "DestList") == 0)
 			status = destinations(p, bytes, list);
+		/* NOLINTNEXTLINE(cert-err34-c): overflow makes a number that names no entry */
 		else if (sscanf(e.name, "%llx%n", &number, &used) == 1 && e.name[used] == '\0' &&
 			 lnk_read(bytes, &p->arena, &l) == OK)
 			status = lnk_emit(p, &l, e.offset, list, number);

@@ -147,7 +147,7 @@ static int parse(struct parse *p, struct view bytes)
 			continue;
 		}
 		object = json_loadb((const char *)line.data, line.len, JSON_ALLOW_NUL, &error);
-		if (object && json_is_object(object))
+		if (json_is_object(object)) /* NOLINT(misc-redundant-expression): jansson's macro */
 			status = line_event(p, object, offset, number);
 		else
 			status = parse_lost(p, offset, "line %llu: %s", (unsigned long long)number,

@@ -277,6 +277,7 @@ static void read_members(struct case_query *q, struct known_shape *s)
 					list[s->member_count++] = (struct member){
 						.name = unescaped,
 						.json = view_of(value, (size_t)(p - value)),
+						/* a number that row_layout wrote. NOLINTNEXTLINE(cert-err34-c) */
 						.hole = *value == 1 ? atoi((const char *)value + 1)
 								    : ROW_NO_HOLE};
 				}
