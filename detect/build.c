@@ -38,6 +38,15 @@ static bool special(uint8_t c)
 	return c >= PATTERN_ANY;
 }
 
+/* Texts that are numbers, times, identifiers hold none but text_plain's characters. */
+static bool plain_text(struct view text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (!text_plain[text.data[i]])
+			return false;
+	return true;
+}
+
 static void whole_add(struct builder *b, uint32_t predicate, uint32_t field, struct view text)
 {
 	struct engine *e = b->e;
@@ -48,6 +57,7 @@ static void whole_add(struct builder *b, uint32_t predicate, uint32_t field, str
 	if (e->fields[field].whole_max < text.len + 1)
 		e->fields[field].whole_max = (uint32_t)text.len + 1;
 	e->fields[field].scanned = true;
+	e->plain_predicates[predicate] |= plain_text(text);
 }
 
 static void literal_add(struct builder *b, uint32_t predicate, uint32_t field, enum anchor anchor, struct view text)
@@ -55,10 +65,7 @@ static void literal_add(struct builder *b, uint32_t predicate, uint32_t field, e
 	b->list = xgrow(b->list, &b->cap, b->count + 1, sizeof(*b->list));
 	b->list[b->count++] = (struct wanted){ field, predicate, anchor, text };
 	b->e->fields[field].scanned = true;
-	for (size_t i = 0; i < text.len; i++)
-		if (!strchr("0123456789abcdefxtz{}-:.", text.data[i]))
-			return;
-	b->e->fields[field].plain = true;
+	b->e->plain_predicates[predicate] |= plain_text(text);
 }
 
 static struct view arena_copy(struct engine *e, struct view v)
@@ -809,6 +816,7 @@ int engine_build(struct engine *e, const struct engine_options *options, struct 
 				(void)ruleset_field(set, c->aliases[k].fields[j]);
 	}
 	e->how = xcalloc(set->predicate_count + 1, sizeof(*e->how));
+	e->plain_predicates = xcalloc(set->predicate_count + 1, sizeof(*e->plain_predicates));
 	e->fields = xcalloc(set->field_count + 1, sizeof(*e->fields));
 	for (size_t i = 0; i < sizeof(constant) / sizeof(constant[0]); i++)
 		e->fields[ruleset_field_find(set, constant[i])].constant = true;
@@ -875,6 +883,7 @@ void engine_free(struct engine *e)
 	pcre2_match_context_free(e->match_context);
 	free(e->regex);
 	free(e->how);
+	free(e->plain_predicates);
 	free(e->feeds);
 	free(e->lists_of);
 	free(e->in_list);

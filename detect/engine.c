@@ -194,7 +194,11 @@ static void context_free(struct context *c)
 	free(c->key);
 	free(c->slot_of_field);
 	free(c->slots);
-	free(c->scan);
+	free(c->plans);
+	free(c->plan_fields);
+	free(c->loose);
+	free(c->relevant);
+	free(c->constant);
 	free(c->rules);
 	free(c->always);
 	free(c->rule_sources);
@@ -260,6 +264,117 @@ static void want_fields(const struct ruleset *set, const struct node *n, uint8_t
 		want_fields(set, n->kids[i], wanted);
 }
 
+static void want_predicates(const struct engine *e, const struct node *n, struct context *c)
+{
+	if (n->type == NODE_PREDICATE) {
+		c->relevant[n->predicate / 64] |= UINT64_C(1) << (n->predicate % 64);
+		if (e->set->predicates[n->predicate].field == FIELD_ANY)
+			c->any_plain |= e->plain_predicates[n->predicate];
+	}
+	for (uint32_t i = 0; i < n->count; i++)
+		want_predicates(e, n->kids[i], c);
+}
+
+struct planned {
+	int32_t index;
+	uint32_t field;
+};
+
+static int by_index(const void *a, const void *b)
+{
+	const struct planned *x = a, *y = b;
+
+	if (x->index != y->index)
+		return x->index < y->index ? -1 : 1;
+	return x->field < y->field ? -1 : x->field > y->field;
+}
+
+/*
+ * Which values to scan, each for which fields. A value that several fields are made of, or keywords
+ * are looked for in, is then met once an event.
+ */
+static void plan(struct engine_state *s, struct context *c, const uint8_t *wanted)
+{
+	const struct engine *e = s->engine;
+	const struct event *event = s->event;
+	uint32_t values = event->shape ? event->shape->count : 0;
+	struct planned *list = NULL;
+	size_t count = 0, cap = 0;
+
+	c->loose = xcalloc(e->set->field_count + 1, sizeof(*c->loose));
+	for (uint32_t f = 0; f < e->set->field_count; f++) {
+		const struct slot *slot;
+		uint32_t sources = 0;
+		int32_t at = SLOT_NONE;
+
+		if (!wanted[f] || !e->fields[f].scanned)
+			continue;
+		if (f == FIELD_ANY) {
+			for (uint32_t i = 0; i < values; i++) {
+				list = xgrow(list, &cap, count + 1, sizeof(*list));
+				list[count++] = (struct planned){ (int32_t)i, f };
+			}
+			if (!c->has_channel) {
+				list = xgrow(list, &cap, count + 1, sizeof(*list));
+				list[count++] = (struct planned){ SLOT_MESSAGE, f };
+			}
+			continue;
+		}
+		(void)slot_resolve(s, c, f); /* may move the slots */
+		slot = &c->slots[c->slot_of_field[f] - 1];
+		at = slot->index;
+		if (at == SLOT_NONE)
+			continue;
+		if (at == SLOT_DERIVED) {
+			for (uint32_t i = 0; i < 8; i++) {
+				if (slot->from[i] < 0)
+					continue;
+				sources++;
+				at = slot->from[i];
+			}
+			if (sources != 1) {
+				c->loose[c->loose_count++] = f;
+				continue;
+			}
+		}
+		for (;;) {
+			list = xgrow(list, &cap, count + 1, sizeof(*list));
+			list[count++] = (struct planned){ at, f };
+			if (at < 0 || sources || !event->shape->next_same[at])
+				break;
+			at = (int32_t)event->shape->next_same[at];
+		}
+	}
+	if (count)
+		qsort(list, count, sizeof(*list), by_index);
+	c->plans = xcalloc(count + 1, sizeof(*c->plans));
+	c->plan_fields = xcalloc(count + 1, sizeof(*c->plan_fields));
+	for (size_t i = 0, fields = 0; i < count; i++) {
+		struct plan *p = c->plan_count ? &c->plans[c->plan_count - 1] : NULL;
+
+		if (!p || p->index != list[i].index) {
+			const struct shape *shape = event->shape;
+
+			p = &c->plans[c->plan_count++];
+			p->index = list[i].index;
+			p->first = (uint32_t)fields;
+			/* A list's key is its text: two lists may have one. */
+			p->constant = p->index >= 0 && event->values[p->index].type != VALUE_LIST &&
+				      (p->index == shape->event_id ||
+				       (c->has_channel && (p->index == shape->channel || p->index == shape->provider)));
+		}
+		if (list[i].field == FIELD_ANY) {
+			p->any = true;
+		} else {
+			c->plan_fields[fields++] = list[i].field;
+			p->count++;
+		}
+	}
+	free(list);
+}
+
+static void scan_constants(struct engine_state *s, struct context *c);
+
 static struct context *context_make(struct engine_state *s, uint64_t hash)
 {
 	const struct engine *e = s->engine;
@@ -315,18 +430,16 @@ static struct context *context_make(struct engine_state *s, uint64_t hash)
 				if (e->source_rules[c->sources[i]->index][r / 64] >> (r % 64) & 1)
 					c->rule_sources[r] |= UINT32_C(1) << i;
 	}
-	c->scan = xcalloc(set->field_count + 1, sizeof(*c->scan));
-	for (uint32_t f = 0; f < set->field_count; f++) {
-		if (!wanted[f] || !e->fields[f].scanned)
-			continue;
-		if (f != FIELD_ANY) {
-			uint16_t at = slot_resolve(s, c, f);
-
-			if (c->slots[at - 1].index == SLOT_NONE)
-				continue;
-		}
-		c->scan[c->scan_count++] = f;
-	}
+	c->serial = ++s->serials;
+	c->relevant = xcalloc(set->predicate_count / 64 + 1, sizeof(*c->relevant));
+	for (uint32_t w = 0; w < e->words; w++)
+		for (uint64_t bits = c->rules[w]; bits; bits &= bits - 1)
+			want_predicates(e, set->rules[w * 64 + (uint32_t)__builtin_ctzll(bits)]->condition, c);
+	for (uint32_t i = 0; i < c->source_count; i++)
+		if (e->guards[c->sources[i]->index].node)
+			want_predicates(e, e->guards[c->sources[i]->index].node, c);
+	plan(s, c, wanted);
+	scan_constants(s, c);
 	free(wanted);
 	return c;
 }
@@ -360,7 +473,8 @@ static struct context *context_find(struct engine_state *s, const struct event *
 
 static inline void find(struct engine_state *s, uint32_t predicate)
 {
-	if (s->epochs[predicate] == s->epoch)
+	if (s->epochs[predicate] == s->epoch ||
+	    (s->relevant && !(s->relevant[predicate / 64] >> (predicate % 64) & 1)))
 		return;
 	s->epochs[predicate] = s->epoch;
 	s->found[s->found_count++] = predicate;
@@ -459,54 +573,7 @@ static void apply(struct engine_state *s, const uint32_t *found, size_t count)
 	}
 }
 
-/* What was found in a value before need not be looked for again: images and users come by the thousand. */
-static void scan_value(struct engine_state *s, uint32_t field, const struct value *v)
-{
-	struct text_list list = { .first = (uint32_t)s->text_count };
-	size_t texts = s->text_count, folded = s->folded.len;
-	struct memo *m = NULL;
-	uint64_t hash = 0;
-
-	if ((v->type == VALUE_UTF16 || v->type == VALUE_UTF8) && v->len <= MEMO_BYTES) {
-		hash = hash_of((uint64_t)field << 8 | v->type, v->data, v->len);
-		m = &s->memo[hash % MEMO_SLOTS];
-		if (m->data && m->hash == hash && m->field == field && m->type == v->type && m->len == v->len &&
-		    (v->len == 0 || memcmp(m->data, v->data, v->len) == 0)) {
-			apply(s, m->found, m->count);
-			return;
-		}
-	}
-	epoch_next(s);
-	value_texts(s, v, true, &list);
-	for (uint32_t i = 0; i < list.count; i++)
-		scan_text(s, field, text_view(s, &s->texts[list.first + i], true));
-	s->text_count = texts;
-	s->folded.len = folded;
-	apply(s, s->found, s->found_count);
-	if (m && s->found_count <= MEMO_FOUND) {
-		if (m->cap < v->len || !m->data) {
-			free(m->data);
-			m->cap = v->len < 64 ? 64 : v->len;
-			m->data = xmalloc(m->cap);
-		}
-		if (m->found_cap < s->found_count) {
-			free(m->found);
-			m->found_cap = (uint32_t)s->found_count;
-			m->found = xmalloc(m->found_cap * sizeof(*m->found));
-		}
-		if (v->len)
-			memcpy(m->data, v->data, v->len);
-		if (s->found_count)
-			memcpy(m->found, s->found, s->found_count * sizeof(*m->found));
-		m->hash = hash;
-		m->field = field;
-		m->type = v->type;
-		m->len = v->len;
-		m->count = (uint32_t)s->found_count;
-	}
-}
-
-/* Numbers, times, identifiers: rendered of few characters only. */
+/* Numbers, times, identifiers: rendered of few characters only; no other literal can be in them. */
 static bool value_is_plain(const struct value *v)
 {
 	switch ((enum value_type)v->type) {
@@ -517,9 +584,17 @@ static bool value_is_plain(const struct value *v)
 	case VALUE_FILETIME:
 	case VALUE_GUID:
 		return true;
-	case VALUE_ABSENT:
 	case VALUE_UTF8:
+		for (uint32_t i = 0; i < v->len; i++)
+			if (!text_plain[v->data[i]])
+				return false;
+		return true;
 	case VALUE_UTF16:
+		for (uint32_t i = 0; i + 1 < v->len; i += 2)
+			if (v->data[i + 1] || !text_plain[v->data[i]])
+				return false;
+		return true;
+	case VALUE_ABSENT:
 	case VALUE_BOOL:
 	case VALUE_DOUBLE:
 	case VALUE_FLOAT:
@@ -532,61 +607,210 @@ static bool value_is_plain(const struct value *v)
 	return false;
 }
 
-/*
- * Keywords: all values in a row, a byte between them that no text has, in one scan. Numbers and the
- * like are left out unless some keyword could be one.
- */
-static void scan_any(struct engine_state *s)
+/* Looks for a field's literals in the texts of a value. */
+static void scan_value(struct engine_state *s, uint32_t field, const struct value *v)
 {
-	const struct event *event = s->event;
-	const struct field_index *f = &s->engine->fields[FIELD_ANY];
 	struct text_list list = { .first = (uint32_t)s->text_count };
-	size_t texts = s->text_count, start = s->folded.len;
+	size_t texts = s->text_count, folded = s->folded.len;
 
-	for (uint32_t i = 0; event->shape && i < event->shape->count; i++) {
-		const struct value *v = &event->values[i];
-
-		if (v->type == VALUE_ABSENT || (!f->plain && value_is_plain(v)))
-			continue;
-		value_texts(s, v, true, &list);
-		buffer_char(&s->folded, (char)PATTERN_ONE);
-	}
-	if (!s->context->has_channel && event->message.type != VALUE_ABSENT)
-		value_texts(s, &event->message, true, &list);
-	epoch_next(s);
-	if (f->whole_max) /* a keyword without wildcards around it does not exist, but a list's items are texts */
-		for (uint32_t i = 0; i < list.count; i++)
-			scan_text(s, FIELD_ANY, text_view(s, &s->texts[list.first + i], true));
-	else
-		scan_text(s, FIELD_ANY, view_from(buffer_as_view(&s->folded), start));
+	value_texts(s, v, true, &list);
+	for (uint32_t i = 0; i < list.count; i++)
+		scan_text(s, field, text_view(s, &s->texts[list.first + i], true));
 	s->text_count = texts;
-	s->folded.len = start;
-	apply(s, s->found, s->found_count);
+	s->folded.len = folded;
 }
 
+static void scan_derived(struct engine_state *s, uint32_t field)
+{
+	struct text_list *list = field_texts(s, field, true);
+
+	for (uint32_t i = 0; i < list->count; i++)
+		scan_text(s, field, text_view(s, &s->texts[list->first + i], true));
+}
+
+/* The bytes that a value is told by, or NULL where it is not remembered. */
+static const uint8_t *value_bytes(const struct value *v, uint32_t *len)
+{
+	switch ((enum value_type)v->type) {
+	case VALUE_UTF8:
+	case VALUE_UTF16:
+	case VALUE_GUID:
+	case VALUE_SID:
+	case VALUE_BINARY:
+	case VALUE_JSON:
+		*len = v->len;
+		return v->len <= MEMO_BYTES ? (v->data ? v->data : (const uint8_t *)"") : NULL;
+	case VALUE_SIGNED:
+	case VALUE_UNSIGNED:
+	case VALUE_HEX:
+	case VALUE_BOOL:
+	case VALUE_DOUBLE:
+	case VALUE_FLOAT:
+	case VALUE_TIME:
+	case VALUE_FILETIME:
+		*len = sizeof(v->u);
+		return (const uint8_t *)&v->u;
+	case VALUE_ABSENT:
+	case VALUE_LIST:
+		break;
+	}
+	return NULL;
+}
+
+static bool memo_is(const struct memo *m, const struct context *c, const struct plan *p, const struct value *v,
+		    const uint8_t *data, uint32_t len)
+{
+	return m->data && m->context == c->serial && m->index == p->index && m->type == v->type && m->len == len &&
+	       memcmp(m->data, data, len) == 0;
+}
+
+static void remember(struct engine_state *s, struct memo *m, const struct context *c, const struct plan *p,
+		     const struct value *v, const uint8_t *data, uint32_t len)
+{
+	size_t found = s->found_count, more = 0;
+
+	m->context = 0; /* none */
+	if (!m->data || m->cap < len)
+		more += len + 64 - m->cap;
+	if (m->found_cap < found)
+		more += (found - m->found_cap) * sizeof(*m->found);
+	if (s->memo_bytes + more > MEMO_TOTAL)
+		return;
+	s->memo_bytes += more;
+	if (!m->data || m->cap < len) {
+		free(m->data);
+		m->cap = len + 64;
+		m->data = xmalloc(m->cap);
+	}
+	if (m->found_cap < found) {
+		free(m->found);
+		m->found_cap = (uint32_t)found;
+		m->found = xmalloc(m->found_cap * sizeof(*m->found));
+	}
+	memcpy(m->data, data, len);
+	if (found)
+		memcpy(m->found, s->found, found * sizeof(*m->found));
+	m->context = c->serial;
+	m->index = p->index;
+	m->type = v->type;
+	m->len = len;
+	m->count = (uint32_t)found;
+}
+
+/* Finds, into s->found, what the value makes true in all of its fields. */
+static void scan_planned(struct engine_state *s, struct context *c, const struct plan *p, const struct value *v, bool any)
+{
+	epoch_next(s);
+	/* Derived texts stay for the event; those of the value itself go. */
+	for (uint32_t i = 0; i < p->count; i++)
+		if (c->slots[c->slot_of_field[c->plan_fields[p->first + i]] - 1].index == SLOT_DERIVED)
+			scan_derived(s, c->plan_fields[p->first + i]);
+	for (uint32_t i = 0; i < p->count; i++) {
+		uint32_t field = c->plan_fields[p->first + i];
+
+		if (c->slots[c->slot_of_field[field] - 1].index != SLOT_DERIVED &&
+		    !(v->type == VALUE_JSON && v->len == 4 && memcmp(v->data, "null", 4) == 0))
+			scan_value(s, field, v);
+	}
+	if (any)
+		scan_value(s, FIELD_ANY, v);
+}
+
+/* The same values come by the thousand: what was found in one before is not looked for again. */
+static void scan_plan(struct engine_state *s, struct context *c, struct plan *p)
+{
+	const struct event *e = s->event;
+	const struct value *v = p->index >= 0 ? &e->values[p->index] :
+				p->index == SLOT_USER ? &e->user :
+				p->index == SLOT_HOST ? &e->host :
+				&e->message;
+	const uint8_t *data;
+	uint32_t len = 0;
+	struct memo *m;
+	bool any;
+
+	if (v->type == VALUE_ABSENT)
+		return;
+	/* Numbers and the like are left out unless some keyword could be one. */
+	any = p->any && (c->any_plain || !value_is_plain(v));
+	if (!any && !p->count)
+		return;
+	data = value_bytes(v, &len);
+	if (!data) {
+		scan_planned(s, c, p, v, any);
+		apply(s, s->found, s->found_count);
+		return;
+	}
+	m = p->last;
+	if (!m || !memo_is(m, c, p, v, data, len)) {
+		uint64_t hash = hash_of(c->serial << 16 ^ (uint32_t)p->index, data, len);
+
+		p->last = m = &s->memo[hash % MEMO_SLOTS];
+		if (!memo_is(m, c, p, v, data, len)) {
+			scan_planned(s, c, p, v, any);
+			apply(s, s->found, s->found_count);
+			remember(s, m, c, p, v, data, len);
+			return;
+		}
+	}
+	apply(s, m->found, m->count);
+}
+
+static void scan_constants(struct engine_state *s, struct context *c)
+{
+	size_t cap = 0;
+
+	s->relevant = c->relevant;
+	for (uint32_t i = 0; i < c->plan_count; i++) {
+		const struct plan *p = &c->plans[i];
+		const struct value *v;
+
+		if (!p->constant)
+			continue;
+		v = &s->event->values[p->index];
+		if (v->type == VALUE_ABSENT)
+			continue;
+		scan_planned(s, c, p, v, p->any);
+		c->constant = xgrow(c->constant, &cap, c->constant_count + s->found_count + 1, sizeof(*c->constant));
+		if (s->found_count)
+			memcpy(c->constant + c->constant_count, s->found, s->found_count * sizeof(*s->found));
+		c->constant_count += (uint32_t)s->found_count;
+	}
+}
+
+static void scan_event(struct engine_state *s, struct context *c)
+{
+	s->relevant = c->relevant;
+	apply(s, c->constant, c->constant_count);
+	for (uint32_t i = 0; i < c->plan_count; i++)
+		if (!c->plans[i].constant)
+			scan_plan(s, c, &c->plans[i]);
+	for (uint32_t i = 0; i < c->loose_count; i++) {
+		epoch_next(s);
+		scan_derived(s, c->loose[i]);
+		apply(s, s->found, s->found_count);
+	}
+}
+
+/* All literals of one field, whatever the context wants. */
 static void scan_field(struct engine_state *s, uint32_t field)
 {
-	struct context *c = s->context;
 	const struct slot *slot;
 	const struct value *v;
 	int32_t at = -1;
 
-	if (field == FIELD_ANY) {
-		scan_any(s);
-		return;
+	epoch_next(s);
+	s->relevant = NULL;
+	at = field == FIELD_ANY ? 0 : slot_resolve(s, s->context, field);
+	slot = at ? &s->context->slots[at - 1] : NULL;
+	at = -1;
+	if (!slot || slot->index == SLOT_DERIVED) {
+		scan_derived(s, field);
+	} else {
+		while ((v = slot_value(s, slot, &at)))
+			scan_value(s, field, v);
 	}
-	slot = &c->slots[c->slot_of_field[field] - 1];
-	if (slot->index == SLOT_DERIVED) {
-		struct text_list *list = field_texts(s, field, true);
-
-		epoch_next(s);
-		for (uint32_t i = 0; i < list->count; i++)
-			scan_text(s, field, text_view(s, &s->texts[list->first + i], true));
-		apply(s, s->found, s->found_count);
-		return;
-	}
-	while ((v = slot_value(s, slot, &at)))
-		scan_value(s, field, v);
+	apply(s, s->found, s->found_count);
 }
 
 /* ---- evaluation ---- */
@@ -740,8 +964,7 @@ int engine_match(const struct engine *e, struct engine_state *s, const struct ev
 	event_begin(s, event, origin);
 	s->context = NULL;
 	c = s->context = context_find(s, event, origin);
-	for (uint32_t i = 0; i < c->scan_count; i++)
-		scan_field(s, c->scan[i]);
+	scan_event(s, c);
 	if (c->guarded) {
 		guards = 0;
 		for (uint32_t i = 0; i < c->source_count; i++) {
@@ -826,11 +1049,8 @@ bool engine_explain(const struct engine *e, struct engine_state *s, const struct
 	s->context = NULL;
 	c = s->context = context_find(s, event, origin);
 	for (uint32_t f = 0; f < e->set->field_count; f++) {
-		if (!e->fields[f].scanned)
-			continue;
-		if (f != FIELD_ANY)
-			(void)slot_resolve(s, c, f);
-		scan_field(s, f);
+		if (e->fields[f].scanned)
+			scan_field(s, f);
 	}
 	memset(s->candidates, 0, e->words * sizeof(*s->candidates));
 	for (uint32_t i = 0; i < c->source_count; i++) {

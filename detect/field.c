@@ -5,6 +5,12 @@
 
 #include <stdlib.h>
 
+const bool text_plain[256] = {
+	['0' ... '9'] = true, ['a' ... 'f'] = true, ['A' ... 'F'] = true, ['x'] = true, ['X'] = true, ['t'] = true,
+	['T'] = true, ['z'] = true, ['Z'] = true, ['{'] = true, ['}'] = true, ['-'] = true, [':'] = true, ['.'] = true,
+	[' '] = true,
+};
+
 /* ---- which value ---- */
 
 /* Without case, and without the blanks of "Threat Name" (rules write ThreatName or Threat_Name). */

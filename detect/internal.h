@@ -34,7 +34,6 @@ struct field_index {
 	uint32_t literal_first, literal_count;
 	hs_database_t *database;
 	uint32_t whole_max; /* bytes of the longest whole text, + 1; 0: none */
-	bool plain;         /* some literal could be (part of) a number, time or GUID */
 	bool numbers;       /* some whole text is a number: 0x values are looked up as numbers too */
 	bool scanned;       /* a value must be looked at when the event comes */
 	bool constant;      /* part of a context: EventID, Channel, Provider_Name */
@@ -51,6 +50,7 @@ struct engine {
 	uint32_t words; /* of a bit set of rules */
 
 	uint8_t *how;             /* by predicate */
+	bool *plain_predicates;   /* by predicate: what is looked for could be (part of) a number, time or GUID */
 	pcre2_code **regex;       /* by predicate, or NULL */
 	struct list *feeds;       /* by predicate: rules that cannot hold without one of their list */
 	uint32_t *fed;
@@ -86,6 +86,15 @@ struct slot {
 };
 enum { SLOT_NONE = -1, SLOT_DERIVED = -2, SLOT_USER = -3, SLOT_HOST = -4, SLOT_MESSAGE = -5 };
 
+/* A value of an event of one context, and the fields of rules that are made of it alone. */
+struct plan {
+	int32_t index; /* of the event's value, or SLOT_USER, SLOT_HOST, SLOT_MESSAGE */
+	uint32_t first, count; /* in plan_fields */
+	bool any;      /* keywords are looked for in it, too */
+	bool constant; /* part of the context's key */
+	struct memo *last;
+};
+
 #define CONTEXT_SOURCES 32
 struct context {
 	uint64_t hash;
@@ -94,12 +103,19 @@ struct context {
 	uint8_t *key;            /* channel, provider, event id, kind, parser */
 	size_t key_len;
 	bool has_channel;
-	bool any;                /* some rule has keywords */
+	bool any_plain;          /* some keyword here could be (part of) a number, time or GUID */
 	uint16_t *slot_of_field; /* index + 1 into slots; 0: not resolved yet */
 	struct slot *slots;
 	uint32_t slot_count, slot_cap;
-	uint32_t *scan;          /* fields to scan for every event */
-	uint32_t scan_count;
+	uint64_t serial;         /* no other context of the state ever had it */
+	struct plan *plans;      /* values to scan of every event */
+	uint32_t plan_count;
+	uint32_t *plan_fields;
+	uint32_t *loose;         /* fields made of several values */
+	uint32_t loose_count;
+	uint64_t *relevant;      /* predicates that a rule asks for here */
+	uint32_t *constant;      /* predicates found in the values that make the context */
+	uint32_t constant_count;
 	uint64_t *rules;         /* may hold here */
 	uint64_t *always;        /* of these, those that need no bit */
 	const struct source *sources[CONTEXT_SOURCES];
@@ -117,15 +133,17 @@ struct text_list {
 	uint32_t first, count;
 };
 
+/* What was found in a value, by all fields that it makes in its context. */
 struct memo {
-	uint64_t hash;
-	uint32_t field, type, len, cap, count, found_cap;
+	uint64_t hash, context;
+	int32_t index;
+	uint32_t type, len, cap, count, found_cap;
 	uint8_t *data;
 	uint32_t *found;
 };
-#define MEMO_SLOTS 4096u
-#define MEMO_BYTES 2048u
-#define MEMO_FOUND 512u
+#define MEMO_SLOTS 16384u
+#define MEMO_BYTES 16384u      /* of a value */
+#define MEMO_TOTAL (24u << 20) /* of all values and what was found in them */
 
 #define CONTEXT_SLOTS 4096u
 #define CONTEXT_MAX   2048u
@@ -142,6 +160,9 @@ struct engine_state {
 	uint64_t *candidates;
 	uint32_t *lists, serial; /* by list: the event in which one of it was found */
 	struct memo *memo;
+	size_t memo_bytes;
+	const uint64_t *relevant; /* of the context, or NULL: all predicates */
+	uint64_t serials;         /* of contexts */
 
 	struct context *contexts[CONTEXT_SLOTS], *last;
 	uint32_t context_count;
@@ -199,6 +220,9 @@ static inline struct view text_view(const struct engine_state *s, const struct t
 void value_texts(struct engine_state *s, const struct value *v, bool folded, struct text_list *into);
 /* The value of a slot that is no derived one, or NULL; `i` goes over repeated names from 0. */
 const struct value *slot_value(const struct engine_state *s, const struct slot *slot, int32_t *at);
+
+/* What numbers, times and identifiers are written with, in either case. */
+extern const bool text_plain[256];
 
 /* predicate.c */
 bool pattern_matches(struct view pattern, struct view text);
