@@ -17,6 +17,7 @@ bool view_line(struct view *rest, struct view *line)
 {
 	const uint8_t *end;
 
+	*line = VIEW_EMPTY;
 	if (rest->len == 0)
 		return false;
 	end = memchr(rest->data, '\n', rest->len);
@@ -31,6 +32,7 @@ bool view_token(struct view *rest, char sep, struct view *head)
 {
 	const uint8_t *end;
 
+	*head = VIEW_EMPTY; /* never left unset: callers that expect a part may not ask */
 	if (rest->data == NULL)
 		return false;
 	end = rest->len ? memchr(rest->data, sep, rest->len) : NULL;

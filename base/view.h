@@ -126,10 +126,15 @@ static inline uint8_t view_get8(struct view v, size_t off)
 /* Offset of the first occurrence of the needle at or after `from`, or v.len when there is none. */
 size_t view_find(struct view v, size_t from, const void *needle, size_t n);
 
-/* Takes the next line off the front of *rest (without its \n or \r\n); false at the end. */
+/* Takes the next line off the front of *rest (without its \n or \r\n); false at the end, with an
+ * empty line. */
 bool view_line(struct view *rest, struct view *line);
 
-/* Splits at the first `sep`: head gets what is before it, *rest what is after; false at the end. */
+/*
+ * Splits at the first `sep`: head gets what is before it, *rest what is after; false at the end,
+ * with an empty head. After the last part *rest has no data (NULL), which is the end; an empty view
+ * that has data is one more, empty, part.
+ */
 bool view_token(struct view *rest, char sep, struct view *head);
 
 /* Without blanks at both ends. */

@@ -223,7 +223,8 @@ static int sophos(struct parse *p, struct view line, const struct textfile *t)
 	event_add(p, "Product", value_text("Sophos"));
 	event_add(p, "Text", value_view(words));
 	/* The second cut goes on where the first ended. */
-	if (view_cut(&rest, "\"", &file) && view_cut(&rest, "\"", &file)) /* NOLINT(misc-redundant-expression) */
+	if (view_cut(&rest, "\"", &file) &&
+	    view_cut(&rest, "\"", &file)) /* NOLINT(misc-redundant-expression) */
 		event_add(p, "TargetFilename", value_view(file));
 	rest = words;
 	if (view_cut(&rest, "irus/spyware '", &file) && view_cut(&rest, "'", &file))

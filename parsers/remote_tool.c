@@ -104,10 +104,11 @@ static int viewer(struct parse *p, struct view line, const struct textfile *t, b
 		  int64_t bias)
 {
 	struct view rest, pid, tid, level;
-	size_t used;
-	int64_t ts;
+	size_t used = 0;
+	int64_t ts = TIME_NONE;
 
-	(void)time_scan(line, VIEWER_TIME " ", &ts, &used);
+	if (!time_scan(line, VIEWER_TIME " ", &ts, &used))
+		return parse_lost(p, t->offset, "no line of TeamViewer's log");
 	rest = view_trim(view_from(line, used));
 	(void)view_token(&rest, ' ', &pid);
 	rest = view_trim(rest);

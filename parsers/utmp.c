@@ -155,8 +155,9 @@ static int probe(const struct probe *p)
 						     : BID_NO;
 }
 
-#define MAX_LINES 512 /* terminals that are remembered: who logged off there is not in its record  \
-		       */
+#define MAX_LINES                                                                                  \
+	512 /* terminals that are remembered: who logged off there is not in its record            \
+	     */
 
 struct seat {
 	struct view line, user;
