@@ -486,53 +486,94 @@ static void index_lists(struct engine *e)
 	free(all.pairs);
 }
 
+struct pairs {
+	struct pair *list;
+	size_t count, cap;
+};
+
+static void feeds_make(const struct engine *e, struct feeds *feeds, struct pairs *pairs)
+{
+	uint32_t n = 0;
+
+	if (pairs->count)
+		qsort(pairs->list, pairs->count, sizeof(*pairs->list), by_predicate);
+	feeds->of = xcalloc(e->set->predicate_count + 1, sizeof(*feeds->of));
+	feeds->fed = xcalloc(pairs->count + 1, sizeof(*feeds->fed));
+	for (size_t i = 0; i < pairs->count; i++) {
+		struct list *l = &feeds->of[pairs->list[i].predicate];
+		uint32_t rule = pairs->list[i].rule;
+
+		if (!l->count)
+			l->first = n;
+		if (!l->count || feeds->fed[n - 1].word != rule / 64) {
+			feeds->fed[n++].word = rule / 64;
+			l->count++;
+		}
+		feeds->fed[n - 1].rules |= UINT64_C(1) << (rule % 64);
+	}
+}
+
+/* The two best covers of what must all be true: a rule is looked at only where both have something. */
+static void covers_of(const struct engine *e, const struct node *n, struct cover best[2])
+{
+	struct cover c;
+
+	if (n->type == NODE_AND || n->type == NODE_SELECTION) {
+		for (uint32_t i = 0; i < n->count; i++)
+			covers_of(e, n->kids[i], best);
+		return;
+	}
+	c = cover_of(e, n);
+	for (size_t k = 0; k < 2 && !c.none; k++) {
+		if (best[k].none || c.cost < best[k].cost) {
+			struct cover old = best[k];
+
+			best[k] = c;
+			c = old;
+		}
+	}
+	free(c.predicates);
+}
+
 static void index_rules(struct engine *e, enum level level)
 {
 	struct ruleset *set = e->set;
-	struct pair *pairs = NULL;
-	size_t count = 0, cap = 0, field_count = 0, field_cap = 0;
+	size_t field_count = 0, field_cap = 0;
+	struct pairs pairs[2] = { 0 };
 	uint32_t *seen = xcalloc(set->field_count + 1, sizeof(*seen));
 
 	e->words = (uint32_t)(set->rule_count + 63) / 64;
 	e->uncovered = xcalloc(e->words + 1, sizeof(*e->uncovered));
+	e->single = xcalloc(e->words + 1, sizeof(*e->single));
+	e->conditions = xcalloc(set->rule_count + 1, sizeof(*e->conditions));
 	e->rule_fields = xcalloc(set->rule_count + 1, sizeof(*e->rule_fields));
 	for (uint32_t r = 0; r < set->rule_count; r++) {
 		const struct rule *rule = set->rules[r];
-		struct cover c;
+		struct cover best[2] = { { .none = true }, { .none = true } };
 
+		e->conditions[r] = rule->condition;
 		if (!rule->condition || (rule->level < level && !rule->referenced))
 			continue;
-		c = cover_of(e, rule->condition);
-		if (c.none)
+		covers_of(e, rule->condition, best);
+		if (best[0].none)
 			e->uncovered[r / 64] |= UINT64_C(1) << (r % 64);
-		for (size_t i = 0; i < c.count; i++) {
-			pairs = xgrow(pairs, &cap, count + 1, sizeof(*pairs));
-			pairs[count++] = (struct pair){ c.predicates[i], r };
+		if (best[1].none)
+			e->single[r / 64] |= UINT64_C(1) << (r % 64);
+		for (size_t k = 0; k < 2; k++) {
+			for (size_t i = 0; i < best[k].count; i++) {
+				pairs[k].list = xgrow(pairs[k].list, &pairs[k].cap, pairs[k].count + 1, sizeof(*pairs[k].list));
+				pairs[k].list[pairs[k].count++] = (struct pair){ best[k].predicates[i], r };
+			}
+			free(best[k].predicates);
 		}
-		free(c.predicates);
 		e->rule_fields[r].first = (uint32_t)field_count;
 		fields_of(e, rule->condition, r + 1, seen, &e->rule_field, &field_count, &field_cap);
 		e->rule_fields[r].count = (uint32_t)field_count - e->rule_fields[r].first;
 	}
-	if (count)
-		qsort(pairs, count, sizeof(*pairs), by_predicate);
-	e->feeds = xcalloc(set->predicate_count + 1, sizeof(*e->feeds));
-	e->fed = xcalloc(count + 1, sizeof(*e->fed));
-	{
-		uint32_t n = 0;
-
-		for (size_t i = 0; i < count; i++) {
-			struct list *l = &e->feeds[pairs[i].predicate];
-
-			if (i && pairs[i - 1].predicate == pairs[i].predicate && pairs[i - 1].rule == pairs[i].rule)
-				continue;
-			if (!l->count)
-				l->first = n;
-			l->count++;
-			e->fed[n++] = pairs[i].rule;
-		}
+	for (size_t k = 0; k < 2; k++) {
+		feeds_make(e, &e->feeds[k], &pairs[k]);
+		free(pairs[k].list);
 	}
-	free(pairs);
 	free(seen);
 }
 
@@ -884,10 +925,14 @@ void engine_free(struct engine *e)
 	free(e->regex);
 	free(e->how);
 	free(e->plain_predicates);
-	free(e->feeds);
+	for (size_t k = 0; k < 2; k++) {
+		free(e->feeds[k].of);
+		free(e->feeds[k].fed);
+	}
+	free(e->single);
+	free(e->conditions);
 	free(e->lists_of);
 	free(e->in_list);
-	free(e->fed);
 	free(e->fields);
 	free(e->literals);
 	free(e->uses);

@@ -557,7 +557,7 @@ static void apply(struct engine_state *s, const uint32_t *found, size_t count)
 
 	for (size_t i = 0; i < count; i++) {
 		uint32_t p = found[i];
-		struct list rules = e->feeds[p];
+		struct list one = e->feeds[0].of[p], two = e->feeds[1].of[p];
 
 		if (s->mark[p] != MARK_UNKNOWN)
 			continue;
@@ -565,11 +565,10 @@ static void apply(struct engine_state *s, const uint32_t *found, size_t count)
 		s->touched[s->touched_count++] = p;
 		for (uint32_t k = 0; k < e->lists_of[p].count; k++)
 			s->lists[e->in_list[e->lists_of[p].first + k]] = s->serial;
-		for (uint32_t k = 0; k < rules.count; k++) {
-			uint32_t r = e->fed[rules.first + k];
-
-			s->candidates[r / 64] |= UINT64_C(1) << (r % 64);
-		}
+		for (const struct fed *f = e->feeds[0].fed + one.first, *end = f + one.count; f < end; f++)
+			s->candidates[f->word] |= f->rules;
+		for (const struct fed *f = e->feeds[1].fed + two.first, *end = f + two.count; f < end; f++)
+			s->seconds[f->word] |= f->rules;
 	}
 }
 
@@ -975,20 +974,22 @@ int engine_match(const struct engine *e, struct engine_state *s, const struct ev
 		}
 	}
 	for (uint32_t w = 0; w < e->words && status >= 0; w++) {
-		uint64_t bits = (s->candidates[w] & c->rules[w]) | c->always[w];
+		uint64_t bits = (s->candidates[w] & (s->seconds[w] | e->single[w]) & c->rules[w]) | c->always[w];
 
-		s->candidates[w] = 0;
+		s->candidates[w] = s->seconds[w] = 0;
 		for (; bits && status >= 0; bits &= bits - 1) {
 			uint32_t r = w * 64 + (uint32_t)__builtin_ctzll(bits);
 
 			if (c->guarded && !(c->rule_sources[r] & guards))
 				continue;
-			if (holds(s, e->set->rules[r]->condition))
+			if (holds(s, e->conditions[r]))
 				status = report(s, e->set->rules[r], fn, data);
 		}
 	}
-	if (status < 0)
+	if (status < 0) {
 		memset(s->candidates, 0, e->words * sizeof(*s->candidates));
+		memset(s->seconds, 0, e->words * sizeof(*s->seconds));
+	}
 	event_end(s);
 	return status;
 }
@@ -1053,6 +1054,7 @@ bool engine_explain(const struct engine *e, struct engine_state *s, const struct
 			scan_field(s, f);
 	}
 	memset(s->candidates, 0, e->words * sizeof(*s->candidates));
+	memset(s->seconds, 0, e->words * sizeof(*s->seconds));
 	for (uint32_t i = 0; i < c->source_count; i++) {
 		const struct node *g = e->guards[c->sources[i]->index].node;
 
@@ -1079,6 +1081,7 @@ struct engine_state *engine_state_new(const struct engine *e)
 	s->epochs = xcalloc(n, sizeof(*s->epochs));
 	s->found = xcalloc(n, sizeof(*s->found));
 	s->candidates = xcalloc(e->words + 1, sizeof(*s->candidates));
+	s->seconds = xcalloc(e->words + 1, sizeof(*s->seconds));
 	s->lists = xcalloc(e->list_count + 1, sizeof(*s->lists));
 	s->memo = xcalloc(MEMO_SLOTS, sizeof(*s->memo));
 	for (size_t f = 0; f < e->set->field_count; f++)
@@ -1106,6 +1109,7 @@ void engine_state_free(struct engine_state *s)
 	free(s->epochs);
 	free(s->found);
 	free(s->candidates);
+	free(s->seconds);
 	free(s->lists);
 	free(s->texts);
 	free(s->raw_list);

@@ -42,6 +42,15 @@ struct list {
 	uint32_t first, count;
 };
 
+struct fed { /* rules of one word of a bit set */
+	uint32_t word;
+	uint64_t rules;
+};
+struct feeds {
+	struct list *of; /* by predicate */
+	struct fed *fed;
+};
+
 struct engine {
 	struct ruleset *set;
 	struct mapping *mapping;
@@ -52,8 +61,9 @@ struct engine {
 	uint8_t *how;             /* by predicate */
 	bool *plain_predicates;   /* by predicate: what is looked for could be (part of) a number, time or GUID */
 	pcre2_code **regex;       /* by predicate, or NULL */
-	struct list *feeds;       /* by predicate: rules that cannot hold without one of their list */
-	uint32_t *fed;
+	struct feeds feeds[2];    /* rules that cannot hold without one of a list of predicates, nor without one of another */
+	uint64_t *single;         /* rules that have no second list */
+	struct node **conditions; /* by rule */
 	struct list *lists_of;    /* by predicate: long lists (OR nodes) that it stands in */
 	uint32_t *in_list;
 	uint32_t list_count;
@@ -157,7 +167,7 @@ struct engine_state {
 	uint32_t *epochs, epoch; /* by predicate: found in the text being scanned */
 	uint32_t *found;
 	size_t found_count;
-	uint64_t *candidates;
+	uint64_t *candidates, *seconds; /* rules of which the one, the other list is there */
 	uint32_t *lists, serial; /* by list: the event in which one of it was found */
 	struct memo *memo;
 	size_t memo_bytes;
