@@ -164,7 +164,7 @@ static void header(struct buffer *out, struct view name, char type, uint64_t siz
 
 	memset(h, 0, BUNDLE_TAR_BLOCK);
 	memcpy(h, name.data, name.len < 100 ? name.len : 100);
-	octal(h + 100, 8, f->has_stat ? f->mode & 0777 : 0600);
+	octal(h + 100, 8, f->has_stat && !f->no_owner ? f->mode & 0777 : 0600);
 	octal(h + 108, 8, f->has_stat && f->uid <= 07777777 ? f->uid : 0);
 	octal(h + 116, 8, f->has_stat && f->gid <= 07777777 ? f->gid : 0);
 	octal(h + 124, 12, size < 1ull << 33 ? size : 0);
@@ -290,8 +290,10 @@ static void line(struct bundle_writer *w, const struct bundle_file *f, const cha
 		time_field(b, "atime", f->atime);
 		time_field(b, "ctime", f->ctime);
 		time_field(b, "btime", f->btime);
-		buffer_printf(b, ",\"uid\":%u,\"gid\":%u,\"mode\":\"%04o\",\"inode\":%llu", f->uid,
-			      f->gid, f->mode & 07777, (unsigned long long)f->inode);
+		if (!f->no_owner)
+			buffer_printf(b, ",\"uid\":%u,\"gid\":%u,\"mode\":\"%04o\"", f->uid,
+				      f->gid, f->mode & 07777);
+		buffer_printf(b, ",\"inode\":%llu", (unsigned long long)f->inode);
 	}
 	buffer_string(b, ",\"collector\":");
 	text_json_quoted(b, view_text(f->collector));

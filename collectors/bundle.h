@@ -1,3 +1,4 @@
+/* clang-format off: what follows is a table */
 /*
  * Writes a bundle (format: base/bundle_format.h). Streaming: nothing is ever read back, so the
  * output may be a pipe; no temporary file is made. After a failed write (a full disk, a closed
@@ -9,10 +10,13 @@
  *	member     its name in the bundle; absent when nothing of it was taken
  *	size       bytes in the bundle
  *	sha256     of these
- *	mtime, atime, ctime, btime   RFC 3339 with nanoseconds; absent when the file has no such
- *time uid, gid, mode, inode        mode as octal text: "0644"; absent for live/ members collector
- *what took it: "processes", "log", "etc", ... error      why it is not whole, or not there
+ *	mtime, atime, ctime, btime   RFC 3339 with nanoseconds; absent when it has no such time
+ *	uid, gid, mode, inode        mode as octal text: "0644"; absent for live/ members
+ *	                             (of Windows only inode: the number in the $MFT)
+ *	collector  what took it: "processes", "log", "etc", ...
+ *	error      why it is not whole, or not there
  */
+/* clang-format on */
 #ifndef KONSEKI_COLLECTORS_BUNDLE_H
 #define KONSEKI_COLLECTORS_BUNDLE_H
 
@@ -27,6 +31,7 @@ struct bundle_file {
 	const char *member; /* NULL: made of the path */
 	const char *collector;
 	bool has_stat;		 /* the fields below mean something */
+	bool no_owner;		 /* but uid, gid and mode: not a Unix file */
 	uint32_t uid, gid, mode; /* mode: permission bits with SUID, SGID, sticky */
 	uint64_t inode;
 	int64_t mtime, atime, ctime, btime; /* ns or TIME_NONE */

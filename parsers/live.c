@@ -24,6 +24,7 @@ static const struct type types[] = {
 	{"socket", KIND_OTHER, NULL, NULL, NULL, NULL}, /* by its state */
 	{"logon", KIND_LOGON_SEEN, "LogonTime", "Start Time", NULL, NULL},
 	{"hidden", KIND_PROCESS_SEEN, NULL, NULL, NULL, NULL},
+	{"service", KIND_PERSISTENCE, NULL, NULL, NULL, NULL}, /* of Windows, drivers too */
 	{"module", KIND_MODULE_SEEN, NULL, NULL, NULL, NULL},
 	{"mount", KIND_MOUNT_SEEN, NULL, NULL, NULL, NULL},
 	{"interface", KIND_INTERFACE_SEEN, NULL, NULL, NULL, NULL},
@@ -168,9 +169,15 @@ static void message(struct parse *p, const struct type *t, const json_t *l)
 	else if (strcmp(t->name, "hidden") == 0)
 		event_messagef(p, "Hidden %s: %s (%lld): %s", string(l, "What"), command,
 			       number(l, "ProcessId"), string(l, "Reason"));
+	else if (strcmp(t->name, "service") == 0)
+		event_messagef(p, "Service %s (%s, %s): %s", string(l, "ServiceName"),
+			       string(l, "State"), string(l, "StartType"), string(l, "ImagePath"));
 	else if (strcmp(t->name, "module") == 0)
 		event_messagef(p, "Kernel module %s%s%s", string(l, "Name"),
-			       *string(l, "Taint") ? ", taints: " : "", string(l, "Taint"));
+			       *string(l, "Taint")	   ? ", taints: "
+			       : *string(l, "ImageLoaded") ? ": "
+							   : "",
+			       string(l, *string(l, "Taint") ? "Taint" : "ImageLoaded"));
 	else if (strcmp(t->name, "mount") == 0)
 		event_messagef(p, "Mounted: %s on %s (%s, %s)", string(l, "Device"),
 			       string(l, "MountPoint"), string(l, "FileSystem"),
@@ -275,7 +282,7 @@ static int parse(struct parse *p, struct view bytes)
 const struct parser parser_live = {
 	.name = "live",
 	.title = "The running system, as a collector saw it",
-	.version = 1,
+	.version = 2,
 	.probe = probe,
 	.parse = parse,
 };

@@ -1,0 +1,132 @@
+/* The whole Windows collection, in its order: live state, autoruns, files, manifest. */
+#include "collectors/windows/windows.h"
+
+#include "base/text.h"
+#include "base/version.h"
+#include "collectors/lines.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+char *windows_host(void)
+{
+	wchar_t name[300];
+	DWORD n = 300;
+
+	if (!GetComputerNameExW(ComputerNamePhysicalDnsHostname, name, &n) || !*name) {
+		n = 300;
+		if (!GetComputerNameW(name, &n))
+			return xstrdup("host");
+	}
+	return utf8_of(name);
+}
+
+void windows_member(struct windows_collector *c, const char *member, const char *collector, struct buffer *lines)
+{
+	const struct bundle_file file = { .member = member, .collector = collector, .mtime = time_now() };
+
+	if (lines->len && c->status == OK)
+		c->status = bundle_whole(c->w, &file, buffer_as_view(lines), NULL);
+}
+
+static bool elevated(void)
+{
+	TOKEN_ELEVATION e = { 0 };
+	HANDLE token;
+	DWORD n;
+	bool ok;
+
+	if (!OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token))
+		return false;
+	ok = GetTokenInformation(token, TokenElevation, &e, sizeof(e), &n) && e.TokenIsElevated;
+	(void)CloseHandle(token);
+	return ok;
+}
+
+static void build_head(const struct windows_collector *c, struct buffer *b)
+{
+	static const wchar_t key[] = L"SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion";
+	const struct windows_options *o = c->o;
+	TIME_ZONE_INFORMATION zone;
+	char *os = registry_read(HKEY_LOCAL_MACHINE, key, L"ProductName"), *build = registry_read(HKEY_LOCAL_MACHINE, key, L"CurrentBuild"),
+	     *id = registry_read(HKEY_LOCAL_MACHINE, L"SOFTWARE\\Microsoft\\Cryptography", L"MachineGuid"), *name = NULL;
+
+	buffer_string(b, "\"schema\":1,\"tool\":\"konseki " KONSEKI_VERSION "\",\"collector\":\"windows\"");
+	line_text(b, "host", c->r->host);
+	line_text(b, "os", os ? os : "Windows");
+	line_text(b, "kernel", build);
+	line_text(b, "machine_id", id);
+	if (GetTimeZoneInformation(&zone) != TIME_ZONE_ID_INVALID)
+		name = utf8_of(zone.StandardName);
+	line_some(b, "timezone", name);
+	line_name(b, "clock");
+	buffer_string(b, "{\"source\":\"system clock\"");
+	line_time(b, "reading", c->r->start);
+	if (o->reference_time) {
+		line_text(b, "reference", o->reference_time);
+		line_name(b, "host_ahead_seconds");
+		buffer_printf(b, "%.3f", (double)(c->r->start - o->reference) / 1e9);
+	}
+	buffer_char(b, '}');
+	line_text(b, "profile", "windows");
+	line_text(b, "drives", o->drives);
+	line_text(b, "operator", o->operator_name);
+	line_text(b, "case_id", o->case_id);
+	line_bool(b, "live", true);
+	line_bool(b, "elevated", c->r->elevated);
+	line_bool(b, "secrets", o->secrets);
+	line_number(b, "raw_volumes", (int64_t)c->r->raw_volumes);
+	line_time(b, "start", c->r->start);
+	line_time(b, "end", c->r->end);
+	if (c->r->near_empty)
+		line_bool(b, "near_empty", true);
+	free(os);
+	free(build);
+	free(id);
+	free(name);
+}
+
+int windows_collect(const struct windows_options *o, struct bundle_output *out, struct windows_result *r)
+{
+	struct windows_collector c = { .o = o, .r = r };
+	struct buffer head = { 0 };
+	uint8_t digest[SHA256_SIZE];
+	struct view failures;
+
+	*r = (struct windows_result){ .start = time_now(), .host = windows_host() };
+	/* An administrator has these, but asleep: to read what belongs to others, and processes of other users. */
+	(void)enable_privilege(L"SeBackupPrivilege");
+	(void)enable_privilege(L"SeDebugPrivilege");
+	r->elevated = elevated();
+	if (o->list) {
+		windows_files(&c);
+		return OK;
+	}
+	c.w = bundle_writer_new(out, 3);
+	if (!c.w)
+		return ERR_MEMORY;
+	windows_live(&c);
+	windows_autoruns(&c);
+	windows_files(&c);
+	/* A system has more than this, whatever it is: something went wrong and must not look like success. */
+	r->near_empty = bundle_counts(c.w).members < 30 || r->processes < 2;
+	r->end = time_now();
+	if (c.status == OK) {
+		build_head(&c, &head);
+		c.status = bundle_finish(c.w, buffer_as_view(&head), digest);
+	}
+	if (c.status == OK)
+		sha256_hex(digest, r->sha256);
+	r->counts = bundle_counts(c.w);
+	failures = bundle_failures(c.w);
+	buffer_view(&r->failures, failures);
+	bundle_writer_free(c.w);
+	buffer_release(&head);
+	return c.status;
+}
+
+void windows_result_release(struct windows_result *r)
+{
+	free(r->host);
+	buffer_release(&r->failures);
+}

@@ -1,0 +1,199 @@
+#include "collectors/windows/port.h"
+
+#include "base/text.h"
+#include "collectors/windows/missing.h"
+
+#include <errno.h>
+#include <sddl.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+wchar_t *wide_of(const char *utf8)
+{
+	int n = MultiByteToWideChar(CP_UTF8, 0, utf8 ? utf8 : "", -1, NULL, 0);
+	wchar_t *w = xcalloc((size_t)(n > 0 ? n : 1), sizeof(*w));
+
+	if (n > 0)
+		(void)MultiByteToWideChar(CP_UTF8, 0, utf8 ? utf8 : "", -1, w, n);
+	return w;
+}
+
+char *utf8_of_n(const wchar_t *wide, size_t units)
+{
+	struct buffer b = { 0 };
+	char *text;
+
+	if (wide)
+		text_utf16z(&b, view_of(wide, 2 * units)); /* stops at a NUL */
+	text = xmemdup0(b.data ? b.data : "", b.len);
+	buffer_release(&b);
+	return text;
+}
+
+char *utf8_of(const wchar_t *wide)
+{
+	return utf8_of_n(wide, wide ? wcslen(wide) : 0);
+}
+
+wchar_t *wide_path(const char *path)
+{
+	char *text = xasprintf("\\\\?\\%s", path);
+	wchar_t *wide;
+
+	for (char *c = text; *c; c++)
+		if (*c == '/')
+			*c = '\\';
+	wide = wide_of(text);
+	free(text);
+	return wide;
+}
+
+const char *windows_error(DWORD code)
+{
+	static char text[400];
+	wchar_t wide[300];
+	DWORD n = FormatMessageW(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS | FORMAT_MESSAGE_MAX_WIDTH_MASK, NULL, code,
+				 MAKELANGID(LANG_ENGLISH, SUBLANG_ENGLISH_US), wide, 300, NULL);
+	char *sentence;
+
+	/* Systems of another language have no English sentences. */
+	if (n == 0)
+		n = FormatMessageW(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS | FORMAT_MESSAGE_MAX_WIDTH_MASK, NULL, code, 0,
+				   wide, 300, NULL);
+	while (n && (wide[n - 1] == L' ' || wide[n - 1] == L'.' || wide[n - 1] == L'\r' || wide[n - 1] == L'\n'))
+		n--;
+	sentence = utf8_of_n(wide, n);
+	(void)snprintf(text, sizeof(text), "%.380s (%lu)", *sentence ? sentence : "error", (unsigned long)code);
+	free(sentence);
+	return text;
+}
+
+int64_t time_of_filetime(FILETIME t)
+{
+	return time_from_filetime((uint64_t)t.dwHighDateTime << 32 | t.dwLowDateTime);
+}
+
+bool enable_privilege(const wchar_t *name)
+{
+	TOKEN_PRIVILEGES p = { .PrivilegeCount = 1 };
+	HANDLE token;
+	bool ok;
+
+	if (!OpenProcessToken(GetCurrentProcess(), TOKEN_ADJUST_PRIVILEGES | TOKEN_QUERY, &token))
+		return false;
+	p.Privileges[0].Attributes = SE_PRIVILEGE_ENABLED;
+	/* It succeeds when nothing was changed, too: the last error tells. */
+	ok = LookupPrivilegeValueW(NULL, name, &p.Privileges[0].Luid) && AdjustTokenPrivileges(token, FALSE, &p, 0, NULL, NULL) &&
+	     GetLastError() == ERROR_SUCCESS;
+	(void)CloseHandle(token);
+	return ok;
+}
+
+/* ---- the registry ---- */
+
+char *registry_render(DWORD type, const BYTE *data, DWORD size)
+{
+	uint64_t n = 0;
+	char *text;
+
+	switch (type) {
+	case REG_SZ:
+	case REG_EXPAND_SZ:
+		return utf8_of_n((const wchar_t *)(const void *)data, size / 2);
+	case REG_MULTI_SZ: {
+		struct buffer b = { 0 };
+		const wchar_t *units = (const wchar_t *)(const void *)data;
+		size_t count = size / 2, at = 0;
+
+		while (at < count && units[at]) {
+			size_t end = at;
+
+			while (end < count && units[end])
+				end++;
+			if (b.len)
+				buffer_char(&b, ' ');
+			text_utf16(&b, view_of(units + at, 2 * (end - at)));
+			at = end + 1;
+		}
+		text = xmemdup0(b.data ? b.data : "", b.len);
+		buffer_release(&b);
+		return text;
+	}
+	case REG_DWORD:
+	case REG_QWORD:
+		if (size > sizeof(n) || (size != 4 && size != 8))
+			return NULL;
+		memcpy(&n, data, size);
+		return xasprintf("%llu", (unsigned long long)n);
+	default:
+		return NULL;
+	}
+}
+
+char *registry_text(HKEY key, const wchar_t *value)
+{
+	DWORD type, size = 0;
+	BYTE *data;
+	char *text = NULL;
+
+	if (RegQueryValueExW(key, value, NULL, &type, NULL, &size) != ERROR_SUCCESS || size > 4u << 20)
+		return NULL;
+	data = xcalloc((size_t)size + 8, 1);
+	if (RegQueryValueExW(key, value, NULL, &type, data, &size) == ERROR_SUCCESS)
+		text = registry_render(type, data, size);
+	free(data);
+	return text;
+}
+
+char *registry_read(HKEY root, const wchar_t *path, const wchar_t *value)
+{
+	HKEY key;
+	char *text;
+
+	if (RegOpenKeyExW(root, path, 0, KEY_READ | KEY_WOW64_64KEY, &key) != ERROR_SUCCESS)
+		return NULL;
+	text = registry_text(key, value);
+	(void)RegCloseKey(key);
+	return text;
+}
+
+char *account_of_sid(PSID sid)
+{
+	wchar_t name[300], domain[300], *text = NULL;
+	DWORD names = 300, domains = 300;
+	SID_NAME_USE use;
+	char *a, *b, *both;
+
+	if (LookupAccountSidW(NULL, sid, name, &names, domain, &domains, &use)) {
+		a = utf8_of(domain);
+		b = utf8_of(name);
+		both = *a ? xasprintf("%s\\%s", a, b) : xstrdup(b);
+		free(a);
+		free(b);
+		return both;
+	}
+	if (!ConvertSidToStringSidW(sid, &text))
+		return NULL;
+	both = utf8_of(text);
+	(void)LocalFree(text);
+	return both;
+}
+
+/* ---- what glibc has and mingw has not ---- */
+
+void *memmem(const void *hay, size_t hay_size, const void *needle, size_t needle_size)
+{
+	const char *at = hay, *last;
+
+	if (needle_size == 0)
+		return (void *)(uintptr_t)hay;
+	if (hay_size < needle_size)
+		return NULL;
+	last = at + (hay_size - needle_size);
+	while (at <= last && (at = memchr(at, *(const char *)needle, (size_t)(last - at) + 1))) {
+		if (memcmp(at, needle, needle_size) == 0)
+			return (void *)(uintptr_t)at;
+		at++;
+	}
+	return NULL;
+}
