@@ -375,16 +375,22 @@ enum yaml_scalar yaml_scalar(const struct yaml *n, int64_t *integer, double *num
 int yaml_slurp(const char *path, struct buffer *out)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), status = OK;
+	size_t want = 65536;
 	struct stat st;
 
 	if (fd < 0)
 		return ERR_IO;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size > LIMIT_YAML_BYTES) {
-		(void)close(fd);
-		return ERR_LIMIT;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+		if ((uint64_t)st.st_size > LIMIT_YAML_BYTES) {
+			(void)close(fd);
+			return ERR_LIMIT;
+		}
+		/* Rules are small and many: no more memory than the file and its end need. */
+		if (st.st_size > 0)
+			want = (size_t)st.st_size + 512;
 	}
 	for (;;) {
-		ssize_t n = read(fd, buffer_reserve(out, 65536), 65536);
+		ssize_t n = read(fd, buffer_reserve(out, want), want);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -397,6 +403,7 @@ int yaml_slurp(const char *path, struct buffer *out)
 			status = ERR_LIMIT;
 			break;
 		}
+		want = out->cap - out->len > 0 ? out->cap - out->len : 65536;
 	}
 	(void)close(fd);
 	return status;
