@@ -159,7 +159,7 @@ build/lint/%.ok: %.c .clang-tidy
 	@touch $@
 lint: check-layers
 	@scripts/deps check
-	clang-format --dry-run --Werror $(LINT_SRC) $(wildcard */*.h tests/*/*.c tests/*/*.h)
+	clang-format --dry-run --Werror $(LINT_SRC) $(wildcard */*.h collectors/windows/*.[ch] cmd/windows/*.c tests/*/*.c tests/*/*.h)
 	cppcheck --quiet --std=c11 --enable=warning,portability --inline-suppr --suppressions-list=scripts/cppcheck.suppress \
 		--error-exitcode=1 -j2 -I. $(LAYERS) cmd
 	$(MAKE) --no-print-directory -k -j2 $(LINT_SRC:%.c=build/lint/%.ok)

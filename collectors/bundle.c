@@ -291,8 +291,8 @@ static void line(struct bundle_writer *w, const struct bundle_file *f, const cha
 		time_field(b, "ctime", f->ctime);
 		time_field(b, "btime", f->btime);
 		if (!f->no_owner)
-			buffer_printf(b, ",\"uid\":%u,\"gid\":%u,\"mode\":\"%04o\"", f->uid,
-				      f->gid, f->mode & 07777);
+			buffer_printf(b, ",\"uid\":%u,\"gid\":%u,\"mode\":\"%04o\"", f->uid, f->gid,
+				      f->mode & 07777);
 		buffer_printf(b, ",\"inode\":%llu", (unsigned long long)f->inode);
 	}
 	buffer_string(b, ",\"collector\":");

@@ -1,4 +1,4 @@
-/* clang-format off: what follows is a table */
+/* clang-format off */
 /*
  * Writes a bundle (format: base/bundle_format.h). Streaming: nothing is ever read back, so the
  * output may be a pipe; no temporary file is made. After a failed write (a full disk, a closed

@@ -1,4 +1,4 @@
-/* clang-format off: what follows is a table */
+/* clang-format off */
 /*
  * What a collector sees of the running system, as JSON lines under live/ in the bundle. Every line is
  * one object; "type" says what it is. A field that does not apply or could not be read is absent.

@@ -19,19 +19,25 @@ static const char *output, *drives, *case_id, *operator_name, *reference_time;
 static bool list, secrets, quiet;
 
 static const struct option options[] = {
-	{ OPTION_TEXT, 'o', "output", "FILE", "write the bundle there; - is standard output; a folder gets HOST-TIME.tar.zst", &output },
-	{ OPTION_FLAG, 0, "list", NULL, "only list what would be taken, with sizes", &list },
-	{ OPTION_TEXT, 0, "drives", "LETTERS", "collect the files of these drives (CD), instead of every fixed one", &drives },
-	{ OPTION_FLAG, 0, "secrets", NULL, "take cookies, saved logins and NTDS too", &secrets },
-	{ OPTION_TEXT, 0, "case-id", "ID", "written into the manifest", &case_id },
-	{ OPTION_TEXT, 0, "operator", "NAME", "written into the manifest", &operator_name },
-	{ OPTION_TEXT, 0, "reference-time", "TIME", "the time now by a clock you trust; the manifest tells the host's error", &reference_time },
-	{ OPTION_FLAG, 'q', "quiet", NULL, "no progress", &quiet },
-	{ OPTION_END },
+	{OPTION_TEXT, 'o', "output", "FILE",
+	 "write the bundle there; - is standard output; a folder gets HOST-TIME.tar.zst", &output},
+	{OPTION_FLAG, 0, "list", NULL, "only list what would be taken, with sizes", &list},
+	{OPTION_TEXT, 0, "drives", "LETTERS",
+	 "collect the files of these drives (CD), instead of every fixed one", &drives},
+	{OPTION_FLAG, 0, "secrets", NULL, "take cookies, saved logins and NTDS too", &secrets},
+	{OPTION_TEXT, 0, "case-id", "ID", "written into the manifest", &case_id},
+	{OPTION_TEXT, 0, "operator", "NAME", "written into the manifest", &operator_name},
+	{OPTION_TEXT, 0, "reference-time", "TIME",
+	 "the time now by a clock you trust; the manifest tells the host's error", &reference_time},
+	{OPTION_FLAG, 'q', "quiet", NULL, "no progress", &quiet},
+	{OPTION_END},
 };
 static const struct command_help help = {
-	"collect", "", "collect from this Windows host into one bundle",
-	"Run as administrator to get all; what could not be read is listed at the end and in the manifest.\n"
+	"collect",
+	"",
+	"collect from this Windows host into one bundle",
+	"Run as administrator to get all; what could not be read is listed at the end and in the "
+	"manifest.\n"
 	"Nothing but FILE is written.",
 };
 
@@ -41,9 +47,10 @@ struct file_output {
 	uint64_t written;
 };
 
-__attribute__((format(gnu_printf, 2, 3))) static void complainf(const char *file, const char *fmt, ...)
+__attribute__((format(gnu_printf, 2, 3))) static void complainf(const char *file, const char *fmt,
+								...)
 {
-	struct buffer line = { 0 };
+	struct buffer line = {0};
 	char reason[1024];
 	va_list args;
 
@@ -109,14 +116,16 @@ static bool open_output(struct file_output *f, char **path)
 		char *host = windows_host();
 		struct civil t = time_to_civil(time_now());
 
-		*path = xasprintf("%s%s%s-%04d%02u%02uT%02u%02u%02uZ.tar.zst", output ? output : "", output ? "\\" : "", host, (int)t.year, t.month,
-				  t.day, t.hour, t.minute, t.second);
+		*path = xasprintf("%s%s%s-%04d%02u%02uT%02u%02u%02uZ.tar.zst", output ? output : "",
+				  output ? "\\" : "", host, (int)t.year, t.month, t.day, t.hour,
+				  t.minute, t.second);
 		free(host);
 	} else {
 		*path = xstrdup(output);
 	}
 	wide = wide_of(*path);
-	f->h = CreateFileW(wide, GENERIC_WRITE, FILE_SHARE_READ, NULL, CREATE_NEW, FILE_ATTRIBUTE_NORMAL, NULL);
+	f->h = CreateFileW(wide, GENERIC_WRITE, FILE_SHARE_READ, NULL, CREATE_NEW,
+			   FILE_ATTRIBUTE_NORMAL, NULL);
 	free(wide);
 	if (f->h == INVALID_HANDLE_VALUE)
 		complainf(*path, "%s", windows_error(GetLastError()));
@@ -133,7 +142,7 @@ static void progress(void *data, const char *item, const struct bundle_counts *n
 {
 	struct watch *w = data;
 	uint64_t now = GetTickCount64();
-	struct buffer line = { 0 }, text = { 0 };
+	struct buffer line = {0}, text = {0};
 	double seconds = (double)(now - w->start) / 1e3;
 	size_t from;
 
@@ -145,7 +154,8 @@ static void progress(void *data, const char *item, const struct bundle_counts *n
 	while (from && from < text.len && ((unsigned char)text.data[from] & 0xc0) == 0x80)
 		from++;
 	/* Consoles before Windows 10 know no escape sequences: blanks wipe the rest of the line. */
-	buffer_printf(&line, "\r%llu files, %.1f MB, %.1f MB/s, %.0f s, ", (unsigned long long)n->members, (double)n->bytes / 1e6,
+	buffer_printf(&line, "\r%llu files, %.1f MB, %.1f MB/s, %.0f s, ",
+		      (unsigned long long)n->members, (double)n->bytes / 1e6,
 		      (double)n->bytes / 1e6 / seconds, seconds);
 	buffer_view(&line, view_from(buffer_as_view(&text), from));
 	while (line.len < 78)
@@ -156,10 +166,11 @@ static void progress(void *data, const char *item, const struct bundle_counts *n
 	buffer_release(&text);
 }
 
-static void list_file(void *data, const char *group, const char *path, uint64_t size, const char *error)
+static void list_file(void *data, const char *group, const char *path, uint64_t size,
+		      const char *error)
 {
 	struct watch *w = data;
-	struct buffer line = { 0 };
+	struct buffer line = {0};
 
 	if (!error) {
 		buffer_printf(&line, "%llu", (unsigned long long)size);
@@ -193,7 +204,7 @@ static void row(struct buffer *b, const char *name, const char *value)
 
 static void summary(FILE *to, const char *path, const struct windows_result *r, uint64_t written)
 {
-	struct buffer b = { 0 };
+	struct buffer b = {0};
 	struct view rest = buffer_as_view(&r->failures), one;
 	unsigned shown = 0;
 
@@ -205,11 +216,13 @@ static void summary(FILE *to, const char *path, const struct windows_result *r, 
 		(void)fprintf(stderr, "konseki: not taken whole: %s\n", buffer_text(&b));
 	}
 	if (r->counts.failures > FAILURES_SHOWN)
-		(void)fprintf(stderr, "konseki: and %llu more: see manifest.jsonl, lines with an error\n",
+		(void)fprintf(stderr,
+			      "konseki: and %llu more: see manifest.jsonl, lines with an error\n",
 			      (unsigned long long)(r->counts.failures - FAILURES_SHOWN));
 	b.len = 0;
 	row(&b, "bundle", path);
-	buffer_printf(&b, "size       %llu bytes\nsha256     %s\n", (unsigned long long)written, r->sha256);
+	buffer_printf(&b, "size       %llu bytes\nsha256     %s\n", (unsigned long long)written,
+		      r->sha256);
 	row(&b, "host", r->host);
 	if (case_id)
 		row(&b, "case", case_id);
@@ -220,25 +233,33 @@ static void summary(FILE *to, const char *path, const struct windows_result *r, 
 	buffer_string(&b, " to ");
 	time_append(&b, r->end);
 	buffer_printf(&b, " (%.1f s)\n", (double)(r->end - r->start) / 1e9);
-	buffer_printf(&b, "taken      %llu files, %llu bytes; %llu processes, %llu autoruns, %llu raw volumes\n",
-		      (unsigned long long)r->counts.members, (unsigned long long)r->counts.bytes, (unsigned long long)r->processes,
-		      (unsigned long long)r->autoruns, (unsigned long long)r->raw_volumes);
-	buffer_printf(&b, "failed     %llu; left out on purpose %llu\n", (unsigned long long)r->counts.failures,
+	buffer_printf(&b,
+		      "taken      %llu files, %llu bytes; %llu processes, %llu autoruns, %llu raw "
+		      "volumes\n",
+		      (unsigned long long)r->counts.members, (unsigned long long)r->counts.bytes,
+		      (unsigned long long)r->processes, (unsigned long long)r->autoruns,
+		      (unsigned long long)r->raw_volumes);
+	buffer_printf(&b, "failed     %llu; left out on purpose %llu\n",
+		      (unsigned long long)r->counts.failures,
 		      (unsigned long long)r->counts.left_out);
 	(void)fwrite(b.data, 1, b.len, to);
 	if (r->near_empty)
-		(void)fprintf(stderr, "konseki: WARNING: NEARLY EMPTY: this bundle holds next to nothing of a system. Not allowed?\n");
+		(void)fprintf(stderr,
+			      "konseki: WARNING: NEARLY EMPTY: this bundle holds next to nothing "
+			      "of a system. Not allowed?\n");
 	else if (!r->elevated)
-		(void)fprintf(stderr, "konseki: not an administrator: much of this host could not be read\n");
+		(void)fprintf(
+			stderr,
+			"konseki: not an administrator: much of this host could not be read\n");
 	buffer_release(&b);
 }
 
 static int run(int argc, char **argv)
 {
-	struct windows_options o = { .reference = TIME_NONE };
-	struct windows_result r = { 0 };
-	struct file_output f = { .h = INVALID_HANDLE_VALUE };
-	struct watch w = { 0 };
+	struct windows_options o = {.reference = TIME_NONE};
+	struct windows_result r = {0};
+	struct file_output f = {.h = INVALID_HANDLE_VALUE};
+	struct watch w = {0};
 	char *path = NULL;
 	int n, status, result = EXIT_MISUSE;
 
@@ -254,7 +275,8 @@ static int run(int argc, char **argv)
 		option_usage(stderr, &help, options);
 		return EXIT_MISUSE;
 	}
-	if (reference_time && !time_parse_user(view_text(reference_time), time_now(), &o.reference)) {
+	if (reference_time &&
+	    !time_parse_user(view_text(reference_time), time_now(), &o.reference)) {
 		complainf(reference_time, "not a time");
 		return EXIT_MISUSE;
 	}
@@ -276,7 +298,8 @@ static int run(int argc, char **argv)
 		o.list = list_file;
 		status = windows_collect(&o, NULL, &r);
 		(void)fflush(stdout);
-		(void)fprintf(stderr, "%llu files, %llu bytes\n", (unsigned long long)w.listed, (unsigned long long)w.listed_bytes);
+		(void)fprintf(stderr, "%llu files, %llu bytes\n", (unsigned long long)w.listed,
+			      (unsigned long long)w.listed_bytes);
 		windows_result_release(&r);
 		return status == OK ? EXIT_COMPLETE : EXIT_MISUSE;
 	}
@@ -290,8 +313,10 @@ static int run(int argc, char **argv)
 		status = ERR_IO;
 	}
 	if (status < 0) {
-		complainf(path, "%s: INCOMPLETE after %llu bytes; konseki verify tells what is whole",
-			  status == ERR_IO ? strerror(errno) : "out of memory", (unsigned long long)f.written);
+		complainf(path,
+			  "%s: INCOMPLETE after %llu bytes; konseki verify tells what is whole",
+			  status == ERR_IO ? strerror(errno) : "out of memory",
+			  (unsigned long long)f.written);
 		goto out;
 	}
 	summary(strcmp(path, "-") == 0 ? stderr : stdout, path, &r, f.written);
@@ -313,7 +338,8 @@ int wmain(int argc, wchar_t **wide)
 
 	for (int i = 0; i < argc; i++)
 		argv[i] = utf8_of(wide[i]);
-	/* Our text is UTF-8, and a newline is one byte. A missing disk is no question for a window. */
+	/* Our text is UTF-8, and a newline is one byte. A missing disk is no question for a window.
+	 */
 	(void)SetConsoleOutputCP(CP_UTF8);
 	(void)SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOOPENFILEERRORBOX);
 	(void)_setmode(_fileno(stdout), _O_BINARY);

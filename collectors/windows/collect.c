@@ -21,9 +21,11 @@ char *windows_host(void)
 	return utf8_of(name);
 }
 
-void windows_member(struct windows_collector *c, const char *member, const char *collector, struct buffer *lines)
+void windows_member(struct windows_collector *c, const char *member, const char *collector,
+		    struct buffer *lines)
 {
-	const struct bundle_file file = { .member = member, .collector = collector, .mtime = time_now() };
+	const struct bundle_file file = {
+		.member = member, .collector = collector, .mtime = time_now()};
 
 	if (lines->len && c->status == OK)
 		c->status = bundle_whole(c->w, &file, buffer_as_view(lines), NULL);
@@ -31,7 +33,7 @@ void windows_member(struct windows_collector *c, const char *member, const char 
 
 static bool elevated(void)
 {
-	TOKEN_ELEVATION e = { 0 };
+	TOKEN_ELEVATION e = {0};
 	HANDLE token;
 	DWORD n;
 	bool ok;
@@ -48,10 +50,14 @@ static void build_head(const struct windows_collector *c, struct buffer *b)
 	static const wchar_t key[] = L"SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion";
 	const struct windows_options *o = c->o;
 	TIME_ZONE_INFORMATION zone;
-	char *os = registry_read(HKEY_LOCAL_MACHINE, key, L"ProductName"), *build = registry_read(HKEY_LOCAL_MACHINE, key, L"CurrentBuild"),
-	     *id = registry_read(HKEY_LOCAL_MACHINE, L"SOFTWARE\\Microsoft\\Cryptography", L"MachineGuid"), *name = NULL;
+	char *os = registry_read(HKEY_LOCAL_MACHINE, key, L"ProductName"),
+	     *build = registry_read(HKEY_LOCAL_MACHINE, key, L"CurrentBuild"),
+	     *id = registry_read(HKEY_LOCAL_MACHINE, L"SOFTWARE\\Microsoft\\Cryptography",
+				 L"MachineGuid"),
+	     *name = NULL;
 
-	buffer_string(b, "\"schema\":1,\"tool\":\"konseki " KONSEKI_VERSION "\",\"collector\":\"windows\"");
+	buffer_string(b, "\"schema\":1,\"tool\":\"konseki " KONSEKI_VERSION
+			 "\",\"collector\":\"windows\"");
 	line_text(b, "host", c->r->host);
 	line_text(b, "os", os ? os : "Windows");
 	line_text(b, "kernel", build);
@@ -86,15 +92,17 @@ static void build_head(const struct windows_collector *c, struct buffer *b)
 	free(name);
 }
 
-int windows_collect(const struct windows_options *o, struct bundle_output *out, struct windows_result *r)
+int windows_collect(const struct windows_options *o, struct bundle_output *out,
+		    struct windows_result *r)
 {
-	struct windows_collector c = { .o = o, .r = r };
-	struct buffer head = { 0 };
+	struct windows_collector c = {.o = o, .r = r};
+	struct buffer head = {0};
 	uint8_t digest[SHA256_SIZE];
 	struct view failures;
 
-	*r = (struct windows_result){ .start = time_now(), .host = windows_host() };
-	/* An administrator has these, but asleep: to read what belongs to others, and processes of other users. */
+	*r = (struct windows_result){.start = time_now(), .host = windows_host()};
+	/* An administrator has these, but asleep: to read what belongs to others, and processes of
+	 * other users. */
 	(void)enable_privilege(L"SeBackupPrivilege");
 	(void)enable_privilege(L"SeDebugPrivilege");
 	r->elevated = elevated();
@@ -108,7 +116,8 @@ int windows_collect(const struct windows_options *o, struct bundle_output *out, 
 	windows_live(&c);
 	windows_autoruns(&c);
 	windows_files(&c);
-	/* A system has more than this, whatever it is: something went wrong and must not look like success. */
+	/* A system has more than this, whatever it is: something went wrong and must not look like
+	 * success. */
 	r->near_empty = bundle_counts(c.w).members < 30 || r->processes < 2;
 	r->end = time_now();
 	if (c.status == OK) {

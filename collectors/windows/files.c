@@ -1,7 +1,8 @@
 /*
- * The profile's files of every drive. From the raw volume through our own NTFS reader, so that nothing is locked and no access
- * time changes; where the volume cannot be opened (no administrator, another file system) through the ordinary calls.
- * Reparse points are never followed.
+ * The profile's files of every drive. From the raw volume through our own NTFS reader, so that
+ * nothing is locked and no access time changes; where the volume cannot be opened (no
+ * administrator, another file system) through the ordinary calls. Reparse points are never
+ * followed.
  */
 #include "collectors/windows/windows.h"
 
@@ -14,11 +15,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PIECE	   (1u << 20) /* a read */
-#define SECTORS	   4096u      /* raw reads are multiples of this, which every sector size divides */
-#define SMALL	   16384u     /* smaller raw reads go through the cache */
-#define SLOTS	   256u	      /* of it: 4 MB */
-#define ENTRIES	   (2u << 20) /* of one folder; more are left out, and said */
+#define PIECE	(1u << 20) /* a read */
+#define SECTORS 4096u	   /* raw reads are multiples of this, which every sector size divides */
+#define SMALL	16384u	   /* smaller raw reads go through the cache */
+#define SLOTS	256u	   /* of it: 4 MB */
+#define ENTRIES (2u << 20) /* of one folder; more are left out, and said */
 
 /* ---- a volume ---- */
 
@@ -38,8 +39,8 @@ struct volume {
 	uint64_t cached[SLOTS]; /* offset + 1 */
 	struct known_folder *known;
 	size_t known_count, known_cap;
-	struct buffer path;	 /* of the current entry, without drive, '/' between */
-	uint64_t rule_bytes;	 /* of the current rule */
+	struct buffer path;  /* of the current entry, without drive, '/' between */
+	uint64_t rule_bytes; /* of the current rule */
 	const struct profile_rule *rule;
 };
 
@@ -78,7 +79,8 @@ static bool take_once(char *path)
 
 	text_lower(path, strlen(path));
 	if (taken.count * 2 >= taken.size) {
-		struct taken bigger = { .size = taken.size ? taken.size * 2 : 1024, .count = taken.count };
+		struct taken bigger = {.size = taken.size ? taken.size * 2 : 1024,
+				       .count = taken.count};
 
 		bigger.slots = xcalloc(bigger.size, sizeof(char *));
 		for (size_t i = 0; i < taken.size; i++) {
@@ -92,7 +94,8 @@ static bool take_once(char *path)
 		free(taken.slots);
 		taken = bigger;
 	}
-	for (at = hash_of(path) & (taken.size - 1); taken.slots[at]; at = (at + 1) & (taken.size - 1))
+	for (at = hash_of(path) & (taken.size - 1); taken.slots[at];
+	     at = (at + 1) & (taken.size - 1))
 		if (strcmp(taken.slots[at], path) == 0) {
 			free(path);
 			return false;
@@ -102,18 +105,21 @@ static bool take_once(char *path)
 	return true;
 }
 
-/* Raw reads want whole sectors into aligned memory. At the volume's end a piece may be longer than what is left: then sector by sector. */
+/* Raw reads want whole sectors into aligned memory. At the volume's end a piece may be longer than
+ * what is left: then sector by sector. */
 static bool read_sectors(struct volume *v, uint64_t offset, uint8_t *out, DWORD n)
 {
-	LARGE_INTEGER at = { .QuadPart = (LONGLONG)offset };
+	LARGE_INTEGER at = {.QuadPart = (LONGLONG)offset};
 	DWORD got = 0;
 
-	if (SetFilePointerEx(v->disk, at, NULL, FILE_BEGIN) && ReadFile(v->disk, out, n, &got, NULL) && got == n)
+	if (SetFilePointerEx(v->disk, at, NULL, FILE_BEGIN) &&
+	    ReadFile(v->disk, out, n, &got, NULL) && got == n)
 		return true;
 	memset(out, 0, n);
 	for (DWORD done = 0; done < n; done += 512) {
 		at.QuadPart = (LONGLONG)(offset + done);
-		if (!SetFilePointerEx(v->disk, at, NULL, FILE_BEGIN) || !ReadFile(v->disk, out + done, 512, &got, NULL) || got != 512)
+		if (!SetFilePointerEx(v->disk, at, NULL, FILE_BEGIN) ||
+		    !ReadFile(v->disk, out + done, 512, &got, NULL) || got != 512)
 			return done > 0;
 	}
 	return true;
@@ -159,10 +165,11 @@ static int read_volume(void *data, uint64_t offset, void *out, size_t n)
 
 /* ---- folders, by either way ---- */
 
-static void add_entry(struct folder *f, char *name, uint64_t record, uint64_t size, bool directory, bool reparse)
+static void add_entry(struct folder *f, char *name, uint64_t record, uint64_t size, bool directory,
+		      bool reparse)
 {
 	f->entries = xgrow(f->entries, &f->cap, f->count + 1, sizeof(*f->entries));
-	f->entries[f->count++] = (struct entry){ name, record, size, directory, reparse };
+	f->entries[f->count++] = (struct entry){name, record, size, directory, reparse};
 }
 
 static int one_entry(void *data, const struct ntfs_entry *e)
@@ -197,21 +204,25 @@ static int read_folder(struct volume *v, const char *path, uint64_t record, stru
 	}
 	text = xasprintf("%c:/%s%s*", v->letter, path, *path ? "/" : "");
 	wide = wide_path(text);
-	h = FindFirstFileExW(wide, FindExInfoBasic, &d, FindExSearchNameMatch, NULL, FIND_FIRST_EX_LARGE_FETCH);
+	h = FindFirstFileExW(wide, FindExInfoBasic, &d, FindExSearchNameMatch, NULL,
+			     FIND_FIRST_EX_LARGE_FETCH);
 	free(text);
 	free(wide);
 	if (h == INVALID_HANDLE_VALUE) {
 		DWORD code = GetLastError();
 
-		return code == ERROR_FILE_NOT_FOUND || code == ERROR_PATH_NOT_FOUND ? ERR_NOT_FOUND : ERR_IO;
+		return code == ERROR_FILE_NOT_FOUND || code == ERROR_PATH_NOT_FOUND ? ERR_NOT_FOUND
+										    : ERR_IO;
 	}
 	do {
 		if (wcscmp(d.cFileName, L".") == 0 || wcscmp(d.cFileName, L"..") == 0)
 			continue;
 		f->cut = f->count >= ENTRIES;
 		if (!f->cut)
-			add_entry(f, utf8_of(d.cFileName), 0, (uint64_t)d.nFileSizeHigh << 32 | d.nFileSizeLow,
-				  d.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY, d.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT);
+			add_entry(f, utf8_of(d.cFileName), 0,
+				  (uint64_t)d.nFileSizeHigh << 32 | d.nFileSizeLow,
+				  d.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY,
+				  d.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT);
 	} while (!f->cut && FindNextFileW(h, &d));
 	(void)FindClose(h);
 	return OK;
@@ -222,12 +233,13 @@ static void release_folder(struct folder *f)
 	for (size_t i = 0; i < f->count; i++)
 		free(f->entries[i].name);
 	free(f->entries);
-	*f = (struct folder){ 0 };
+	*f = (struct folder){0};
 }
 
 /* ---- one file ---- */
 
-static void failed(struct volume *v, const struct bundle_file *file, const char *group, const char *path, const char *why)
+static void failed(struct volume *v, const struct bundle_file *file, const char *group,
+		   const char *path, const char *why)
 {
 	if (v->c->o->list)
 		v->c->o->list(v->c->o->data, group, path, 0, why);
@@ -236,16 +248,18 @@ static void failed(struct volume *v, const struct bundle_file *file, const char 
 }
 
 /* Over a limit: said, but no failure. */
-static bool too_large(struct volume *v, const struct bundle_file *file, const char *path, uint64_t size)
+static bool too_large(struct volume *v, const struct bundle_file *file, const char *path,
+		      uint64_t size)
 {
 	uint64_t limit = v->rule->limit ? v->rule->limit : PROFILE_LIMIT;
 	char why[120];
 
 	if (size > limit)
-		(void)snprintf(why, sizeof(why), "larger than the limit of %llu bytes: %llu", (unsigned long long)limit,
-			       (unsigned long long)size);
+		(void)snprintf(why, sizeof(why), "larger than the limit of %llu bytes: %llu",
+			       (unsigned long long)limit, (unsigned long long)size);
 	else if (v->rule->total && v->rule_bytes + size > v->rule->total)
-		(void)snprintf(why, sizeof(why), "the limit of %llu bytes for all files of its rule is reached",
+		(void)snprintf(why, sizeof(why),
+			       "the limit of %llu bytes for all files of its rule is reached",
 			       (unsigned long long)v->rule->total);
 	else {
 		v->rule_bytes += size;
@@ -284,8 +298,12 @@ static bool begin(struct volume *v, const struct bundle_file *file, const char *
  */
 static struct bundle_file describe(struct volume *v, char *path)
 {
-	struct bundle_file file = { .collector = v->rule->collector, .mtime = TIME_NONE, .atime = TIME_NONE, .ctime = TIME_NONE, .btime = TIME_NONE };
-	struct buffer member = { 0 };
+	struct bundle_file file = {.collector = v->rule->collector,
+				   .mtime = TIME_NONE,
+				   .atime = TIME_NONE,
+				   .ctime = TIME_NONE,
+				   .btime = TIME_NONE};
+	struct buffer member = {0};
 	char *native = xstrdup(path);
 
 	bundle_member_name(&member, view_text(path));
@@ -328,7 +346,8 @@ static void take_raw(struct volume *v, char *path, uint64_t record, const char *
 		failed(v, &file, v->rule->collector, path, status_text(status));
 		goto out;
 	}
-	/* The journal begins with a hole as long as all that it has forgotten; its records tell their place themselves. */
+	/* The journal begins with a hole as long as all that it has forgotten; its records tell
+	 * their place themselves. */
 	size = ntfs_stream_size(s);
 	start = strcmp(stream, "$J") == 0 ? ntfs_stream_data(s, 0) : 0;
 	if (!begin(v, &file, path, size - start))
@@ -363,8 +382,11 @@ static void take_open(struct volume *v, char *path)
 	wchar_t *wide = wide_path(path);
 	const char *error = NULL;
 	uint64_t size, done = 0;
-	HANDLE h = CreateFileW(wide, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL, OPEN_EXISTING,
-			       FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT | FILE_FLAG_OPEN_NO_RECALL | FILE_FLAG_SEQUENTIAL_SCAN,
+	HANDLE h = CreateFileW(wide, GENERIC_READ,
+			       FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL,
+			       OPEN_EXISTING,
+			       FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT |
+				       FILE_FLAG_OPEN_NO_RECALL | FILE_FLAG_SEQUENTIAL_SCAN,
 			       NULL);
 
 	free(wide);
@@ -373,7 +395,8 @@ static void take_open(struct volume *v, char *path)
 		goto out;
 	}
 	file.has_stat = file.no_owner = true;
-	file.inode = ((uint64_t)info.nFileIndexHigh << 32 | info.nFileIndexLow) & ((1ull << 48) - 1);
+	file.inode =
+		((uint64_t)info.nFileIndexHigh << 32 | info.nFileIndexLow) & ((1ull << 48) - 1);
 	file.mtime = time_of_filetime(info.ftLastWriteTime);
 	file.atime = time_of_filetime(info.ftLastAccessTime);
 	file.btime = time_of_filetime(info.ftCreationTime);
@@ -441,7 +464,8 @@ static void open_streams(const char *path, struct streams *s)
 	(void)FindClose(h);
 }
 
-/* Whether Windows itself sees a plain file where the disk has a reparse point: a compressed system file (WOF). */
+/* Whether Windows itself sees a plain file where the disk has a reparse point: a compressed system
+ * file (WOF). */
 static bool plain_to_windows(const char *path)
 {
 	wchar_t *wide = wide_path(path);
@@ -449,14 +473,15 @@ static bool plain_to_windows(const char *path)
 
 	free(wide);
 	return attributes != INVALID_FILE_ATTRIBUTES &&
-	       !(attributes & (FILE_ATTRIBUTE_REPARSE_POINT | FILE_ATTRIBUTE_OFFLINE | FILE_ATTRIBUTE_DIRECTORY));
+	       !(attributes & (FILE_ATTRIBUTE_REPARSE_POINT | FILE_ATTRIBUTE_OFFLINE |
+			       FILE_ATTRIBUTE_DIRECTORY));
 }
 
 /* The file of v->path; `only` names the one stream that is wanted, or is NULL for all. */
 static void take(struct volume *v, const struct entry *e, const char *only)
 {
 	char *path = full_path(v, buffer_text(&v->path));
-	struct streams s = { .unnamed = !v->ntfs };
+	struct streams s = {.unnamed = !v->ntfs};
 	bool ordinary = !v->ntfs;
 
 	if (!take_once(only ? xasprintf("%s:%s", path, only) : xstrdup(path)))
@@ -465,7 +490,8 @@ static void take(struct volume *v, const struct entry *e, const char *only)
 		if (!plain_to_windows(path)) {
 			struct bundle_file file = describe(v, path);
 
-			failed(v, &file, v->rule->collector, path, "a reparse point: its content is elsewhere");
+			failed(v, &file, v->rule->collector, path,
+			       "a reparse point: its content is elsewhere");
 			release_description(&file);
 			goto out;
 		}
@@ -486,7 +512,8 @@ static void take(struct volume *v, const struct entry *e, const char *only)
 		else
 			take_raw(v, path, e->record, "");
 	}
-	for (size_t at = 0; at < s.names.len && v->c->status == OK; at += strlen(s.names.data + at) + 1) {
+	for (size_t at = 0; at < s.names.len && v->c->status == OK;
+	     at += strlen(s.names.data + at) + 1) {
 		char *named = xasprintf("%s:%s", path, s.names.data + at);
 
 		if (ordinary)
@@ -518,7 +545,7 @@ static void enter(struct volume *v, const struct entry *e, struct view pattern, 
 /* Everything of the folder at v->path that the rest of the pattern names. */
 static void match(struct volume *v, uint64_t record, struct view pattern, unsigned depth)
 {
-	struct folder folder = { 0 };
+	struct folder folder = {0};
 	struct view rest = pattern, part = VIEW_EMPTY, stream = VIEW_EMPTY, name;
 	size_t length = v->path.len, colon;
 	char *only = NULL, *glob;
@@ -542,7 +569,8 @@ static void match(struct volume *v, uint64_t record, struct view pattern, unsign
 
 		/* Once for the folder, not for each rule. */
 		if (take_once(xasprintf("%s/", path)))
-			failed(v, &file, v->rule->collector, path, v->ntfs ? status_text(status) : windows_error(GetLastError()));
+			failed(v, &file, v->rule->collector, path,
+			       v->ntfs ? status_text(status) : windows_error(GetLastError()));
 		release_description(&file);
 		free(path);
 	}
@@ -550,7 +578,8 @@ static void match(struct volume *v, uint64_t record, struct view pattern, unsign
 		char *path = full_path(v, buffer_text(&v->path));
 		struct bundle_file file = describe(v, path);
 
-		failed(v, &file, v->rule->collector, path, "the folder has too many entries: the others are left out");
+		failed(v, &file, v->rule->collector, path,
+		       "the folder has too many entries: the others are left out");
 		release_description(&file);
 		free(path);
 	}
@@ -583,10 +612,11 @@ static void match(struct volume *v, uint64_t record, struct view pattern, unsign
 	free(glob);
 }
 
-/* The record of a folder by the path without wildcards in front of a pattern. Kept: many rules begin alike. */
+/* The record of a folder by the path without wildcards in front of a pattern. Kept: many rules
+ * begin alike. */
 static bool folder_record(struct volume *v, const char *path, uint64_t *record)
 {
-	struct known_folder k = { .path = xstrdup(path) };
+	struct known_folder k = {.path = xstrdup(path)};
 
 	text_lower(k.path, strlen(k.path));
 	for (size_t i = 0; i < v->known_count; i++)
@@ -598,14 +628,16 @@ static bool folder_record(struct volume *v, const char *path, uint64_t *record)
 	if (v->ntfs) {
 		struct ntfs_info info;
 
-		k.found = ntfs_lookup(v->ntfs, path, &k.record) == OK && ntfs_info(v->ntfs, k.record, &info) == OK && info.directory &&
+		k.found = ntfs_lookup(v->ntfs, path, &k.record) == OK &&
+			  ntfs_info(v->ntfs, k.record, &info) == OK && info.directory &&
 			  !info.reparse;
 	} else {
 		char *text = full_path(v, path);
 		wchar_t *wide = wide_path(text);
 		DWORD attributes = GetFileAttributesW(wide);
 
-		k.found = attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_DIRECTORY) &&
+		k.found = attributes != INVALID_FILE_ATTRIBUTES &&
+			  (attributes & FILE_ATTRIBUTE_DIRECTORY) &&
 			  !(attributes & FILE_ATTRIBUTE_REPARSE_POINT);
 		free(wide);
 		free(text);
@@ -658,31 +690,38 @@ static void apply_everywhere(struct volume *v, const struct profile_rule *rule)
 
 static void one_drive(struct windows_collector *c, char letter)
 {
-	struct volume v = { .c = c, .letter = letter };
-	struct ntfs_source source = { read_volume, &v };
+	struct volume v = {.c = c, .letter = letter};
+	struct ntfs_source source = {read_volume, &v};
 	wchar_t device[] = L"\\\\.\\X:";
-	struct problem problem = { PROBLEM_NO_OFFSET, "" };
+	struct problem problem = {PROBLEM_NO_OFFSET, ""};
 
 	device[4] = (wchar_t)letter;
-	v.piece = VirtualAlloc(NULL, PIECE + SLOTS * SMALL, MEM_COMMIT | MEM_RESERVE, PAGE_READWRITE);
+	v.piece =
+		VirtualAlloc(NULL, PIECE + SLOTS * SMALL, MEM_COMMIT | MEM_RESERVE, PAGE_READWRITE);
 	if (!v.piece)
 		return;
 	v.cache = v.piece + PIECE;
-	v.disk = CreateFileW(device, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL, OPEN_EXISTING, 0, NULL);
+	v.disk = CreateFileW(device, GENERIC_READ,
+			     FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL,
+			     OPEN_EXISTING, 0, NULL);
 	if (v.disk != INVALID_HANDLE_VALUE && ntfs_open(&v.ntfs, &source, &problem) < 0)
 		v.ntfs = NULL;
 	c->r->raw_volumes += v.ntfs != NULL;
-	for (const struct profile_rule *rule = windows_triage; rule->pattern && c->status == OK; rule++) {
-		/* The file system's own files cannot be opened: without the raw volume there is nothing to try. */
-		if ((rule->secret && !c->o->secrets) || (!v.ntfs && strcmp(rule->collector, "ntfs") == 0))
+	for (const struct profile_rule *rule = windows_triage; rule->pattern && c->status == OK;
+	     rule++) {
+		/* The file system's own files cannot be opened: without the raw volume there is
+		 * nothing to try. */
+		if ((rule->secret && !c->o->secrets) ||
+		    (!v.ntfs && strcmp(rule->collector, "ntfs") == 0))
 			continue;
 		apply_everywhere(&v, rule);
 	}
 	if (!v.ntfs && !c->o->list && c->status == OK) {
 		char *path = xasprintf("\\\\.\\%c:", letter);
-		char *why = xasprintf("the raw volume: %s; locked files and $MFT are not in this bundle",
-				      v.disk == INVALID_HANDLE_VALUE ? "cannot be opened" : "is no NTFS");
-		struct bundle_file file = { .path = path, .collector = "ntfs" };
+		char *why = xasprintf(
+			"the raw volume: %s; locked files and $MFT are not in this bundle",
+			v.disk == INVALID_HANDLE_VALUE ? "cannot be opened" : "is no NTFS");
+		struct bundle_file file = {.path = path, .collector = "ntfs"};
 
 		/* Another file system has nothing more to give. */
 		if (v.disk == INVALID_HANDLE_VALUE)
@@ -722,5 +761,5 @@ void windows_files(struct windows_collector *c)
 	for (size_t i = 0; i < taken.size; i++)
 		free(taken.slots[i]);
 	free(taken.slots);
-	taken = (struct taken){ 0 };
+	taken = (struct taken){0};
 }

@@ -1,4 +1,5 @@
-/* The running Windows: system, processes, sockets, services and drivers, network, sessions. Schema: collectors/live.h. */
+/* The running Windows: system, processes, sockets, services and drivers, network, sessions. Schema:
+ * collectors/live.h. */
 #include "collectors/windows/windows.h"
 
 #include <ws2tcpip.h>
@@ -38,8 +39,11 @@ static size_t hash_count, hash_cap;
 static char *hash_file(const char *path)
 {
 	wchar_t *wide = wide_path(path);
-	HANDLE h = CreateFileW(wide, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL, OPEN_EXISTING,
-			       FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_SEQUENTIAL_SCAN | FILE_FLAG_OPEN_NO_RECALL, NULL);
+	HANDLE h = CreateFileW(
+		wide, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL,
+		OPEN_EXISTING,
+		FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_SEQUENTIAL_SCAN | FILE_FLAG_OPEN_NO_RECALL,
+		NULL);
 	static uint8_t bytes[1 << 18];
 	struct sha256 state;
 	uint8_t digest[SHA256_SIZE];
@@ -87,18 +91,19 @@ static const char *architecture(void)
 	SYSTEM_INFO s;
 
 	GetNativeSystemInfo(&s);
-	return s.wProcessorArchitecture == PROCESSOR_ARCHITECTURE_AMD64 ? "x86_64" :
-	       s.wProcessorArchitecture == PROCESSOR_ARCHITECTURE_ARM64 ? "aarch64" :
-									   "other";
+	return s.wProcessorArchitecture == PROCESSOR_ARCHITECTURE_AMD64	  ? "x86_64"
+	       : s.wProcessorArchitecture == PROCESSOR_ARCHITECTURE_ARM64 ? "aarch64"
+									  : "other";
 }
 
 static void system_lines(struct windows_collector *c)
 {
-	struct buffer b = { 0 };
-	RTL_OSVERSIONINFOW v = { .dwOSVersionInfoSize = sizeof(v) };
+	struct buffer b = {0};
+	RTL_OSVERSIONINFOW v = {.dwOSVersionInfoSize = sizeof(v)};
 	/* It tells the truth where GetVersionEx tells what a manifest asked for. */
-	LONG(WINAPI *version)(RTL_OSVERSIONINFOW *) =
-		(LONG(WINAPI *)(RTL_OSVERSIONINFOW *))(void *)GetProcAddress(GetModuleHandleW(L"ntdll.dll"), "RtlGetVersion");
+	LONG(WINAPI * version)
+	(RTL_OSVERSIONINFOW *) = (LONG(WINAPI *)(RTL_OSVERSIONINFOW *))(void *)GetProcAddress(
+		GetModuleHandleW(L"ntdll.dll"), "RtlGetVersion");
 	TIME_ZONE_INFORMATION zone;
 	wchar_t domain[300];
 	DWORD n = 300;
@@ -109,16 +114,22 @@ static void system_lines(struct windows_collector *c)
 	own_text(&b, "Hostname", windows_host());
 	if (GetComputerNameExW(ComputerNameDnsDomain, domain, &n) && *domain)
 		own_wide(&b, "Domain", domain);
-	own_text(&b, "OperatingSystem", registry_read(HKEY_LOCAL_MACHINE, current_version, L"ProductName"));
+	own_text(&b, "OperatingSystem",
+		 registry_read(HKEY_LOCAL_MACHINE, current_version, L"ProductName"));
 	if (version && version(&v) == 0) {
 		char *ubr = registry_read(HKEY_LOCAL_MACHINE, current_version, L"UBR");
 
-		own_text(&b, "Kernel", xasprintf("%lu.%lu.%lu%s%s", v.dwMajorVersion, v.dwMinorVersion, v.dwBuildNumber, ubr ? "." : "", ubr ? ubr : ""));
+		own_text(&b, "Kernel",
+			 xasprintf("%lu.%lu.%lu%s%s", v.dwMajorVersion, v.dwMinorVersion,
+				   v.dwBuildNumber, ubr ? "." : "", ubr ? ubr : ""));
 		free(ubr);
 	}
-	own_text(&b, "Version", registry_read(HKEY_LOCAL_MACHINE, current_version, L"DisplayVersion"));
+	own_text(&b, "Version",
+		 registry_read(HKEY_LOCAL_MACHINE, current_version, L"DisplayVersion"));
 	line_text(&b, "Architecture", architecture());
-	own_text(&b, "MachineId", registry_read(HKEY_LOCAL_MACHINE, L"SOFTWARE\\Microsoft\\Cryptography", L"MachineGuid"));
+	own_text(&b, "MachineId",
+		 registry_read(HKEY_LOCAL_MACHINE, L"SOFTWARE\\Microsoft\\Cryptography",
+			       L"MachineGuid"));
 	line_time(&b, "BootTime", c->r->start - (int64_t)up * 1000000);
 	line_time(&b, "CollectionTime", c->r->start);
 	line_number(&b, "Uptime", (int64_t)(up / 1000));
@@ -126,7 +137,8 @@ static void system_lines(struct windows_collector *c)
 	if (installed)
 		line_time(&b, "InstallTime", time_from_unix(strtoll(installed, NULL, 10)));
 	free(installed);
-	own_text(&b, "RegisteredOwner", registry_read(HKEY_LOCAL_MACHINE, current_version, L"RegisteredOwner"));
+	own_text(&b, "RegisteredOwner",
+		 registry_read(HKEY_LOCAL_MACHINE, current_version, L"RegisteredOwner"));
 	if (GetTimeZoneInformation(&zone) != TIME_ZONE_ID_INVALID) {
 		own_wide(&b, "TimeZone", zone.StandardName);
 		line_number(&b, "TimeZoneBias", zone.Bias);
@@ -177,7 +189,7 @@ static char *remote_text(HANDLE h, const UNICODE_STRING *s)
 
 static void from_peb(HANDLE h, struct process *p)
 {
-	static LONG(NTAPI *query)(HANDLE, int, void *, ULONG, ULONG *);
+	static LONG(NTAPI * query)(HANDLE, int, void *, ULONG, ULONG *);
 	PROCESS_BASIC_INFORMATION basic;
 	PEB peb;
 	RTL_USER_PROCESS_PARAMETERS parameters;
@@ -185,15 +197,18 @@ static void from_peb(HANDLE h, struct process *p)
 	SIZE_T got;
 
 	if (!query)
-		query = (LONG(NTAPI *)(HANDLE, int, void *, ULONG, ULONG *))(void *)GetProcAddress(GetModuleHandleW(L"ntdll.dll"),
-												  "NtQueryInformationProcess");
-	if (!query || query(h, ProcessBasicInformation, &basic, sizeof(basic), NULL) != 0 || !basic.PebBaseAddress ||
-	    !ReadProcessMemory(h, basic.PebBaseAddress, &peb, sizeof(peb), &got) || !peb.ProcessParameters ||
+		query = (LONG(NTAPI *)(HANDLE, int, void *, ULONG, ULONG *))(void *)GetProcAddress(
+			GetModuleHandleW(L"ntdll.dll"), "NtQueryInformationProcess");
+	if (!query || query(h, ProcessBasicInformation, &basic, sizeof(basic), NULL) != 0 ||
+	    !basic.PebBaseAddress ||
+	    !ReadProcessMemory(h, basic.PebBaseAddress, &peb, sizeof(peb), &got) ||
+	    !peb.ProcessParameters ||
 	    !ReadProcessMemory(h, peb.ProcessParameters, &parameters, sizeof(parameters), &got))
 		return;
 	p->command = remote_text(h, &parameters.CommandLine);
 	/* CurrentDirectory.DosPath, at 0x38 of the 64-bit structure. */
-	if (ReadProcessMemory(h, (const char *)peb.ProcessParameters + 0x38, &directory, sizeof(directory), &got))
+	if (ReadProcessMemory(h, (const char *)peb.ProcessParameters + 0x38, &directory,
+			      sizeof(directory), &got))
 		p->directory = remote_text(h, &directory);
 }
 
@@ -205,10 +220,16 @@ static const char *integrity_of(HANDLE token)
 	} u;
 	DWORD n, level;
 
-	if (!GetTokenInformation(token, TokenIntegrityLevel, &u, sizeof(u), &n) || !IsValidSid(u.label.Label.Sid))
+	if (!GetTokenInformation(token, TokenIntegrityLevel, &u, sizeof(u), &n) ||
+	    !IsValidSid(u.label.Label.Sid))
 		return NULL;
-	level = *GetSidSubAuthority(u.label.Label.Sid, (DWORD)(*GetSidSubAuthorityCount(u.label.Label.Sid) - 1));
-	return level >= 0x4000 ? "System" : level >= 0x3000 ? "High" : level >= 0x2000 ? "Medium" : level >= 0x1000 ? "Low" : "Untrusted";
+	level = *GetSidSubAuthority(u.label.Label.Sid,
+				    (DWORD)(*GetSidSubAuthorityCount(u.label.Label.Sid) - 1));
+	return level >= 0x4000	 ? "System"
+	       : level >= 0x3000 ? "High"
+	       : level >= 0x2000 ? "Medium"
+	       : level >= 0x1000 ? "Low"
+				 : "Untrusted";
 }
 
 static void from_token(HANDLE h, struct process *p)
@@ -258,18 +279,22 @@ static void from_handle(struct process *p)
 static void load_processes(void)
 {
 	HANDLE all = CreateToolhelp32Snapshot(TH32CS_SNAPPROCESS, 0);
-	PROCESSENTRY32W e = { .dwSize = sizeof(e) };
+	PROCESSENTRY32W e = {.dwSize = sizeof(e)};
 
 	if (all == INVALID_HANDLE_VALUE)
 		return;
 	if (Process32FirstW(all, &e))
 		do {
-			struct process p = { .id = e.th32ProcessID, .parent = e.th32ParentProcessID, .start = TIME_NONE, .threads = e.cntThreads };
+			struct process p = {.id = e.th32ProcessID,
+					    .parent = e.th32ParentProcessID,
+					    .start = TIME_NONE,
+					    .threads = e.cntThreads};
 
 			p.name = utf8_of(e.szExeFile);
 			p.has_session = ProcessIdToSessionId(p.id, &p.session);
 			from_handle(&p);
-			processes = xgrow(processes, &process_cap, process_count + 1, sizeof(*processes));
+			processes = xgrow(processes, &process_cap, process_count + 1,
+					  sizeof(*processes));
 			processes[process_count++] = p;
 		} while (Process32NextW(all, &e));
 	(void)CloseHandle(all);
@@ -277,13 +302,15 @@ static void load_processes(void)
 
 static void process_lines(struct windows_collector *c)
 {
-	struct buffer b = { 0 };
+	struct buffer b = {0};
 
 	for (size_t i = 0; i < process_count; i++) {
-		const struct process *p = &processes[i], *parent = p->parent ? process_of(p->parent) : NULL;
+		const struct process *p = &processes[i],
+				     *parent = p->parent ? process_of(p->parent) : NULL;
 
 		/* An id is used again: who began later is no parent. */
-		if (parent && parent->start != TIME_NONE && p->start != TIME_NONE && parent->start > p->start)
+		if (parent && parent->start != TIME_NONE && p->start != TIME_NONE &&
+		    parent->start > p->start)
 			parent = NULL;
 		line_start(&b, "process");
 		line_number(&b, "ProcessId", p->id);
@@ -303,7 +330,8 @@ static void process_lines(struct windows_collector *c)
 		if (p->image && p->image[1] == ':') {
 			wchar_t *wide = wide_path(p->image);
 
-			if (GetFileAttributesW(wide) == INVALID_FILE_ATTRIBUTES && GetLastError() == ERROR_FILE_NOT_FOUND)
+			if (GetFileAttributesW(wide) == INVALID_FILE_ATTRIBUTES &&
+			    GetLastError() == ERROR_FILE_NOT_FOUND)
 				line_bool(&b, "Deleted", true);
 			free(wide);
 		}
@@ -349,8 +377,10 @@ static uint16_t port_of(DWORD network)
 
 static const char *tcp_state(DWORD state)
 {
-	static const char *const names[] = { "", "CLOSE", "LISTEN", "SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT1",
-					     "FIN_WAIT2", "CLOSE_WAIT", "CLOSING", "LAST_ACK", "TIME_WAIT", "DELETE_TCB" };
+	static const char *const names[] = {"",		  "CLOSE",	 "LISTEN",    "SYN_SENT",
+					    "SYN_RECV",	  "ESTABLISHED", "FIN_WAIT1", "FIN_WAIT2",
+					    "CLOSE_WAIT", "CLOSING",	 "LAST_ACK",  "TIME_WAIT",
+					    "DELETE_TCB"};
 
 	return state < sizeof(names) / sizeof(names[0]) ? names[state] : "";
 }
@@ -365,8 +395,10 @@ static void *socket_table(bool tcp, int family)
 		free(table);
 		size += 1 << 14;
 		table = xcalloc(size, 1);
-		status = tcp ? GetExtendedTcpTable(table, &size, FALSE, (ULONG)family, TCP_TABLE_OWNER_PID_ALL, 0) :
-			       GetExtendedUdpTable(table, &size, FALSE, (ULONG)family, UDP_TABLE_OWNER_PID, 0);
+		status = tcp ? GetExtendedTcpTable(table, &size, FALSE, (ULONG)family,
+						   TCP_TABLE_OWNER_PID_ALL, 0)
+			     : GetExtendedUdpTable(table, &size, FALSE, (ULONG)family,
+						   UDP_TABLE_OWNER_PID, 0);
 	}
 	if (status == NO_ERROR)
 		return table;
@@ -374,8 +406,8 @@ static void *socket_table(bool tcp, int family)
 	return NULL;
 }
 
-static void tcp_line(struct buffer *b, int family, const void *local, DWORD local_port, const void *remote, DWORD remote_port, DWORD state,
-		     DWORD id)
+static void tcp_line(struct buffer *b, int family, const void *local, DWORD local_port,
+		     const void *remote, DWORD remote_port, DWORD state, DWORD id)
 {
 	bool listening = state == MIB_TCP_STATE_LISTEN;
 
@@ -409,7 +441,7 @@ static void udp_line(struct buffer *b, int family, const void *local, DWORD loca
 
 static void socket_lines(struct windows_collector *c)
 {
-	struct buffer b = { 0 };
+	struct buffer b = {0};
 	MIB_TCPTABLE_OWNER_PID *tcp = socket_table(true, AF_INET);
 	MIB_TCP6TABLE_OWNER_PID *tcp6 = socket_table(true, AF_INET6);
 	MIB_UDPTABLE_OWNER_PID *udp = socket_table(false, AF_INET);
@@ -418,17 +450,21 @@ static void socket_lines(struct windows_collector *c)
 	for (DWORD i = 0; tcp && i < tcp->dwNumEntries; i++) {
 		const MIB_TCPROW_OWNER_PID *r = &tcp->table[i];
 
-		tcp_line(&b, AF_INET, &r->dwLocalAddr, r->dwLocalPort, &r->dwRemoteAddr, r->dwRemotePort, r->dwState, r->dwOwningPid);
+		tcp_line(&b, AF_INET, &r->dwLocalAddr, r->dwLocalPort, &r->dwRemoteAddr,
+			 r->dwRemotePort, r->dwState, r->dwOwningPid);
 	}
 	for (DWORD i = 0; tcp6 && i < tcp6->dwNumEntries; i++) {
 		const MIB_TCP6ROW_OWNER_PID *r = &tcp6->table[i];
 
-		tcp_line(&b, AF_INET6, r->ucLocalAddr, r->dwLocalPort, r->ucRemoteAddr, r->dwRemotePort, r->dwState, r->dwOwningPid);
+		tcp_line(&b, AF_INET6, r->ucLocalAddr, r->dwLocalPort, r->ucRemoteAddr,
+			 r->dwRemotePort, r->dwState, r->dwOwningPid);
 	}
 	for (DWORD i = 0; udp && i < udp->dwNumEntries; i++)
-		udp_line(&b, AF_INET, &udp->table[i].dwLocalAddr, udp->table[i].dwLocalPort, udp->table[i].dwOwningPid);
+		udp_line(&b, AF_INET, &udp->table[i].dwLocalAddr, udp->table[i].dwLocalPort,
+			 udp->table[i].dwOwningPid);
 	for (DWORD i = 0; udp6 && i < udp6->dwNumEntries; i++)
-		udp_line(&b, AF_INET6, udp6->table[i].ucLocalAddr, udp6->table[i].dwLocalPort, udp6->table[i].dwOwningPid);
+		udp_line(&b, AF_INET6, udp6->table[i].ucLocalAddr, udp6->table[i].dwLocalPort,
+			 udp6->table[i].dwOwningPid);
 	windows_member(c, "live/sockets.jsonl", "sockets", &b);
 	buffer_release(&b);
 	free(tcp);
@@ -441,7 +477,8 @@ static void socket_lines(struct windows_collector *c)
 
 static const char *start_type(DWORD n)
 {
-	static const char *const names[] = { "boot start", "system start", "auto start", "demand start", "disabled" };
+	static const char *const names[] = {"boot start", "system start", "auto start",
+					    "demand start", "disabled"};
 
 	return n < 5 ? names[n] : NULL;
 }
@@ -449,15 +486,17 @@ static const char *start_type(DWORD n)
 /* As event 7045 says it. */
 static const char *service_type(DWORD n)
 {
-	return n & SERVICE_KERNEL_DRIVER	? "kernel mode driver" :
-	       n & SERVICE_FILE_SYSTEM_DRIVER	? "file system driver" :
-	       n & SERVICE_WIN32_SHARE_PROCESS ? "user mode service, shared process" :
-						 "user mode service";
+	return n & SERVICE_KERNEL_DRIVER	 ? "kernel mode driver"
+	       : n & SERVICE_FILE_SYSTEM_DRIVER	 ? "file system driver"
+	       : n & SERVICE_WIN32_SHARE_PROCESS ? "user mode service, shared process"
+						 : "user mode service";
 }
 
 static const char *service_state(DWORD n)
 {
-	static const char *const names[] = { NULL, "Stopped", "Start Pending", "Stop Pending", "Running", "Continue Pending", "Pause Pending", "Paused" };
+	static const char *const names[] = {
+		NULL,	   "Stopped",	       "Start Pending", "Stop Pending",
+		"Running", "Continue Pending", "Pause Pending", "Paused"};
 
 	return n < 8 ? names[n] : NULL;
 }
@@ -496,29 +535,35 @@ static void service_line(struct buffer *b, SC_HANDLE manager, const ENUM_SERVICE
 	}
 	if (service)
 		(void)CloseServiceHandle(service);
-	(void)_snwprintf(key, 599, L"SYSTEM\\CurrentControlSet\\Services\\%ls\\Parameters", e->lpServiceName);
+	(void)_snwprintf(key, 599, L"SYSTEM\\CurrentControlSet\\Services\\%ls\\Parameters",
+			 e->lpServiceName);
 	key[599] = L'\0';
 	own_text(b, "ServiceDll", registry_read(HKEY_LOCAL_MACHINE, key, L"ServiceDll"));
 	line_end(b);
 }
 
-static void service_lines(struct windows_collector *c, DWORD kinds, const char *member, const char *collector)
+static void service_lines(struct windows_collector *c, DWORD kinds, const char *member,
+			  const char *collector)
 {
-	SC_HANDLE manager = OpenSCManagerW(NULL, NULL, SC_MANAGER_CONNECT | SC_MANAGER_ENUMERATE_SERVICE);
+	SC_HANDLE manager =
+		OpenSCManagerW(NULL, NULL, SC_MANAGER_CONNECT | SC_MANAGER_ENUMERATE_SERVICE);
 	static BYTE page[64 << 10]; /* the documented most is 256 KB; it comes in pages */
 	DWORD resume = 0, needed, count;
-	struct buffer b = { 0 };
+	struct buffer b = {0};
 	bool more = manager;
 
 	while (more) {
-		BOOL done = EnumServicesStatusExW(manager, SC_ENUM_PROCESS_INFO, kinds, SERVICE_STATE_ALL, page, sizeof(page), &needed, &count,
-						  &resume, NULL);
+		BOOL done = EnumServicesStatusExW(manager, SC_ENUM_PROCESS_INFO, kinds,
+						  SERVICE_STATE_ALL, page, sizeof(page), &needed,
+						  &count, &resume, NULL);
 
 		more = !done && GetLastError() == ERROR_MORE_DATA && count;
 		if (!done && !more)
 			break;
 		for (DWORD i = 0; i < count; i++)
-			service_line(&b, manager, &((const ENUM_SERVICE_STATUS_PROCESSW *)(const void *)page)[i]);
+			service_line(
+				&b, manager,
+				&((const ENUM_SERVICE_STATUS_PROCESSW *)(const void *)page)[i]);
 	}
 	if (manager)
 		(void)CloseServiceHandle(manager);
@@ -531,7 +576,7 @@ static void module_lines(struct windows_collector *c)
 {
 	static void *bases[4096];
 	wchar_t name[1024];
-	struct buffer b = { 0 };
+	struct buffer b = {0};
 	DWORD size = 0;
 
 	if (EnumDeviceDrivers(bases, sizeof(bases), &size))
@@ -564,9 +609,12 @@ static void text_of_address(struct buffer *out, const SOCKADDR *a)
 	char *utf8;
 
 	if (a->sa_family == AF_INET)
-		(void)InetNtopW(AF_INET, &((const struct sockaddr_in *)(const void *)a)->sin_addr, text, INET6_ADDRSTRLEN);
+		(void)InetNtopW(AF_INET, &((const struct sockaddr_in *)(const void *)a)->sin_addr,
+				text, INET6_ADDRSTRLEN);
 	else if (a->sa_family == AF_INET6)
-		(void)InetNtopW(AF_INET6, &((const struct sockaddr_in6 *)(const void *)a)->sin6_addr, text, INET6_ADDRSTRLEN);
+		(void)InetNtopW(AF_INET6,
+				&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr, text,
+				INET6_ADDRSTRLEN);
 	utf8 = utf8_of(text);
 	buffer_string(out, utf8);
 	free(utf8);
@@ -626,7 +674,7 @@ static void interface_line(struct buffer *b, const IP_ADAPTER_ADDRESSES *a)
 
 static void network_lines(struct windows_collector *c)
 {
-	struct buffer b = { 0 };
+	struct buffer b = {0};
 	ULONG size = 1 << 16, status = ERROR_BUFFER_OVERFLOW;
 	IP_ADAPTER_ADDRESSES *all = NULL;
 	MIB_IPFORWARDTABLE *routes = NULL;
@@ -636,7 +684,9 @@ static void network_lines(struct windows_collector *c)
 	for (int tries = 0; tries < 4 && status == ERROR_BUFFER_OVERFLOW; tries++) {
 		free(all);
 		all = xcalloc(size, 1);
-		status = GetAdaptersAddresses(AF_UNSPEC, GAA_FLAG_INCLUDE_PREFIX | GAA_FLAG_INCLUDE_GATEWAYS, NULL, all, &size);
+		status = GetAdaptersAddresses(AF_UNSPEC,
+					      GAA_FLAG_INCLUDE_PREFIX | GAA_FLAG_INCLUDE_GATEWAYS,
+					      NULL, all, &size);
 	}
 	for (const IP_ADAPTER_ADDRESSES *a = status == NO_ERROR ? all : NULL; a; a = a->Next)
 		interface_line(&b, a);
@@ -651,7 +701,9 @@ static void network_lines(struct windows_collector *c)
 			(void)InetNtopW(AF_INET, &r->dwForwardDest, to, INET6_ADDRSTRLEN);
 			text = utf8_of(to);
 			line_start(&b, "route");
-			own_text(&b, "Destination", xasprintf("%s/%d", text, __builtin_popcount((unsigned)r->dwForwardMask)));
+			own_text(&b, "Destination",
+				 xasprintf("%s/%d", text,
+					   __builtin_popcount((unsigned)r->dwForwardMask)));
 			free(text);
 			if (r->dwForwardNextHop)
 				address(&b, "Gateway", AF_INET, &r->dwForwardNextHop);
@@ -671,7 +723,11 @@ static void network_lines(struct windows_collector *c)
 			if (r->dwPhysAddrLen <= sizeof(r->bPhysAddr))
 				mac(&b, r->bPhysAddr, r->dwPhysAddrLen);
 			own_text(&b, "Interface", xasprintf("%lu", r->dwIndex));
-			line_text(&b, "State", r->dwType == 4 ? "static" : r->dwType == 3 ? "dynamic" : r->dwType == 2 ? "invalid" : "other");
+			line_text(&b, "State",
+				  r->dwType == 4   ? "static"
+				  : r->dwType == 3 ? "dynamic"
+				  : r->dwType == 2 ? "invalid"
+						   : "other");
 			line_end(&b);
 		}
 	free(neighbours);
@@ -696,15 +752,18 @@ static char *session_text(DWORD session, WTS_INFO_CLASS what)
 
 static void session_lines(struct windows_collector *c)
 {
-	static const char *const states[] = { "Active", "Connected", "ConnectQuery", "Shadow", "Disconnected", "Idle", "Listen", "Reset", "Down", "Init" };
+	static const char *const states[] = {"Active",	     "Connected", "ConnectQuery", "Shadow",
+					     "Disconnected", "Idle",	  "Listen",	  "Reset",
+					     "Down",	     "Init"};
 	WTS_SESSION_INFOW *all = NULL;
 	DWORD count = 0;
-	struct buffer b = { 0 };
+	struct buffer b = {0};
 
 	if (!WTSEnumerateSessionsW(NULL, 0, 1, &all, &count))
 		return;
 	for (DWORD i = 0; i < count; i++) {
-		char *user = session_text(all[i].SessionId, WTSUserName), *domain = session_text(all[i].SessionId, WTSDomainName);
+		char *user = session_text(all[i].SessionId, WTSUserName),
+		     *domain = session_text(all[i].SessionId, WTSDomainName);
 		WTS_CLIENT_ADDRESS *client = NULL;
 		WTSINFOW *info = NULL;
 		DWORD n = 0;
@@ -717,15 +776,22 @@ static void session_lines(struct windows_collector *c)
 			own_wide(&b, "TerminalDevice", all[i].pWinStationName);
 			if ((size_t)all[i].State < sizeof(states) / sizeof(states[0]))
 				line_text(&b, "State", states[all[i].State]);
-			own_text(&b, "WorkstationName", session_text(all[i].SessionId, WTSClientName));
-			if (WTSQuerySessionInformationW(NULL, all[i].SessionId, WTSClientAddress, (wchar_t **)(void *)&client, &n) && client) {
-				/* The address begins two bytes into the field, says the documentation of WTS_CLIENT_ADDRESS. */
+			own_text(&b, "WorkstationName",
+				 session_text(all[i].SessionId, WTSClientName));
+			if (WTSQuerySessionInformationW(NULL, all[i].SessionId, WTSClientAddress,
+							(wchar_t **)(void *)&client, &n) &&
+			    client) {
+				/* The address begins two bytes into the field, says the
+				 * documentation of WTS_CLIENT_ADDRESS. */
 				if (n >= sizeof(*client) && client->AddressFamily == AF_INET)
 					address(&b, "IpAddress", AF_INET, client->Address + 2);
 				WTSFreeMemory(client);
 			}
-			if (WTSQuerySessionInformationW(NULL, all[i].SessionId, WTSSessionInfo, (wchar_t **)(void *)&info, &n) && info) {
-				FILETIME t = { (DWORD)info->LogonTime.u.LowPart, (DWORD)info->LogonTime.u.HighPart };
+			if (WTSQuerySessionInformationW(NULL, all[i].SessionId, WTSSessionInfo,
+							(wchar_t **)(void *)&info, &n) &&
+			    info) {
+				FILETIME t = {(DWORD)info->LogonTime.u.LowPart,
+					      (DWORD)info->LogonTime.u.HighPart};
 
 				if (n >= sizeof(*info) && info->LogonTime.QuadPart)
 					line_time(&b, "LogonTime", time_of_filetime(t));

@@ -1,4 +1,5 @@
-/* Functions of glibc that mingw lacks and port.c has; included in front of every file of the Windows build. */
+/* Functions of glibc that mingw lacks and port.c has; included in front of every file of the
+ * Windows build. */
 #ifndef KONSEKI_COLLECTORS_WINDOWS_MISSING_H
 #define KONSEKI_COLLECTORS_WINDOWS_MISSING_H
 

@@ -20,7 +20,7 @@ wchar_t *wide_of(const char *utf8)
 
 char *utf8_of_n(const wchar_t *wide, size_t units)
 {
-	struct buffer b = { 0 };
+	struct buffer b = {0};
 	char *text;
 
 	if (wide)
@@ -52,18 +52,23 @@ const char *windows_error(DWORD code)
 {
 	static char text[400];
 	wchar_t wide[300];
-	DWORD n = FormatMessageW(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS | FORMAT_MESSAGE_MAX_WIDTH_MASK, NULL, code,
-				 MAKELANGID(LANG_ENGLISH, SUBLANG_ENGLISH_US), wide, 300, NULL);
+	DWORD n = FormatMessageW(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS |
+					 FORMAT_MESSAGE_MAX_WIDTH_MASK,
+				 NULL, code, MAKELANGID(LANG_ENGLISH, SUBLANG_ENGLISH_US), wide,
+				 300, NULL);
 	char *sentence;
 
 	/* Systems of another language have no English sentences. */
 	if (n == 0)
-		n = FormatMessageW(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS | FORMAT_MESSAGE_MAX_WIDTH_MASK, NULL, code, 0,
-				   wide, 300, NULL);
-	while (n && (wide[n - 1] == L' ' || wide[n - 1] == L'.' || wide[n - 1] == L'\r' || wide[n - 1] == L'\n'))
+		n = FormatMessageW(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS |
+					   FORMAT_MESSAGE_MAX_WIDTH_MASK,
+				   NULL, code, 0, wide, 300, NULL);
+	while (n && (wide[n - 1] == L' ' || wide[n - 1] == L'.' || wide[n - 1] == L'\r' ||
+		     wide[n - 1] == L'\n'))
 		n--;
 	sentence = utf8_of_n(wide, n);
-	(void)snprintf(text, sizeof(text), "%.380s (%lu)", *sentence ? sentence : "error", (unsigned long)code);
+	(void)snprintf(text, sizeof(text), "%.380s (%lu)", *sentence ? sentence : "error",
+		       (unsigned long)code);
 	free(sentence);
 	return text;
 }
@@ -75,7 +80,7 @@ int64_t time_of_filetime(FILETIME t)
 
 bool enable_privilege(const wchar_t *name)
 {
-	TOKEN_PRIVILEGES p = { .PrivilegeCount = 1 };
+	TOKEN_PRIVILEGES p = {.PrivilegeCount = 1};
 	HANDLE token;
 	bool ok;
 
@@ -83,7 +88,8 @@ bool enable_privilege(const wchar_t *name)
 		return false;
 	p.Privileges[0].Attributes = SE_PRIVILEGE_ENABLED;
 	/* It succeeds when nothing was changed, too: the last error tells. */
-	ok = LookupPrivilegeValueW(NULL, name, &p.Privileges[0].Luid) && AdjustTokenPrivileges(token, FALSE, &p, 0, NULL, NULL) &&
+	ok = LookupPrivilegeValueW(NULL, name, &p.Privileges[0].Luid) &&
+	     AdjustTokenPrivileges(token, FALSE, &p, 0, NULL, NULL) &&
 	     GetLastError() == ERROR_SUCCESS;
 	(void)CloseHandle(token);
 	return ok;
@@ -101,7 +107,7 @@ char *registry_render(DWORD type, const BYTE *data, DWORD size)
 	case REG_EXPAND_SZ:
 		return utf8_of_n((const wchar_t *)(const void *)data, size / 2);
 	case REG_MULTI_SZ: {
-		struct buffer b = { 0 };
+		struct buffer b = {0};
 		const wchar_t *units = (const wchar_t *)(const void *)data;
 		size_t count = size / 2, at = 0;
 
@@ -136,7 +142,8 @@ char *registry_text(HKEY key, const wchar_t *value)
 	BYTE *data;
 	char *text = NULL;
 
-	if (RegQueryValueExW(key, value, NULL, &type, NULL, &size) != ERROR_SUCCESS || size > 4u << 20)
+	if (RegQueryValueExW(key, value, NULL, &type, NULL, &size) != ERROR_SUCCESS ||
+	    size > 4u << 20)
 		return NULL;
 	data = xcalloc((size_t)size + 8, 1);
 	if (RegQueryValueExW(key, value, NULL, &type, data, &size) == ERROR_SUCCESS)

@@ -1,6 +1,7 @@
 /*
- * What the shared code and the Windows collector need of Windows in another shape: text as UTF-8 here, UTF-16 there;
- * Win32's errors as sentences; the registry's values; the functions of glibc that mingw lacks.
+ * What the shared code and the Windows collector need of Windows in another shape: text as UTF-8
+ * here, UTF-16 there; Win32's errors as sentences; the registry's values; the functions of glibc
+ * that mingw lacks.
  */
 #ifndef KONSEKI_COLLECTORS_WINDOWS_PORT_H
 #define KONSEKI_COLLECTORS_WINDOWS_PORT_H
@@ -14,7 +15,8 @@
 #include "base/buffer.h"
 #include "base/timestamp.h"
 
-/* Both are the caller's (free). Lone surrogates go through wide_of(utf8_of(x)) as U+FFFD. NULL gives "". */
+/* Both are the caller's (free). Lone surrogates go through wide_of(utf8_of(x)) as U+FFFD. NULL
+ * gives "". */
 wchar_t *wide_of(const char *utf8);
 char *utf8_of(const wchar_t *wide);
 char *utf8_of_n(const wchar_t *wide, size_t units);
@@ -22,15 +24,16 @@ char *utf8_of_n(const wchar_t *wide, size_t units);
 /* "C:/Users/x" to L"\\?\C:\Users\x", which has no limit of 260 units. The caller's. */
 wchar_t *wide_path(const char *path);
 
-/* "the file is in use (32)": the system's sentence, without its line end. Valid until the next call. */
+/* "the file is in use (32)": the system's sentence, without its line end. Valid until the next
+ * call. */
 const char *windows_error(DWORD code);
 
 int64_t time_of_filetime(FILETIME t);
 bool enable_privilege(const wchar_t *name); /* false: the token has none such */
 
 /*
- * A value of the registry as text (REG_SZ, REG_EXPAND_SZ unexpanded, REG_MULTI_SZ with blanks between, DWORD and
- * QWORD decimal). NULL when it is not there; the caller's.
+ * A value of the registry as text (REG_SZ, REG_EXPAND_SZ unexpanded, REG_MULTI_SZ with blanks
+ * between, DWORD and QWORD decimal). NULL when it is not there; the caller's.
  */
 char *registry_text(HKEY key, const wchar_t *value);
 char *registry_read(HKEY root, const wchar_t *path, const wchar_t *value);

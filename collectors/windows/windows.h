@@ -11,8 +11,10 @@ struct windows_options {
 	const char *drives; /* letters to collect from ("CE"); NULL: every fixed drive */
 	const char *case_id, *operator_name, *reference_time;
 	int64_t reference; /* the time of reference_time or TIME_NONE */
-	/* Not NULL: nothing is collected, each file is told here (path with '/'; error: why it would not be taken). */
-	void (*list)(void *data, const char *group, const char *path, uint64_t size, const char *error);
+	/* Not NULL: nothing is collected, each file is told here (path with '/'; error: why it
+	 * would not be taken). */
+	void (*list)(void *data, const char *group, const char *path, uint64_t size,
+		     const char *error);
 	/* May be NULL: what is being read now. */
 	void (*progress)(void *data, const char *item, const struct bundle_counts *n);
 	void *data;
@@ -28,8 +30,10 @@ struct windows_result {
 	bool elevated, near_empty;
 };
 
-/* The whole collection. ERR_IO when the output failed (errno). `out` is not used with o->list. Release the result always. */
-int windows_collect(const struct windows_options *o, struct bundle_output *out, struct windows_result *r);
+/* The whole collection. ERR_IO when the output failed (errno). `out` is not used with o->list.
+ * Release the result always. */
+int windows_collect(const struct windows_options *o, struct bundle_output *out,
+		    struct windows_result *r);
 void windows_result_release(struct windows_result *r);
 /* The host's name, for a file's name too. The caller's. */
 char *windows_host(void);
@@ -43,17 +47,21 @@ struct windows_collector {
 	int status;		 /* of the first failed write: nothing goes on after it */
 };
 
-/* Rules; paths are on a drive, '/' between the parts. "~/" is every folder of Users, "**" any folders (or all below, at the end), "name:stream" one stream. */
+/* Rules; paths are on a drive, '/' between the parts. "~/" is every folder of Users, "**" any
+ * folders (or all below, at the end), "name:stream" one stream. */
 extern const struct profile_rule windows_triage[];
 
 void windows_files(struct windows_collector *c);
 void windows_live(struct windows_collector *c);
 void windows_autoruns(struct windows_collector *c);
 /* A member of live/ from its lines; an empty one is left out. */
-void windows_member(struct windows_collector *c, const char *member, const char *collector, struct buffer *lines);
-/* "SHA256=..." of a file by its path with '/' or '\', kept for the next who asks; "" when it cannot be read. */
+void windows_member(struct windows_collector *c, const char *member, const char *collector,
+		    struct buffer *lines);
+/* "SHA256=..." of a file by its path with '/' or '\', kept for the next who asks; "" when it cannot
+ * be read. */
 const char *windows_hash(const char *path);
-/* The file that a command starts, as a path ("%SystemRoot%\x.exe -k y" gives C:\Windows\x.exe), or NULL. The caller's. */
+/* The file that a command starts, as a path ("%SystemRoot%\x.exe -k y" gives C:\Windows\x.exe), or
+ * NULL. The caller's. */
 char *windows_image(const char *command);
 
 #endif
