@@ -711,6 +711,16 @@ done:
 		status = load_status;
 	if (status == EXIT_COMPLETE && results.worst >= (int)fail_on)
 		status = EXIT_DAMAGED;
+	for (size_t i = 0; i < set->rule_count; i++) {
+		struct name *next;
+
+		for (struct name *name = results.tallies[i].names; name; name = next) {
+			next = name->next;
+			free(name->text);
+			free(name);
+		}
+	}
+	free(results.tallies);
 	engine_free((struct engine *)(uintptr_t)engine);
 	return status;
 }
