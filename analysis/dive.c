@@ -150,7 +150,7 @@ static int load_processes(sqlite3 *db, struct dive *d, struct problem *problem)
 	d->processes = process_table_new();
 	if (sqlite3_prepare_v2(db,
 			       "SELECT " ROW " FROM timeline WHERE id IN (SELECT e.id FROM event e "
-					     "WHERE e.host IS ?1 AND e.shape IN (SELECT id FROM "
+			       "WHERE e.host IS ?1 AND e.shape IN (SELECT id FROM "
 			       "shape WHERE kind IN ('process_start', 'process_stop', "
 			       "'process_seen'))) AND json_valid(fields)",
 			       -1, &s, NULL) != SQLITE_OK)
@@ -238,7 +238,7 @@ static int load_touched(sqlite3 *db, struct dive *d, const struct dive_options *
 		return OK;
 	if (sqlite3_prepare_v2(db,
 			       "SELECT " ROW " FROM timeline WHERE id IN (SELECT e.id FROM event e "
-					     "WHERE e.host IS ?1 AND e.ts BETWEEN ?2 AND ?3) "
+			       "WHERE e.host IS ?1 AND e.ts BETWEEN ?2 AND ?3) "
 			       "AND json_valid(fields) ORDER BY time, id",
 			       -1, &s, NULL) != SQLITE_OK)
 		return database_error(db, problem);
@@ -290,7 +290,7 @@ static int load_logons(sqlite3 *db, struct dive *d, const char *logon_id, size_t
 	if (sqlite3_prepare_v2(
 		    db,
 		    "SELECT " ROW " FROM timeline WHERE id IN (SELECT e.id FROM event e WHERE "
-				  "e.host IS ?1 AND e.ts <= ?3 AND e.shape IN "
+		    "e.host IS ?1 AND e.ts <= ?3 AND e.shape IN "
 		    "(SELECT id FROM shape WHERE kind = 'logon')) AND json_valid(fields) AND "
 		    "json_extract(fields, '$.TargetLogonId') = ?2 ORDER BY time DESC",
 		    -1, &s, NULL) != SQLITE_OK)

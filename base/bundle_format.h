@@ -3,8 +3,8 @@
  * layer share. Reading side; everything here takes hostile bytes.
  *
  * FORMAT, version 1. Numbers are little endian. A bundle is a POSIX tar (ustar with pax headers
- *where needed) cut at its members, each piece a zstd frame of its own (RFC 8878), so that `tar
- *--zstd` reads it:
+ * where needed) cut at its members, each piece a zstd frame of its own (RFC 8878), so that `tar
+ * --zstd` reads it:
  *
  *	bundle  := (frame receipt)* index
  *	frame   := zstd frame with content size and checksum: [pax header] ustar header, content,

@@ -2,8 +2,8 @@
 /*
  * Writes a bundle (format: base/bundle_format.h). Streaming: nothing is ever read back, so the
  * output may be a pipe; no temporary file is made. After a failed write (a full disk, a closed
- *pipe) every call returns ERR_IO at once and what was written stays readable up to its last whole
- *member.
+ * pipe) every call returns ERR_IO at once and what was written stays readable up to its last whole
+ * member.
  *
  * manifest.jsonl, a line for every file taken and for every one that could not be, in this order:
  *	path       the original path (text: bytes that are not UTF-8 as U+FFFD; the member is exact)

@@ -48,7 +48,7 @@ const struct profile *profile_find(const char *name);
  *	secret: [/etc/shadow]      (default: as the built-in ones)
  * or a file of ForensicArtifacts' definitions, of which the FILE sources for Linux are taken;
  **skipped gets the count of paths there that have no equal here ("**" in the middle, other
- *variables). NULL with the reason.
+ * variables). NULL with the reason.
  */
 struct profile *profile_read(struct view yaml, struct problem *problem, unsigned *skipped);
 void profile_free(struct profile *p);

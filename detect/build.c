@@ -52,18 +52,21 @@ static void whole_add(struct builder *b, uint32_t predicate, uint32_t field, str
 	struct engine *e = b->e;
 
 	e->wholes = xgrow(e->wholes, &b->whole_cap, e->whole_count + 1, sizeof(*e->wholes));
-	e->wholes[e->whole_count++] = (struct whole){ .hash = hash_of(field, text.data, text.len), .text = text,
-						      .field = field, .predicate = predicate };
+	e->wholes[e->whole_count++] = (struct whole){.hash = hash_of(field, text.data, text.len),
+						     .text = text,
+						     .field = field,
+						     .predicate = predicate};
 	if (e->fields[field].whole_max < text.len + 1)
 		e->fields[field].whole_max = (uint32_t)text.len + 1;
 	e->fields[field].scanned = true;
 	e->plain_predicates[predicate] |= plain_text(text);
 }
 
-static void literal_add(struct builder *b, uint32_t predicate, uint32_t field, enum anchor anchor, struct view text)
+static void literal_add(struct builder *b, uint32_t predicate, uint32_t field, enum anchor anchor,
+			struct view text)
 {
 	b->list = xgrow(b->list, &b->cap, b->count + 1, sizeof(*b->list));
-	b->list[b->count++] = (struct wanted){ field, predicate, anchor, text };
+	b->list[b->count++] = (struct wanted){field, predicate, anchor, text};
 	b->e->fields[field].scanned = true;
 	b->e->plain_predicates[predicate] |= plain_text(text);
 }
@@ -78,7 +81,7 @@ static struct view arena_copy(struct engine *e, struct view v)
 /* The pattern without case, as values are scanned. */
 static struct view folded_pattern(struct engine *e, const struct predicate *p)
 {
-	struct buffer b = { 0 };
+	struct buffer b = {0};
 	struct view rest = p->text, done;
 
 	if (!p->cased)
@@ -117,15 +120,18 @@ static void string_index(struct builder *b, uint32_t index)
 	}
 	/* [*] literal [*] */
 	{
-		bool head = text.data[0] == PATTERN_ANY, tail = text.data[text.len - 1] == PATTERN_ANY;
-		struct view middle = view_sub(text, head, text.len - head - (tail && text.len > head));
+		bool head = text.data[0] == PATTERN_ANY,
+		     tail = text.data[text.len - 1] == PATTERN_ANY;
+		struct view middle =
+			view_sub(text, head, text.len - head - (tail && text.len > head));
 
 		if (inner == (size_t)head + (tail && text.len > (size_t)head) && middle.len) {
 			anchor = head && tail ? ANCHOR_INSIDE : head ? ANCHOR_END : ANCHOR_START;
 			if (middle.len > LITERAL_MAX) {
 				e->how[index] = HOW_VERIFY;
-				middle = anchor == ANCHOR_END ? view_from(middle, middle.len - LITERAL_MAX)
-							      : view_clip(middle, 0, LITERAL_MAX);
+				middle = anchor == ANCHOR_END
+						 ? view_from(middle, middle.len - LITERAL_MAX)
+						 : view_clip(middle, 0, LITERAL_MAX);
 			}
 			literal_add(b, index, p->field, anchor, middle);
 			return;
@@ -154,7 +160,7 @@ static void string_index(struct builder *b, uint32_t index)
 static void regex_literal(const struct predicate *p, struct buffer *best)
 {
 	struct view t = p->text;
-	struct buffer run = { 0 };
+	struct buffer run = {0};
 	unsigned depth = 0;
 	bool caseless = p->regex_i;
 
@@ -171,7 +177,8 @@ static void regex_literal(const struct predicate *p, struct buffer *best)
 
 		if (i < t.len && c == '(' && next == '?') {
 			/* (?x) and (?flags: x in them makes blanks and # mean nothing */
-			for (size_t k = i + 2; k < t.len && t.data[k] != ')' && t.data[k] != ':'; k++) {
+			for (size_t k = i + 2; k < t.len && t.data[k] != ')' && t.data[k] != ':';
+			     k++) {
 				if (t.data[k] == 'x') {
 					best->len = 0;
 					goto out;
@@ -199,10 +206,12 @@ static void regex_literal(const struct predicate *p, struct buffer *best)
 			i++;
 			c = i < t.len ? t.data[i] : 0;
 			next = i + 1 < t.len ? t.data[i + 1] : 0;
-			if ((c >= '0' && c <= '9') || c == 'x' || c == 'c' || c == 'o' || c == 'p' || c == 'P' || c == 'g' ||
-			    c == 'k' || c == 'N' || c == 'u' || c == 'U')
+			if ((c >= '0' && c <= '9') || c == 'x' || c == 'c' || c == 'o' ||
+			    c == 'p' || c == 'P' || c == 'g' || c == 'k' || c == 'N' || c == 'u' ||
+			    c == 'U')
 				goto none; /* what follows belongs to it */
-			literal = c && c < 0x80 && !((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'));
+			literal = c && c < 0x80 &&
+				  !((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'));
 		} else if (c && c < 0x80 && !strchr(".^$*+?{}|", c)) {
 			literal = true;
 		}
@@ -233,7 +242,7 @@ out:
 static void regex_index(struct builder *b, uint32_t index)
 {
 	const struct predicate *p = &b->e->set->predicates[index];
-	struct buffer literal = { 0 };
+	struct buffer literal = {0};
 
 	regex_literal(p, &literal);
 	if (literal.len >= 3) {
@@ -262,7 +271,7 @@ static int by_literal(const void *a, const void *b)
 
 static void index_predicates(struct engine *e)
 {
-	struct builder b = { .e = e };
+	struct builder b = {.e = e};
 	size_t n = e->set->predicate_count;
 
 	for (uint32_t i = 0; i < n; i++) {
@@ -299,9 +308,11 @@ static void index_predicates(struct engine *e)
 				f->literal_first = (uint32_t)e->literal_count;
 			f->literal_count++;
 			l = &e->literals[e->literal_count++];
-			*l = (struct literal){ .text = w->text, .field = w->field, .use_first = (uint32_t)e->use_count };
+			*l = (struct literal){.text = w->text,
+					      .field = w->field,
+					      .use_first = (uint32_t)e->use_count};
 		}
-		e->uses[e->use_count++] = (struct use){ w->predicate, w->anchor };
+		e->uses[e->use_count++] = (struct use){w->predicate, w->anchor};
 		l->use_count++;
 	}
 	free(b.list);
@@ -331,7 +342,8 @@ static double guess(const struct engine *e, uint32_t index)
 {
 	const struct predicate *p = &e->set->predicates[index];
 	double length = (double)p->text.len;
-	bool anchored = p->text.len && (p->text.data[0] != PATTERN_ANY || p->text.data[p->text.len - 1] != PATTERN_ANY);
+	bool anchored = p->text.len && (p->text.data[0] != PATTERN_ANY ||
+					p->text.data[p->text.len - 1] != PATTERN_ANY);
 	const char *field = e->set->fields[p->field];
 	double cost = length <= 3 ? 0.5 : length <= 5 ? 0.2 : anchored ? 0.04 : 0.5 / length;
 
@@ -343,7 +355,7 @@ static double guess(const struct engine *e, uint32_t index)
 
 static struct cover cover_of(const struct engine *e, const struct node *n)
 {
-	struct cover best = { .none = true };
+	struct cover best = {.none = true};
 
 	switch ((enum node_type)n->type) {
 	case NODE_PREDICATE:
@@ -382,13 +394,14 @@ static struct cover cover_of(const struct engine *e, const struct node *n)
 
 			if (c.none) {
 				free(best.predicates);
-				best = (struct cover){ .none = true };
+				best = (struct cover){.none = true};
 				return best;
 			}
-			best.predicates = xgrow(best.predicates, &best.cap, best.count + c.count + 1,
-						sizeof(*best.predicates));
+			best.predicates = xgrow(best.predicates, &best.cap,
+						best.count + c.count + 1, sizeof(*best.predicates));
 			if (c.count)
-				memcpy(best.predicates + best.count, c.predicates, c.count * sizeof(*c.predicates));
+				memcpy(best.predicates + best.count, c.predicates,
+				       c.count * sizeof(*c.predicates));
 			best.count += c.count;
 			best.cost += c.cost;
 			free(c.predicates);
@@ -407,12 +420,12 @@ static int by_predicate(const void *a, const void *b)
 	const struct pair *x = a, *y = b;
 
 	return x->predicate != y->predicate ? (x->predicate < y->predicate ? -1 : 1)
-	       : x->rule < y->rule	   ? -1
-					   : x->rule > y->rule;
+	       : x->rule < y->rule	    ? -1
+					    : x->rule > y->rule;
 }
 
-static void fields_of(const struct engine *e, const struct node *n, uint32_t stamp, uint32_t *seen, uint32_t **out,
-		      size_t *count, size_t *cap)
+static void fields_of(const struct engine *e, const struct node *n, uint32_t stamp, uint32_t *seen,
+		      uint32_t **out, size_t *count, size_t *cap)
 {
 	if (n->type == NODE_PREDICATE) {
 		uint32_t f = e->set->predicates[n->predicate].field;
@@ -460,13 +473,13 @@ static void lists_of(struct engine *e, struct node *n, struct lists *all)
 	n->exact = exact;
 	for (uint32_t i = 0; i < n->count; i++) {
 		all->pairs = xgrow(all->pairs, &all->cap, all->count + 1, sizeof(*all->pairs));
-		all->pairs[all->count++] = (struct pair){ n->kids[i]->predicate, n->list - 1 };
+		all->pairs[all->count++] = (struct pair){n->kids[i]->predicate, n->list - 1};
 	}
 }
 
 static void index_lists(struct engine *e)
 {
-	struct lists all = { 0 };
+	struct lists all = {0};
 
 	for (size_t i = 0; i < e->set->rule_count; i++)
 		if (e->set->rules[i]->condition)
@@ -539,7 +552,7 @@ static void index_rules(struct engine *e, enum level level)
 {
 	struct ruleset *set = e->set;
 	size_t field_count = 0, field_cap = 0;
-	struct pairs pairs[2] = { 0 };
+	struct pairs pairs[2] = {0};
 	uint32_t *seen = xcalloc(set->field_count + 1, sizeof(*seen));
 
 	e->words = (uint32_t)(set->rule_count + 63) / 64;
@@ -549,7 +562,7 @@ static void index_rules(struct engine *e, enum level level)
 	e->rule_fields = xcalloc(set->rule_count + 1, sizeof(*e->rule_fields));
 	for (uint32_t r = 0; r < set->rule_count; r++) {
 		const struct rule *rule = set->rules[r];
-		struct cover best[2] = { { .none = true }, { .none = true } };
+		struct cover best[2] = {{.none = true}, {.none = true}};
 
 		e->conditions[r] = rule->condition;
 		if (!rule->condition || (rule->level < level && !rule->referenced))
@@ -561,13 +574,16 @@ static void index_rules(struct engine *e, enum level level)
 			e->single[r / 64] |= UINT64_C(1) << (r % 64);
 		for (size_t k = 0; k < 2; k++) {
 			for (size_t i = 0; i < best[k].count; i++) {
-				pairs[k].list = xgrow(pairs[k].list, &pairs[k].cap, pairs[k].count + 1, sizeof(*pairs[k].list));
-				pairs[k].list[pairs[k].count++] = (struct pair){ best[k].predicates[i], r };
+				pairs[k].list = xgrow(pairs[k].list, &pairs[k].cap,
+						      pairs[k].count + 1, sizeof(*pairs[k].list));
+				pairs[k].list[pairs[k].count++] =
+					(struct pair){best[k].predicates[i], r};
 			}
 			free(best[k].predicates);
 		}
 		e->rule_fields[r].first = (uint32_t)field_count;
-		fields_of(e, rule->condition, r + 1, seen, &e->rule_field, &field_count, &field_cap);
+		fields_of(e, rule->condition, r + 1, seen, &e->rule_field, &field_count,
+			  &field_cap);
 		e->rule_fields[r].count = (uint32_t)field_count - e->rule_fields[r].first;
 	}
 	for (size_t k = 0; k < 2; k++) {
@@ -607,8 +623,8 @@ static struct node *guard_make(struct engine *e, const struct source *source)
 		struct node *any = node_make(e->set, NODE_OR, w->values.count);
 
 		for (uint32_t k = 0; k < w->values.count; k++) {
-			struct predicate p = { .type = PREDICATE_STRING };
-			struct buffer b = { 0 };
+			struct predicate p = {.type = PREDICATE_STRING};
+			struct buffer b = {0};
 
 			any->kids[k] = node_make(e->set, NODE_PREDICATE, 0);
 			fold_utf8(&b, view_text(w->values.items[k]));
@@ -667,7 +683,8 @@ static void compile_regexes(struct engine *e)
 			continue;
 		options |= (p->regex_i ? PCRE2_CASELESS : 0) | (p->regex_m ? PCRE2_MULTILINE : 0) |
 			   (p->regex_s ? PCRE2_DOTALL : 0);
-		e->regex[i] = pcre2_compile(p->text.data, p->text.len, options, &error, &where, NULL);
+		e->regex[i] =
+			pcre2_compile(p->text.data, p->text.len, options, &error, &where, NULL);
 		if (e->regex[i])
 			(void)pcre2_jit_compile(e->regex[i], PCRE2_JIT_COMPLETE);
 	}
@@ -678,7 +695,7 @@ static void compile_regexes(struct engine *e)
 /* What the databases depend on: our version, hyperscan's, the machine, and every literal. */
 static void databases_key(const struct engine *e, uint8_t key[SHA256_SIZE])
 {
-	hs_platform_info_t platform = { 0 };
+	hs_platform_info_t platform = {0};
 	struct sha256 h;
 
 	sha256_init(&h);
@@ -725,8 +742,8 @@ static bool database_compile(struct engine *e, struct field_index *f)
 		/* The first place is enough, unless the end must be hit. */
 		flags[i] = inside ? HS_FLAG_SINGLEMATCH : 0;
 	}
-	done = hs_compile_lit_multi(texts, flags, ids, lengths, n, HS_MODE_BLOCK, NULL, &f->database, &error) ==
-	       HS_SUCCESS;
+	done = hs_compile_lit_multi(texts, flags, ids, lengths, n, HS_MODE_BLOCK, NULL,
+				    &f->database, &error) == HS_SUCCESS;
 	if (error)
 		(void)hs_free_compile_error(error);
 	free(texts);
@@ -747,9 +764,10 @@ static bool databases_load(struct engine *e, struct view blob)
 
 		if (!index->literal_count)
 			continue;
-		if (!view_u32le(blob, at, &field) || !view_u32le(blob, at + 4, &len) || field != f ||
-		    !view_has(blob, at + 8, len) ||
-		    hs_deserialize_database((const char *)blob.data + at + 8, len, &index->database) != HS_SUCCESS)
+		if (!view_u32le(blob, at, &field) || !view_u32le(blob, at + 4, &len) ||
+		    field != f || !view_has(blob, at + 8, len) ||
+		    hs_deserialize_database((const char *)blob.data + at + 8, len,
+					    &index->database) != HS_SUCCESS)
 			return false;
 		at += 8 + (size_t)len;
 	}
@@ -758,7 +776,7 @@ static bool databases_load(struct engine *e, struct view blob)
 
 static void databases_store(const struct engine *e, const uint8_t key[SHA256_SIZE])
 {
-	struct buffer blob = { 0 };
+	struct buffer blob = {0};
 
 	for (uint32_t f = 0; f < e->set->field_count; f++) {
 		char *bytes = NULL;
@@ -768,7 +786,8 @@ static void databases_store(const struct engine *e, const uint8_t key[SHA256_SIZ
 		if (!e->fields[f].literal_count)
 			continue;
 		if (!e->fields[f].database ||
-		    hs_serialize_database(e->fields[f].database, &bytes, &len) != HS_SUCCESS || len > UINT32_MAX) {
+		    hs_serialize_database(e->fields[f].database, &bytes, &len) != HS_SUCCESS ||
+		    len > UINT32_MAX) {
 			buffer_release(&blob);
 			return;
 		}
@@ -797,7 +816,7 @@ static void field_give_up(struct engine *e, uint32_t field)
 static void make_databases(struct engine *e, bool use_cache)
 {
 	uint8_t key[SHA256_SIZE];
-	struct buffer blob = { 0 };
+	struct buffer blob = {0};
 	bool whole = true;
 
 	if (!e->literal_count)
@@ -835,7 +854,7 @@ static void make_databases(struct engine *e, bool use_cache)
 
 int engine_build(struct engine *e, const struct engine_options *options, struct problem *problem)
 {
-	static const char *const constant[] = { "EventID", "Channel", "Provider_Name" };
+	static const char *const constant[] = {"EventID", "Channel", "Provider_Name"};
 	struct ruleset *set = e->set;
 	double from = seconds();
 
@@ -884,20 +903,21 @@ struct engine *engine_load(const struct engine_options *options, struct problem 
 		goto fail;
 	for (size_t i = 0; i < options->mapping_count; i++) {
 		if (mapping_add(e->mapping, options->mappings[i], &own) < 0) {
-			(void)problem_set(problem, ERR_FORMAT, PROBLEM_NO_OFFSET, "%.100s: %.120s", options->mappings[i],
-					  own.reason);
+			(void)problem_set(problem, ERR_FORMAT, PROBLEM_NO_OFFSET, "%.100s: %.120s",
+					  options->mappings[i], own.reason);
 			goto fail;
 		}
 	}
-	if (options->placeholders && ruleset_placeholders(e->set, options->placeholders, &own) < 0) {
-		(void)problem_set(problem, ERR_FORMAT, PROBLEM_NO_OFFSET, "%.100s: %.120s", options->placeholders,
-				  own.reason);
+	if (options->placeholders &&
+	    ruleset_placeholders(e->set, options->placeholders, &own) < 0) {
+		(void)problem_set(problem, ERR_FORMAT, PROBLEM_NO_OFFSET, "%.100s: %.120s",
+				  options->placeholders, own.reason);
 		goto fail;
 	}
 	for (size_t i = 0; i < options->rule_count; i++) {
 		if (ruleset_add(e->set, options->rules[i], &own) < 0) {
-			(void)problem_set(problem, ERR_IO, PROBLEM_NO_OFFSET, "%.100s: %.120s", options->rules[i],
-					  own.reason);
+			(void)problem_set(problem, ERR_IO, PROBLEM_NO_OFFSET, "%.100s: %.120s",
+					  options->rules[i], own.reason);
 			goto fail;
 		}
 	}
@@ -969,6 +989,7 @@ bool engine_rule_is_fed(const struct engine *e, const struct rule *rule, const c
 		if (engine_source_is_for(e->mapping->sources[i], &rule->logsource))
 			return true;
 	if (why)
-		*why = rule->correlation ? "a correlation: its rules decide" : "no source of the mapping feeds its logsource";
+		*why = rule->correlation ? "a correlation: its rules decide"
+					 : "no source of the mapping feeds its logsource";
 	return rule->correlation != NULL;
 }

@@ -14,8 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC "konsekiC"
-#define HEAD  (8 + SHA256_SIZE + SHA256_SIZE)
+#define MAGIC	    "konsekiC"
+#define HEAD	    (8 + SHA256_SIZE + SHA256_SIZE)
 #define LIMIT_CACHE ((off_t)256 << 20)
 
 /* The folder, opened; made when it is not there. -1 where there is none that is ours. */
@@ -81,8 +81,9 @@ bool cache_read(const uint8_t key[SHA256_SIZE], struct buffer *out)
 		return false;
 	name_of(key, name);
 	fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 077) ||
-	    st.st_nlink != 1 || st.st_size < (off_t)HEAD || st.st_size > LIMIT_CACHE)
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid() ||
+	    (st.st_mode & 077) || st.st_nlink != 1 || st.st_size < (off_t)HEAD ||
+	    st.st_size > LIMIT_CACHE)
 		goto out;
 	out->len = 0;
 	(void)buffer_reserve(out, (size_t)st.st_size);
@@ -115,7 +116,7 @@ void cache_write(const uint8_t key[SHA256_SIZE], struct view blob)
 	int dir, fd;
 	uint8_t hash[SHA256_SIZE];
 	char name[80], temporary[120];
-	struct buffer all = { 0 };
+	struct buffer all = {0};
 	size_t done = 0;
 
 	if (blob.len > (size_t)LIMIT_CACHE - HEAD || (dir = folder(true)) < 0)

@@ -39,22 +39,24 @@ static void put_text(struct buffer *out, bool there, struct view text)
 void correlate_encode(struct buffer *out, const struct engine *engine, const struct hit *hit)
 {
 	const struct ruleset *set = engine_rules(engine);
-	struct buffer text = { 0 };
+	struct buffer text = {0};
 
 	for (uint32_t i = 0; hit->rule->referenced && i < set->rule_count; i++) {
 		const struct correlation *c = set->rules[i]->correlation;
-		uint32_t head[2] = { i, 0 };
+		uint32_t head[2] = {i, 0};
 		size_t at = out->len;
 
 		if (!c || !refers(c, hit->rule->index))
 			continue;
 		buffer_append(out, head, sizeof(head));
 		for (uint32_t k = 0; k < c->group_count + c->field_count; k++) {
-			const char *name = k < c->group_count ? c->group_by[k] : c->fields[k - c->group_count];
+			const char *name =
+				k < c->group_count ? c->group_by[k] : c->fields[k - c->group_count];
 			bool there;
 
 			text.len = 0;
-			there = engine_value(hit->state, field_of(c, name, hit->rule->index), &text);
+			there = engine_value(hit->state, field_of(c, name, hit->rule->index),
+					     &text);
 			put_text(out, there, view_clip(buffer_as_view(&text), 0, 8192));
 		}
 		head[1] = (uint32_t)(out->len - at - sizeof(head));
@@ -68,7 +70,7 @@ void correlate_encode(struct buffer *out, const struct engine *engine, const str
 struct record {
 	int64_t ts;
 	uint64_t order; /* of feeding: equal times keep it */
-	uint32_t size;  /* of all of it, with the bytes behind */
+	uint32_t size;	/* of all of it, with the bytes behind */
 	uint32_t correlation, rule;
 	uint32_t host, source, texts; /* bytes of each, behind this struct in this order */
 	uint64_t number;
@@ -83,7 +85,7 @@ struct run {
 struct held { /* an event in a window */
 	int64_t ts;
 	uint32_t rule;
-	uint64_t hash;  /* of the value */
+	uint64_t hash; /* of the value */
 	double number;
 	char *host, *source;
 	uint64_t record;
@@ -108,7 +110,8 @@ struct window {
 	double sum;
 	bool holds, cut;
 	int64_t begun;
-	struct held **chains; /* temporal_ordered: by position, the events of the latest chain that ends there */
+	struct held **
+		chains; /* temporal_ordered: by position, the events of the latest chain that ends there */
 	int64_t *chain_from;
 };
 
@@ -249,13 +252,14 @@ static int spill(struct correlator *c)
 	}
 	rewind(f);
 	c->runs = xgrow(c->runs, &c->run_cap, c->run_count + 1, sizeof(*c->runs));
-	c->runs[c->run_count++] = (struct run){ .file = f };
+	c->runs[c->run_count++] = (struct run){.file = f};
 	c->memory.len = 0;
 	c->offset_count = 0;
 	return OK;
 }
 
-int correlator_feed(struct correlator *c, uint32_t rule, const struct hit_place *place, struct view encoded)
+int correlator_feed(struct correlator *c, uint32_t rule, const struct hit_place *place,
+		    struct view encoded)
 {
 	size_t at = 0;
 
@@ -266,7 +270,8 @@ int correlator_feed(struct correlator *c, uint32_t rule, const struct hit_place 
 		return OK;
 	}
 	while (at < encoded.len) {
-		struct record r = { .ts = place->ts, .rule = rule, .number = place->record, .id = place->id };
+		struct record r = {
+			.ts = place->ts, .rule = rule, .number = place->record, .id = place->id};
 		uint32_t index, size;
 
 		if (!view_u32le(encoded, at, &index) || !view_u32le(encoded, at + 4, &size) ||
@@ -279,7 +284,8 @@ int correlator_feed(struct correlator *c, uint32_t rule, const struct hit_place 
 		r.source = (uint32_t)place->source.len;
 		r.texts = size;
 		r.size = (uint32_t)(sizeof(r) + place->host.len + place->source.len + size);
-		c->offsets = xgrow(c->offsets, &c->offset_cap, c->offset_count + 1, sizeof(*c->offsets));
+		c->offsets =
+			xgrow(c->offsets, &c->offset_cap, c->offset_count + 1, sizeof(*c->offsets));
 		c->offsets[c->offset_count++] = c->memory.len;
 		buffer_append(&c->memory, &r, sizeof(r));
 		buffer_view(&c->memory, place->host);
@@ -303,11 +309,13 @@ static uint64_t hash_bytes(uint64_t h, const void *data, size_t n)
 
 static struct window *window_find(struct correlator *c, uint32_t correlation, struct view group)
 {
-	uint64_t hash = hash_bytes(UINT64_C(0xcbf29ce484222325) ^ correlation, group.data, group.len);
+	uint64_t hash =
+		hash_bytes(UINT64_C(0xcbf29ce484222325) ^ correlation, group.data, group.len);
 	struct window *w;
 
 	for (w = c->slots[hash & c->mask]; w; w = w->next)
-		if (w->hash == hash && w->correlation == correlation && view_equal(buffer_as_view(&w->group), group))
+		if (w->hash == hash && w->correlation == correlation &&
+		    view_equal(buffer_as_view(&w->group), group))
 			return w;
 	w = xcalloc(1, sizeof(*w));
 	w->hash = hash;
@@ -394,7 +402,8 @@ static int by_number(const void *a, const void *b)
 /* Linear interpolation between the ranks around p (0..100), as spreadsheets and numpy do. */
 static double percentile(const struct window *w, double p)
 {
-	double *all = xmalloc(w->count * sizeof(*all)), rank = p / 100 * (double)(w->count - 1), result;
+	double *all = xmalloc(w->count * sizeof(*all)), rank = p / 100 * (double)(w->count - 1),
+	       result;
 	size_t low = (size_t)rank;
 
 	for (size_t i = 0; i < w->count; i++)
@@ -528,30 +537,43 @@ static bool text_next(struct view *rest, struct view *text, bool *there)
 	return true;
 }
 
-static int feed_window(struct correlator *c, uint32_t correlation, struct held *h, struct view texts);
+static int feed_window(struct correlator *c, uint32_t correlation, struct held *h,
+		       struct view texts);
 
-static int fire(struct correlator *c, struct window *w, const struct held *const *events, size_t count, uint64_t total, double value)
+static int fire(struct correlator *c, struct window *w, const struct held *const *events,
+		size_t count, uint64_t total, double value)
 {
 	const struct rule *rule = c->set->rules[w->correlation];
 	const struct correlation *own = rule->correlation;
 	const struct held *last = events[count - 1];
-	struct buffer list = { 0 }, group = { 0 };
+	struct buffer list = {0}, group = {0};
 	struct view rest = buffer_as_view(&w->group), text;
-	struct hit_place place = { .ts = last->ts, .host = view_text(last->host), .source = view_text(last->source),
-				   .record = last->record, .id = last->id };
-	struct correlated hit = { .rule = rule, .first = events[0]->ts, .last = last->ts, .place = &place,
-				  .count = total, .value = value, .one_host = true, .cut = w->cut };
+	struct hit_place place = {.ts = last->ts,
+				  .host = view_text(last->host),
+				  .source = view_text(last->source),
+				  .record = last->record,
+				  .id = last->id};
+	struct correlated hit = {.rule = rule,
+				 .first = events[0]->ts,
+				 .last = last->ts,
+				 .place = &place,
+				 .count = total,
+				 .value = value,
+				 .one_host = true,
+				 .cut = w->cut};
 	bool there;
 	int status = OK;
 
 	buffer_char(&list, '[');
-	for (size_t i = count > LIMIT_CORRELATION_EVENTS ? count - LIMIT_CORRELATION_EVENTS : 0; i < count; i++) {
+	for (size_t i = count > LIMIT_CORRELATION_EVENTS ? count - LIMIT_CORRELATION_EVENTS : 0;
+	     i < count; i++) {
 		if (list.len > 1)
 			buffer_char(&list, ',');
 		event_ref(&list, c->set, events[i]);
 	}
 	for (size_t i = 0; i < count; i++)
-		hit.one_host &= strcmp(events[i]->host ? events[i]->host : "", last->host ? last->host : "") == 0;
+		hit.one_host &= strcmp(events[i]->host ? events[i]->host : "",
+				       last->host ? last->host : "") == 0;
 	buffer_char(&list, ']');
 	buffer_char(&group, '{');
 	for (uint32_t i = 0; i < own->group_count && text_next(&rest, &text, &there); i++) {
@@ -565,21 +587,25 @@ static int fire(struct correlator *c, struct window *w, const struct held *const
 	if (!rule->silent)
 		status = c->fn(c->data, &hit);
 	/* What refers to this correlation sees it as an event with the fields of its group. */
-	for (uint32_t i = 0; rule->referenced && status >= 0 && c->depth < 32 && i < c->set->rule_count; i++) {
+	for (uint32_t i = 0;
+	     rule->referenced && status >= 0 && c->depth < 32 && i < c->set->rule_count; i++) {
 		const struct correlation *outer = c->set->rules[i]->correlation;
-		struct buffer texts = { 0 };
+		struct buffer texts = {0};
 		struct held h = *last;
 
 		if (!outer || !refers(outer, rule->index))
 			continue;
 		for (uint32_t k = 0; k < outer->group_count + outer->field_count; k++) {
-			const char *name = field_of(outer, k < outer->group_count ? outer->group_by[k]
-										    : outer->fields[k - outer->group_count],
+			const char *name = field_of(outer,
+						    k < outer->group_count
+							    ? outer->group_by[k]
+							    : outer->fields[k - outer->group_count],
 						    rule->index);
 			bool found = false;
 
 			rest = buffer_as_view(&w->group);
-			for (uint32_t g = 0; g < own->group_count && text_next(&rest, &text, &there); g++) {
+			for (uint32_t g = 0;
+			     g < own->group_count && text_next(&rest, &text, &there); g++) {
 				if (strcmp(own->group_by[g], name) == 0) {
 					put_text(&texts, there, text);
 					found = true;
@@ -623,7 +649,8 @@ static struct held held_copy(const struct held *h)
 }
 
 /* For each position the chain whose first event is the latest: it is the shortest that can still be finished. */
-static int ordered(struct correlator *c, const struct correlation *own, struct window *w, struct held *h)
+static int ordered(struct correlator *c, const struct correlation *own, struct window *w,
+		   struct held *h)
 {
 	uint32_t n = own->rule_count;
 	int status = OK;
@@ -651,7 +678,7 @@ static int ordered(struct correlator *c, const struct correlation *own, struct w
 	}
 	w->begun = h->ts; /* of the latest event: tells when the window may go */
 	if (w->chains[n - 1]) {
-		const struct held *events[64] = { 0 };
+		const struct held *events[64] = {0};
 
 		for (uint32_t i = 0; i < n; i++)
 			events[i] = &w->chains[n - 1][i];
@@ -699,12 +726,14 @@ static bool number_text(struct view t, double *number)
 		return false;
 	memcpy(copy, t.data, t.len);
 	copy[t.len] = '\0';
-	*number = copy[0] == '0' && (copy[1] | 32) == 'x' ? (double)strtoull(copy + 2, &end, 16) : strtod(copy, &end);
+	*number = copy[0] == '0' && (copy[1] | 32) == 'x' ? (double)strtoull(copy + 2, &end, 16)
+							  : strtod(copy, &end);
 	return *end == '\0' && *number == *number && *number - *number == 0;
 }
 
 /* Takes over h's texts. */
-static int feed_window(struct correlator *c, uint32_t correlation, struct held *h, struct view texts)
+static int feed_window(struct correlator *c, uint32_t correlation, struct held *h,
+		       struct view texts)
 {
 	const struct correlation *own = c->set->rules[correlation]->correlation;
 	struct view rest = texts, text, group, value;
@@ -771,7 +800,8 @@ static int sweep(struct correlator *c, int64_t now, bool all)
 				at = &w->next;
 				continue;
 			}
-			if (judged_late(own) && own->type != CORRELATE_TEMPORAL_ORDERED && status >= 0)
+			if (judged_late(own) && own->type != CORRELATE_TEMPORAL_ORDERED &&
+			    status >= 0)
 				status = close_window(c, w);
 			/* Closing may have made windows of outer correlations, but never moves this link's owner. */
 			for (at = &c->slots[i]; *at != w; at = &(*at)->next)
@@ -793,7 +823,8 @@ static bool run_read(struct run *run)
 		return false;
 	buffer_append(&run->next, &r, sizeof(r));
 	(void)buffer_reserve(&run->next, r.size - sizeof(r));
-	if (fread(run->next.data + sizeof(r), 1, r.size - sizeof(r), run->file) != r.size - sizeof(r)) {
+	if (fread(run->next.data + sizeof(r), 1, r.size - sizeof(r), run->file) !=
+	    r.size - sizeof(r)) {
 		run->next.len = 0;
 		return false;
 	}
@@ -804,7 +835,7 @@ static bool run_read(struct run *run)
 static int take(struct correlator *c, const char *bytes)
 {
 	struct record r;
-	struct held h = { 0 };
+	struct held h = {0};
 	const char *at = bytes + sizeof(r);
 	int status = OK;
 
@@ -839,7 +870,7 @@ int correlator_finish(struct correlator *c, correlated_hit *fn, void *data)
 	for (size_t i = 0; i < c->run_count; i++)
 		(void)run_read(&c->runs[i]);
 	while (status >= 0) {
-		struct record best = { 0 }, r;
+		struct record best = {0}, r;
 		const char *bytes = NULL;
 		struct run *from = NULL;
 
@@ -903,6 +934,7 @@ void correlated_json(struct buffer *out, const struct correlated *hit)
 		buffer_string(out, ",\"id\":null");
 	buffer_string(out, ",\"matched\":[],\"first\":\"");
 	time_append(out, hit->first);
-	buffer_printf(out, "\",\"count\":%llu,\"value\":%.15g,\"group\":%s,\"events\":%s%s}\n", (unsigned long long)hit->count,
-		      hit->value, hit->group, hit->events, hit->cut ? ",\"cut\":true" : "");
+	buffer_printf(out, "\",\"count\":%llu,\"value\":%.15g,\"group\":%s,\"events\":%s%s}\n",
+		      (unsigned long long)hit->count, hit->value, hit->group, hit->events,
+		      hit->cut ? ",\"cut\":true" : "");
 }

@@ -35,19 +35,20 @@ void correlate_encode(struct buffer *out, const struct engine *engine, const str
 struct correlator *correlator_new(const struct ruleset *set);
 void correlator_free(struct correlator *c);
 /* A hit: encoded as above, by somebody who is not trusted. ERR_FORMAT, ERR_IO (a run could not be written). */
-int correlator_feed(struct correlator *c, uint32_t rule, const struct hit_place *place, struct view encoded);
+int correlator_feed(struct correlator *c, uint32_t rule, const struct hit_place *place,
+		    struct view encoded);
 
 /* A correlation that holds. */
 struct correlated {
 	const struct rule *rule;
-	int64_t first, last;   /* ns, of its events */
+	int64_t first, last;	       /* ns, of its events */
 	const struct hit_place *place; /* of the last */
-	uint64_t count;        /* of events in the window */
-	double value;          /* what was compared */
-	const char *group;     /* JSON object */
-	const char *events;    /* JSON array */
-	bool one_host;         /* all events are of place->host */
-	bool cut;              /* LIMIT_WINDOW was reached */
+	uint64_t count;		       /* of events in the window */
+	double value;		       /* what was compared */
+	const char *group;	       /* JSON object */
+	const char *events;	       /* JSON array */
+	bool one_host;		       /* all events are of place->host */
+	bool cut;		       /* LIMIT_WINDOW was reached */
 };
 typedef int correlated_hit(void *data, const struct correlated *hit);
 /* Walks everything. Status of fn, or ERR_IO. */

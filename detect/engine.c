@@ -10,7 +10,7 @@
 static void key_value(struct buffer *key, const struct event *e, int32_t index)
 {
 	const struct value *v = index < 0 ? NULL : &e->values[index];
-	uint32_t head[2] = { v ? v->type : VALUE_ABSENT, 0 };
+	uint32_t head[2] = {v ? v->type : VALUE_ABSENT, 0};
 
 	if (!v || v->type == VALUE_ABSENT) {
 		buffer_append(key, head, sizeof(head));
@@ -20,7 +20,8 @@ static void key_value(struct buffer *key, const struct event *e, int32_t index)
 		head[1] = v->len;
 		buffer_append(key, head, sizeof(head));
 		buffer_append(key, v->data, v->len);
-	} else if (v->type == VALUE_UNSIGNED || v->type == VALUE_SIGNED || v->type == VALUE_HEX || v->type == VALUE_BOOL) {
+	} else if (v->type == VALUE_UNSIGNED || v->type == VALUE_SIGNED || v->type == VALUE_HEX ||
+		   v->type == VALUE_BOOL) {
 		head[1] = 8;
 		buffer_append(key, head, sizeof(head));
 		buffer_append(key, &v->u, 8);
@@ -41,9 +42,10 @@ static const char *parser_of(const struct event *e, const struct event_origin *o
 	return origin && origin->parser ? origin->parser : "";
 }
 
-static void key_make(struct engine_state *s, const struct event *e, const struct event_origin *origin)
+static void key_make(struct engine_state *s, const struct event *e,
+		     const struct event_origin *origin)
 {
-	static const struct shape none = { .provider = -1, .channel = -1, .event_id = -1 };
+	static const struct shape none = {.provider = -1, .channel = -1, .event_id = -1};
 	const struct shape *shape = e->shape ? e->shape : &none;
 
 	s->key.len = 0;
@@ -77,8 +79,8 @@ static void append_first(struct buffer *out, const struct value *v)
 	value_append(out, v->type == VALUE_LIST && v->len ? v->list : v);
 }
 
-static bool source_fits(const struct source *source, const struct event *e, const struct event_origin *origin,
-			struct engine_state *s)
+static bool source_fits(const struct source *source, const struct event *e,
+			const struct event_origin *origin, struct engine_state *s)
 {
 	const struct shape *shape = e->shape;
 	bool logged = shape && (shape->channel >= 0 || shape->provider >= 0);
@@ -94,14 +96,16 @@ static bool source_fits(const struct source *source, const struct event *e, cons
 		if (shape->channel >= 0)
 			append_first(b, &e->values[shape->channel]);
 		if (b->len) {
-			fits = !source->channel.count || any_glob(&source->channel, buffer_as_view(b));
+			fits = !source->channel.count ||
+			       any_glob(&source->channel, buffer_as_view(b));
 			if (fits && source->provider.count) {
 				b->len = 0;
 				if (shape->provider >= 0)
 					append_first(b, &e->values[shape->provider]);
 				fits = any_glob(&source->provider, buffer_as_view(b));
 			}
-		} else if (source->provider.count) { /* a record without a channel: its provider alone */
+		} else if (source->provider
+				   .count) { /* a record without a channel: its provider alone */
 			b->len = 0;
 			if (shape->provider >= 0)
 				append_first(b, &e->values[shape->provider]);
@@ -146,7 +150,8 @@ static int partial(struct engine_state *s, const struct node *n)
 	case NODE_PREDICATE: {
 		const struct predicate *p = &s->engine->set->predicates[n->predicate];
 
-		if (p->field == FIELD_ANY || !s->engine->fields[p->field].constant || p->type == PREDICATE_FIELDREF)
+		if (p->field == FIELD_ANY || !s->engine->fields[p->field].constant ||
+		    p->type == PREDICATE_FIELDREF)
 			return 2;
 		return predicate_eval(s, n->predicate);
 	}
@@ -219,7 +224,8 @@ static void contexts_drop(struct engine_state *s)
 	s->last = NULL;
 }
 
-static void event_begin(struct engine_state *s, const struct event *e, const struct event_origin *origin)
+static void event_begin(struct engine_state *s, const struct event *e,
+			const struct event_origin *origin)
 {
 	s->event = e;
 	s->origin = origin;
@@ -312,11 +318,11 @@ static void plan(struct engine_state *s, struct context *c, const uint8_t *wante
 		if (f == FIELD_ANY) {
 			for (uint32_t i = 0; i < values; i++) {
 				list = xgrow(list, &cap, count + 1, sizeof(*list));
-				list[count++] = (struct planned){ (int32_t)i, f };
+				list[count++] = (struct planned){(int32_t)i, f};
 			}
 			if (!c->has_channel) {
 				list = xgrow(list, &cap, count + 1, sizeof(*list));
-				list[count++] = (struct planned){ SLOT_MESSAGE, f };
+				list[count++] = (struct planned){SLOT_MESSAGE, f};
 			}
 			continue;
 		}
@@ -339,7 +345,7 @@ static void plan(struct engine_state *s, struct context *c, const uint8_t *wante
 		}
 		for (;;) {
 			list = xgrow(list, &cap, count + 1, sizeof(*list));
-			list[count++] = (struct planned){ at, f };
+			list[count++] = (struct planned){at, f};
 			if (at < 0 || sources || !event->shape->next_same[at])
 				break;
 			at = (int32_t)event->shape->next_same[at];
@@ -361,7 +367,8 @@ static void plan(struct engine_state *s, struct context *c, const uint8_t *wante
 			/* A list's key is its text: two lists may have one. */
 			p->constant = p->index >= 0 && event->values[p->index].type != VALUE_LIST &&
 				      (p->index == shape->event_id ||
-				       (c->has_channel && (p->index == shape->channel || p->index == shape->provider)));
+				       (c->has_channel && (p->index == shape->channel ||
+							   p->index == shape->provider)));
 		}
 		if (list[i].field == FIELD_ANY) {
 			p->any = true;
@@ -387,7 +394,8 @@ static struct context *context_make(struct engine_state *s, uint64_t hash)
 	c->shape_count = s->event->shape ? s->event->shape->count : 0;
 	c->key = (uint8_t *)xmemdup0(s->key.data, s->key.len);
 	c->key_len = s->key.len;
-	c->has_channel = s->event->shape && (s->event->shape->channel >= 0 || s->event->shape->provider >= 0);
+	c->has_channel = s->event->shape &&
+			 (s->event->shape->channel >= 0 || s->event->shape->provider >= 0);
 	c->slot_of_field = xcalloc(set->field_count + 1, sizeof(*c->slot_of_field));
 	c->rules = xcalloc(e->words + 1, sizeof(*c->rules));
 	c->always = xcalloc(e->words + 1, sizeof(*c->always));
@@ -434,7 +442,9 @@ static struct context *context_make(struct engine_state *s, uint64_t hash)
 	c->relevant = xcalloc(set->predicate_count / 64 + 1, sizeof(*c->relevant));
 	for (uint32_t w = 0; w < e->words; w++)
 		for (uint64_t bits = c->rules[w]; bits; bits &= bits - 1)
-			want_predicates(e, set->rules[w * 64 + (uint32_t)__builtin_ctzll(bits)]->condition, c);
+			want_predicates(
+				e, set->rules[w * 64 + (uint32_t)__builtin_ctzll(bits)]->condition,
+				c);
 	for (uint32_t i = 0; i < c->source_count; i++)
 		if (e->guards[c->sources[i]->index].node)
 			want_predicates(e, e->guards[c->sources[i]->index].node, c);
@@ -444,7 +454,8 @@ static struct context *context_make(struct engine_state *s, uint64_t hash)
 	return c;
 }
 
-static struct context *context_find(struct engine_state *s, const struct event *e, const struct event_origin *origin)
+static struct context *context_find(struct engine_state *s, const struct event *e,
+				    const struct event_origin *origin)
 {
 	uint64_t hash, shape_hash = e->shape ? e->shape->hash : 0;
 	uint32_t count = e->shape ? e->shape->count : 0;
@@ -452,8 +463,8 @@ static struct context *context_find(struct engine_state *s, const struct event *
 
 	key_make(s, e, origin);
 	c = s->last;
-	if (c && c->shape_hash == shape_hash && c->shape_count == count && c->key_len == s->key.len &&
-	    memcmp(c->key, s->key.data, s->key.len) == 0)
+	if (c && c->shape_hash == shape_hash && c->shape_count == count &&
+	    c->key_len == s->key.len && memcmp(c->key, s->key.data, s->key.len) == 0)
 		return c;
 	hash = hash_of(shape_hash, s->key.data, s->key.len);
 	for (c = s->contexts[hash % CONTEXT_SLOTS]; c; c = c->next)
@@ -485,7 +496,8 @@ struct scan {
 	size_t len;
 };
 
-static int on_literal(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *data)
+static int on_literal(unsigned id, unsigned long long from, unsigned long long to, unsigned flags,
+		      void *data)
 {
 	const struct scan *scan = data;
 	const struct engine *e = scan->s->engine;
@@ -496,7 +508,8 @@ static int on_literal(unsigned id, unsigned long long from, unsigned long long t
 	for (uint32_t i = 0; i < l->use_count; i++) {
 		const struct use *u = &e->uses[l->use_first + i];
 
-		if (u->anchor == ANCHOR_INSIDE || (u->anchor == ANCHOR_START && to == l->text.len) ||
+		if (u->anchor == ANCHOR_INSIDE ||
+		    (u->anchor == ANCHOR_START && to == l->text.len) ||
 		    (u->anchor == ANCHOR_END && to == scan->len))
 			find(scan->s, u->predicate);
 	}
@@ -521,11 +534,12 @@ static void find_whole(struct engine_state *s, uint32_t field, struct view text,
 static void scan_text(struct engine_state *s, uint32_t field, struct view text)
 {
 	const struct field_index *f = &s->engine->fields[field];
-	struct scan scan = { s, text.len };
+	struct scan scan = {s, text.len};
 
 	if (f->whole_max && text.len < f->whole_max)
 		find_whole(s, field, text, false);
-	if (f->numbers && text.len > 2 && text.len < 20 && text.data[0] == '0' && text.data[1] == 'x') {
+	if (f->numbers && text.len > 2 && text.len < 20 && text.data[0] == '0' &&
+	    text.data[1] == 'x') {
 		char number[32], *end;
 		unsigned long long x;
 
@@ -539,7 +553,8 @@ static void scan_text(struct engine_state *s, uint32_t field, struct view text)
 		}
 	}
 	if (f->database && text.len)
-		(void)hs_scan(f->database, (const char *)text.data, (unsigned)text.len, 0, s->scratch, on_literal, &scan);
+		(void)hs_scan(f->database, (const char *)text.data, (unsigned)text.len, 0,
+			      s->scratch, on_literal, &scan);
 }
 
 static void epoch_next(struct engine_state *s)
@@ -565,9 +580,11 @@ static void apply(struct engine_state *s, const uint32_t *found, size_t count)
 		s->touched[s->touched_count++] = p;
 		for (uint32_t k = 0; k < e->lists_of[p].count; k++)
 			s->lists[e->in_list[e->lists_of[p].first + k]] = s->serial;
-		for (const struct fed *f = e->feeds[0].fed + one.first, *end = f + one.count; f < end; f++)
+		for (const struct fed *f = e->feeds[0].fed + one.first, *end = f + one.count;
+		     f < end; f++)
 			s->candidates[f->word] |= f->rules;
-		for (const struct fed *f = e->feeds[1].fed + two.first, *end = f + two.count; f < end; f++)
+		for (const struct fed *f = e->feeds[1].fed + two.first, *end = f + two.count;
+		     f < end; f++)
 			s->seconds[f->word] |= f->rules;
 	}
 }
@@ -609,7 +626,7 @@ static bool value_is_plain(const struct value *v)
 /* Looks for a field's literals in the texts of a value. */
 static void scan_value(struct engine_state *s, uint32_t field, const struct value *v)
 {
-	struct text_list list = { .first = (uint32_t)s->text_count };
+	struct text_list list = {.first = (uint32_t)s->text_count};
 	size_t texts = s->text_count, folded = s->folded.len;
 
 	value_texts(s, v, true, &list);
@@ -656,15 +673,15 @@ static const uint8_t *value_bytes(const struct value *v, uint32_t *len)
 	return NULL;
 }
 
-static bool memo_is(const struct memo *m, const struct context *c, const struct plan *p, const struct value *v,
-		    const uint8_t *data, uint32_t len)
+static bool memo_is(const struct memo *m, const struct context *c, const struct plan *p,
+		    const struct value *v, const uint8_t *data, uint32_t len)
 {
-	return m->data && m->context == c->serial && m->index == p->index && m->type == v->type && m->len == len &&
-	       memcmp(m->data, data, len) == 0;
+	return m->data && m->context == c->serial && m->index == p->index && m->type == v->type &&
+	       m->len == len && memcmp(m->data, data, len) == 0;
 }
 
-static void remember(struct engine_state *s, struct memo *m, const struct context *c, const struct plan *p,
-		     const struct value *v, const uint8_t *data, uint32_t len)
+static void remember(struct engine_state *s, struct memo *m, const struct context *c,
+		     const struct plan *p, const struct value *v, const uint8_t *data, uint32_t len)
 {
 	size_t found = s->found_count, more = 0;
 
@@ -697,12 +714,14 @@ static void remember(struct engine_state *s, struct memo *m, const struct contex
 }
 
 /* Finds, into s->found, what the value makes true in all of its fields. */
-static void scan_planned(struct engine_state *s, struct context *c, const struct plan *p, const struct value *v, bool any)
+static void scan_planned(struct engine_state *s, struct context *c, const struct plan *p,
+			 const struct value *v, bool any)
 {
 	epoch_next(s);
 	/* Derived texts stay for the event; those of the value itself go. */
 	for (uint32_t i = 0; i < p->count; i++)
-		if (c->slots[c->slot_of_field[c->plan_fields[p->first + i]] - 1].index == SLOT_DERIVED)
+		if (c->slots[c->slot_of_field[c->plan_fields[p->first + i]] - 1].index ==
+		    SLOT_DERIVED)
 			scan_derived(s, c->plan_fields[p->first + i]);
 	for (uint32_t i = 0; i < p->count; i++) {
 		uint32_t field = c->plan_fields[p->first + i];
@@ -719,10 +738,10 @@ static void scan_planned(struct engine_state *s, struct context *c, const struct
 static void scan_plan(struct engine_state *s, struct context *c, struct plan *p)
 {
 	const struct event *e = s->event;
-	const struct value *v = p->index >= 0 ? &e->values[p->index] :
-				p->index == SLOT_USER ? &e->user :
-				p->index == SLOT_HOST ? &e->host :
-				&e->message;
+	const struct value *v = p->index >= 0		? &e->values[p->index]
+				: p->index == SLOT_USER ? &e->user
+				: p->index == SLOT_HOST ? &e->host
+							: &e->message;
 	const uint8_t *data;
 	uint32_t len = 0;
 	struct memo *m;
@@ -770,9 +789,11 @@ static void scan_constants(struct engine_state *s, struct context *c)
 		if (v->type == VALUE_ABSENT)
 			continue;
 		scan_planned(s, c, p, v, p->any);
-		c->constant = xgrow(c->constant, &cap, c->constant_count + s->found_count + 1, sizeof(*c->constant));
+		c->constant = xgrow(c->constant, &cap, c->constant_count + s->found_count + 1,
+				    sizeof(*c->constant));
 		if (s->found_count)
-			memcpy(c->constant + c->constant_count, s->found, s->found_count * sizeof(*s->found));
+			memcpy(c->constant + c->constant_count, s->found,
+			       s->found_count * sizeof(*s->found));
 		c->constant_count += (uint32_t)s->found_count;
 	}
 }
@@ -906,7 +927,8 @@ static void collect(struct engine_state *s, const struct node *n, const char *se
 	switch ((enum node_type)n->type) {
 	case NODE_PREDICATE: {
 		const struct predicate *p = &s->engine->set->predicates[n->predicate];
-		struct matched m = { .selection = selection, .field = s->engine->set->fields[p->field] };
+		struct matched m = {.selection = selection,
+				    .field = s->engine->set->fields[p->field]};
 		bool present;
 
 		if (!truth(s, n->predicate) || s->matched_count >= MATCHED_MAX)
@@ -915,10 +937,12 @@ static void collect(struct engine_state *s, const struct node *n, const char *se
 		if (!take)
 			return;
 		for (size_t i = 0; i < s->matched_count; i++)
-			if (s->matched[i].selection == selection && s->matched[i].field == m.field &&
+			if (s->matched[i].selection == selection &&
+			    s->matched[i].field == m.field &&
 			    view_equal(s->matched[i].value, m.value))
 				return;
-		s->matched = xgrow(s->matched, &s->matched_cap, s->matched_count + 1, sizeof(*s->matched));
+		s->matched = xgrow(s->matched, &s->matched_cap, s->matched_count + 1,
+				   sizeof(*s->matched));
 		s->matched[s->matched_count++] = m;
 		return;
 	}
@@ -941,7 +965,7 @@ static void collect(struct engine_state *s, const struct node *n, const char *se
 
 static int report(struct engine_state *s, const struct rule *rule, engine_hit *fn, void *data)
 {
-	struct hit hit = { .rule = rule, .state = s };
+	struct hit hit = {.rule = rule, .state = s};
 
 	s->matched_count = 0;
 	collect(s, rule->condition, "", false);
@@ -974,7 +998,8 @@ int engine_match(const struct engine *e, struct engine_state *s, const struct ev
 		}
 	}
 	for (uint32_t w = 0; w < e->words && status >= 0; w++) {
-		uint64_t bits = (s->candidates[w] & (s->seconds[w] | e->single[w]) & c->rules[w]) | c->always[w];
+		uint64_t bits = (s->candidates[w] & (s->seconds[w] | e->single[w]) & c->rules[w]) |
+				c->always[w];
 
 		s->candidates[w] = s->seconds[w] = 0;
 		for (; bits && status >= 0; bits &= bits - 1) {
@@ -1024,7 +1049,7 @@ bool engine_value(struct engine_state *s, const char *field, struct buffer *out)
 static void explain(struct engine_state *s, const struct node *n, unsigned depth,
 		    void (*fn)(void *data, const struct explained *part), void *data)
 {
-	struct explained part = { .depth = depth, .node = n };
+	struct explained part = {.depth = depth, .node = n};
 
 	if (n->type == NODE_PREDICATE) {
 		part.predicate = &s->engine->set->predicates[n->predicate];
@@ -1058,7 +1083,8 @@ bool engine_explain(const struct engine *e, struct engine_state *s, const struct
 	for (uint32_t i = 0; i < c->source_count; i++) {
 		const struct node *g = e->guards[c->sources[i]->index].node;
 
-		if ((e->source_rules[c->sources[i]->index][rule->index / 64] >> (rule->index % 64) & 1) &&
+		if ((e->source_rules[c->sources[i]->index][rule->index / 64] >> (rule->index % 64) &
+		     1) &&
 		    (!g || holds(s, g)))
 			fits = true;
 	}
@@ -1085,7 +1111,8 @@ struct engine_state *engine_state_new(const struct engine *e)
 	s->lists = xcalloc(e->list_count + 1, sizeof(*s->lists));
 	s->memo = xcalloc(MEMO_SLOTS, sizeof(*s->memo));
 	for (size_t f = 0; f < e->set->field_count; f++)
-		if (e->fields[f].database && hs_alloc_scratch(e->fields[f].database, &s->scratch) != HS_SUCCESS)
+		if (e->fields[f].database &&
+		    hs_alloc_scratch(e->fields[f].database, &s->scratch) != HS_SUCCESS)
 			(void)xcalloc(1, SIZE_MAX / 2);
 	s->match_data = pcre2_match_data_create(1, NULL);
 	s->list_cap = 64;

@@ -20,14 +20,14 @@
 #include "detect/rule.h"
 
 struct engine_options {
-	const char *const *rules;    /* files and folders */
+	const char *const *rules; /* files and folders */
 	size_t rule_count;
 	const char *const *mappings; /* more mapping files: --mapping */
 	size_t mapping_count;
-	const char *placeholders;    /* values for |expand, or NULL */
-	enum level level;            /* rules below it are not loaded into the matcher */
-	bool no_cache;               /* neither read nor write the compiled databases */
-	bool plain;                  /* no automaton: every predicate is evaluated by itself */
+	const char *placeholders; /* values for |expand, or NULL */
+	enum level level;	  /* rules below it are not loaded into the matcher */
+	bool no_cache;		  /* neither read nor write the compiled databases */
+	bool plain;		  /* no automaton: every predicate is evaluated by itself */
 };
 
 struct engine;
@@ -42,7 +42,7 @@ const struct mapping *engine_mapping(const struct engine *engine);
 /* What a run of engine_load cost, for --verbose and `make bench`. */
 struct engine_cost {
 	double read_seconds, compile_seconds;
-	bool cached;           /* the databases came from the cache */
+	bool cached; /* the databases came from the cache */
 	size_t literals, databases, bytes;
 };
 struct engine_cost engine_cost(const struct engine *engine);
@@ -85,11 +85,12 @@ struct explained {
 	const struct node *node;
 	const struct predicate *predicate; /* NULL for inner nodes */
 	bool holds;
-	struct view value;                 /* of the predicate's field, empty when it is not there */
+	struct view value; /* of the predicate's field, empty when it is not there */
 	bool present;
 };
-bool engine_explain(const struct engine *engine, struct engine_state *state, const struct rule *rule,
-		    const struct event *event, const struct event_origin *origin,
+bool engine_explain(const struct engine *engine, struct engine_state *state,
+		    const struct rule *rule, const struct event *event,
+		    const struct event_origin *origin,
 		    void (*fn)(void *data, const struct explained *part), void *data);
 
 /* Whether any source of the mapping feeds this rule; *why (static) says what it lacks. */

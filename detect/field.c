@@ -6,9 +6,10 @@
 #include <stdlib.h>
 
 const bool text_plain[256] = {
-	['0' ... '9'] = true, ['a' ... 'f'] = true, ['A' ... 'F'] = true, ['x'] = true, ['X'] = true, ['t'] = true,
-	['T'] = true, ['z'] = true, ['Z'] = true, ['{'] = true, ['}'] = true, ['-'] = true, [':'] = true, ['.'] = true,
-	[' '] = true,
+	['0' ... '9'] = true, ['a' ... 'f'] = true, ['A' ... 'F'] = true, ['x'] = true,
+	['X'] = true,	      ['t'] = true,	    ['T'] = true,	  ['z'] = true,
+	['Z'] = true,	      ['{'] = true,	    ['}'] = true,	  ['-'] = true,
+	[':'] = true,	      ['.'] = true,	    [' '] = true,
 };
 
 /* ---- which value ---- */
@@ -51,8 +52,8 @@ static int32_t find_name(const struct shape *shape, const char *field)
 	return SLOT_NONE;
 }
 
-static const struct derive *find_derive(const struct context *c, const struct shape *shape, const char *field,
-					bool same_name)
+static const struct derive *find_derive(const struct context *c, const struct shape *shape,
+					const char *field, bool same_name)
 {
 	for (uint32_t i = 0; i < c->source_count; i++) {
 		const struct source *source = c->sources[i];
@@ -79,7 +80,7 @@ uint16_t slot_resolve(struct engine_state *s, struct context *c, uint32_t field)
 	const struct shape *shape = s->event->shape;
 	const char *name = s->engine->set->fields[field];
 	const struct derive *d;
-	struct slot slot = { .field = field, .index = SLOT_NONE };
+	struct slot slot = {.field = field, .index = SLOT_NONE};
 	size_t cap = c->slot_cap;
 
 	if (c->slot_of_field[field])
@@ -127,7 +128,9 @@ const struct value *slot_value(const struct engine_state *s, const struct slot *
 	case SLOT_HOST:
 	case SLOT_MESSAGE:
 		*at = INT32_MAX;
-		v = slot->index == SLOT_USER ? &e->user : slot->index == SLOT_HOST ? &e->host : &e->message;
+		v = slot->index == SLOT_USER   ? &e->user
+		    : slot->index == SLOT_HOST ? &e->host
+					       : &e->message;
 		return v->type == VALUE_ABSENT ? NULL : v;
 	default:
 		break;
@@ -142,7 +145,8 @@ const struct value *slot_value(const struct engine_state *s, const struct slot *
 		v = &e->values[*at];
 		next = e->shape->next_same[*at];
 		*at = next ? (int32_t)next : INT32_MAX;
-		if (v->type != VALUE_ABSENT && !(v->type == VALUE_JSON && v->len == 4 && memcmp(v->data, "null", 4) == 0))
+		if (v->type != VALUE_ABSENT &&
+		    !(v->type == VALUE_JSON && v->len == 4 && memcmp(v->data, "null", 4) == 0))
 			return v;
 	}
 }
@@ -159,13 +163,15 @@ static void text_add(struct engine_state *s, struct view utf8, bool folded, stru
 	else
 		text_utf8(b, utf8);
 	s->texts = xgrow(s->texts, &s->text_cap, s->text_count + 1, sizeof(*s->texts));
-	s->texts[s->text_count++] = (struct text){ at, b->len - at };
+	s->texts[s->text_count++] = (struct text){at, b->len - at};
 	into->count++;
 }
 
 static int hex_digit(uint8_t c)
 {
-	return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+	return c >= '0' && c <= '9'		    ? c - '0'
+	       : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
+						    : -1;
 }
 
 static bool json_unit(struct view v, size_t at, uint32_t *code)
@@ -216,7 +222,8 @@ static size_t json_string(struct buffer *out, struct view v)
 				break;
 			i += 4;
 			if (code >= 0xd800 && code < 0xdc00 && i + 1 < v.len && v.data[i] == '\\' &&
-			    v.data[i + 1] == 'u' && json_unit(v, i + 2, &low) && low >= 0xdc00 && low < 0xe000) {
+			    v.data[i + 1] == 'u' && json_unit(v, i + 2, &low) && low >= 0xdc00 &&
+			    low < 0xe000) {
 				code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
 				i += 6;
 			}
@@ -233,12 +240,13 @@ static size_t json_string(struct buffer *out, struct view v)
 /* A JSON value: a text, or an array's members; objects stay as they are written. */
 static void json_texts(struct engine_state *s, struct view v, bool folded, struct text_list *into)
 {
-	struct buffer b = { 0 };
+	struct buffer b = {0};
 
 	if (v.len && v.data[0] == '"') {
 		(void)json_string(&b, v);
 		text_add(s, buffer_as_view(&b), folded, into);
-	} else if (v.len && v.data[0] == '[' && view_find(v, 1, "[", 1) == v.len && view_find(v, 1, "{", 1) == v.len) {
+	} else if (v.len && v.data[0] == '[' && view_find(v, 1, "[", 1) == v.len &&
+		   view_find(v, 1, "{", 1) == v.len) {
 		for (size_t i = 1; i < v.len && v.data[i] != ']';) {
 			size_t end = i;
 
@@ -280,7 +288,8 @@ void value_texts(struct engine_state *s, const struct value *v, bool folded, str
 		else
 			text_utf16(&s->raw, view_of(v->data, v->len));
 		s->texts = xgrow(s->texts, &s->text_cap, s->text_count + 1, sizeof(*s->texts));
-		s->texts[s->text_count++] = (struct text){ at, (folded ? s->folded.len : s->raw.len) - at };
+		s->texts[s->text_count++] =
+			(struct text){at, (folded ? s->folded.len : s->raw.len) - at};
 		into->count++;
 		return;
 	case VALUE_LIST:
@@ -350,7 +359,8 @@ static struct view hash_part(struct view v, const char *part)
 		size_t n = strlen(part);
 
 		token = view_trim(token);
-		if (token.len > n && token.data[n] == '=' && same_folded(view_clip(token, 0, n), view_text(part)))
+		if (token.len > n && token.data[n] == '=' &&
+		    same_folded(view_clip(token, 0, n), view_text(part)))
 			return view_from(token, n + 1);
 		if (!v.data)
 			break;
@@ -359,7 +369,8 @@ static struct view hash_part(struct view v, const char *part)
 }
 
 /* The texts of a derived field: what the mapping makes, and where it only translates, the original too. */
-static void derived_texts(struct engine_state *s, const struct slot *slot, bool folded, struct text_list *into)
+static void derived_texts(struct engine_state *s, const struct slot *slot, bool folded,
+			  struct text_list *into)
 {
 	const struct derive *d = slot->derive;
 	const struct event *e = s->event;
@@ -372,7 +383,7 @@ static void derived_texts(struct engine_state *s, const struct slot *slot, bool 
 		if (slot->from[i] < 0 || e->values[slot->from[i]].type == VALUE_ABSENT)
 			continue;
 		if (d->join) {
-			struct buffer piece = { 0 };
+			struct buffer piece = {0};
 
 			value_append(&piece, &e->values[slot->from[i]]);
 			/* Windows writes "-" for a part that is not there. */
@@ -424,7 +435,7 @@ static void derived_texts(struct engine_state *s, const struct slot *slot, bool 
 		size_t n = begins(v, d->replace[2 * i]);
 
 		if (n) {
-			struct buffer made = { 0 };
+			struct buffer made = {0};
 
 			buffer_string(&made, d->replace[2 * i + 1]);
 			buffer_view(&made, view_from(v, n));
@@ -449,10 +460,13 @@ struct text_list *field_texts(struct engine_state *s, uint32_t field, bool folde
 	if ((size_t)c->slot_count + 1 > s->list_cap) {
 		size_t cap = s->list_cap, cap2 = s->list_cap;
 
-		s->raw_list = xgrow(s->raw_list, &cap, (size_t)c->slot_count + 1, sizeof(*s->raw_list));
-		s->folded_list = xgrow(s->folded_list, &cap2, (size_t)c->slot_count + 1, sizeof(*s->folded_list));
+		s->raw_list =
+			xgrow(s->raw_list, &cap, (size_t)c->slot_count + 1, sizeof(*s->raw_list));
+		s->folded_list = xgrow(s->folded_list, &cap2, (size_t)c->slot_count + 1,
+				       sizeof(*s->folded_list));
 		memset(s->raw_list + s->list_cap, 0, (cap - s->list_cap) * sizeof(*s->raw_list));
-		memset(s->folded_list + s->list_cap, 0, (cap - s->list_cap) * sizeof(*s->folded_list));
+		memset(s->folded_list + s->list_cap, 0,
+		       (cap - s->list_cap) * sizeof(*s->folded_list));
 		s->list_cap = cap;
 	}
 	list = folded ? &s->folded_list[at] : &s->raw_list[at];

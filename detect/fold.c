@@ -85,7 +85,8 @@ void fold_utf16(struct buffer *out, struct view v)
 			if (c < 0x80)
 				break;
 			if (c >= 0xd800 && c < 0xdc00 && i + 1 < units) {
-				uint32_t d = (uint32_t)v.data[2 * i + 2] | (uint32_t)v.data[2 * i + 3] << 8;
+				uint32_t d = (uint32_t)v.data[2 * i + 2] |
+					     (uint32_t)v.data[2 * i + 3] << 8;
 
 				if (d >= 0xdc00 && d < 0xe000) {
 					c = 0x10000 + ((c - 0xd800) << 10) + (d - 0xdc00);

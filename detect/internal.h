@@ -34,9 +34,9 @@ struct field_index {
 	uint32_t literal_first, literal_count;
 	hs_database_t *database;
 	uint32_t whole_max; /* bytes of the longest whole text, + 1; 0: none */
-	bool numbers;       /* some whole text is a number: 0x values are looked up as numbers too */
-	bool scanned;       /* a value must be looked at when the event comes */
-	bool constant;      /* part of a context: EventID, Channel, Provider_Name */
+	bool numbers;  /* some whole text is a number: 0x values are looked up as numbers too */
+	bool scanned;  /* a value must be looked at when the event comes */
+	bool constant; /* part of a context: EventID, Channel, Provider_Name */
 };
 struct list {
 	uint32_t first, count;
@@ -58,13 +58,14 @@ struct engine {
 	bool plain;
 	uint32_t words; /* of a bit set of rules */
 
-	uint8_t *how;             /* by predicate */
-	bool *plain_predicates;   /* by predicate: what is looked for could be (part of) a number, time or GUID */
-	pcre2_code **regex;       /* by predicate, or NULL */
-	struct feeds feeds[2];    /* rules that cannot hold without one of a list of predicates, nor without one of another */
-	uint64_t *single;         /* rules that have no second list */
+	uint8_t *how; /* by predicate */
+	bool *plain_predicates; /* by predicate: what is looked for could be (part of) a number, time or GUID */
+	pcre2_code **regex; /* by predicate, or NULL */
+	struct feeds feeds
+		[2]; /* rules that cannot hold without one of a list of predicates, nor without one of another */
+	uint64_t *single;	  /* rules that have no second list */
 	struct node **conditions; /* by rule */
-	struct list *lists_of;    /* by predicate: long lists (OR nodes) that it stands in */
+	struct list *lists_of;	  /* by predicate: long lists (OR nodes) that it stands in */
 	uint32_t *in_list;
 	uint32_t list_count;
 	struct field_index *fields;
@@ -77,31 +78,31 @@ struct engine {
 	uint32_t *whole_slots;
 	size_t whole_mask;
 
-	uint64_t *uncovered;      /* rules that are evaluated whatever was found */
+	uint64_t *uncovered;	  /* rules that are evaluated whatever was found */
 	uint64_t **source_rules;  /* by source */
 	struct list *rule_fields; /* by rule: fields of its predicates */
 	uint32_t *rule_field;
 	struct guard {
 		struct node *node; /* NULL: no condition */
-	} *guards;                /* by source */
+	} * guards;		   /* by source */
 	pcre2_match_context *match_context;
 };
 
 /* A field of rules in an event of one context: where its value is. */
 struct slot {
 	uint32_t field;
-	int32_t index;               /* of the event's first value of that name, or SLOT_ */
+	int32_t index;		     /* of the event's first value of that name, or SLOT_ */
 	const struct derive *derive; /* SLOT_DERIVED */
-	int32_t from[8];             /* of derive->from, or -1 */
+	int32_t from[8];	     /* of derive->from, or -1 */
 };
 enum { SLOT_NONE = -1, SLOT_DERIVED = -2, SLOT_USER = -3, SLOT_HOST = -4, SLOT_MESSAGE = -5 };
 
 /* A value of an event of one context, and the fields of rules that are made of it alone. */
 struct plan {
-	int32_t index; /* of the event's value, or SLOT_USER, SLOT_HOST, SLOT_MESSAGE */
+	int32_t index;	       /* of the event's value, or SLOT_USER, SLOT_HOST, SLOT_MESSAGE */
 	uint32_t first, count; /* in plan_fields */
-	bool any;      /* keywords are looked for in it, too */
-	bool constant; /* part of the context's key */
+	bool any;	       /* keywords are looked for in it, too */
+	bool constant;	       /* part of the context's key */
 	struct memo *last;
 };
 
@@ -110,32 +111,32 @@ struct context {
 	uint64_t hash;
 	uint64_t shape_hash;
 	uint32_t shape_count;
-	uint8_t *key;            /* channel, provider, event id, kind, parser */
+	uint8_t *key; /* channel, provider, event id, kind, parser */
 	size_t key_len;
 	bool has_channel;
-	bool any_plain;          /* some keyword here could be (part of) a number, time or GUID */
+	bool any_plain;		 /* some keyword here could be (part of) a number, time or GUID */
 	uint16_t *slot_of_field; /* index + 1 into slots; 0: not resolved yet */
 	struct slot *slots;
 	uint32_t slot_count, slot_cap;
-	uint64_t serial;         /* no other context of the state ever had it */
-	struct plan *plans;      /* values to scan of every event */
+	uint64_t serial;    /* no other context of the state ever had it */
+	struct plan *plans; /* values to scan of every event */
 	uint32_t plan_count;
 	uint32_t *plan_fields;
-	uint32_t *loose;         /* fields made of several values */
+	uint32_t *loose; /* fields made of several values */
 	uint32_t loose_count;
-	uint64_t *relevant;      /* predicates that a rule asks for here */
-	uint32_t *constant;      /* predicates found in the values that make the context */
+	uint64_t *relevant; /* predicates that a rule asks for here */
+	uint32_t *constant; /* predicates found in the values that make the context */
 	uint32_t constant_count;
-	uint64_t *rules;         /* may hold here */
-	uint64_t *always;        /* of these, those that need no bit */
+	uint64_t *rules;  /* may hold here */
+	uint64_t *always; /* of these, those that need no bit */
 	const struct source *sources[CONTEXT_SOURCES];
 	uint32_t source_count;
-	bool guarded;            /* some source has a condition */
-	uint32_t *rule_sources;  /* guarded: by rule, bits of sources */
+	bool guarded;		/* some source has a condition */
+	uint32_t *rule_sources; /* guarded: by rule, bits of sources */
 	struct context *next;
 };
 
-struct text { /* one text of a field's value */
+struct text {		/* one text of a field's value */
 	size_t at, len; /* in a buffer of the state */
 };
 struct text_list {
@@ -161,18 +162,18 @@ struct memo {
 struct engine_state {
 	const struct engine *engine;
 	hs_scratch_t *scratch;
-	uint8_t *mark;       /* by predicate: MARK_ */
+	uint8_t *mark; /* by predicate: MARK_ */
 	uint32_t *touched;
 	size_t touched_count;
 	uint32_t *epochs, epoch; /* by predicate: found in the text being scanned */
 	uint32_t *found;
 	size_t found_count;
 	uint64_t *candidates, *seconds; /* rules of which the one, the other list is there */
-	uint32_t *lists, serial; /* by list: the event in which one of it was found */
+	uint32_t *lists, serial;	/* by list: the event in which one of it was found */
 	struct memo *memo;
 	size_t memo_bytes;
 	const uint64_t *relevant; /* of the context, or NULL: all predicates */
-	uint64_t serials;         /* of contexts */
+	uint64_t serials;	  /* of contexts */
 
 	struct context *contexts[CONTEXT_SLOTS], *last;
 	uint32_t context_count;
@@ -227,7 +228,8 @@ static inline struct view text_view(const struct engine_state *s, const struct t
 	return view_of((folded ? s->folded.data : s->raw.data) + t->at, t->len);
 }
 /* Appends a value's text or texts (a list's items) as entries of s->texts. */
-void value_texts(struct engine_state *s, const struct value *v, bool folded, struct text_list *into);
+void value_texts(struct engine_state *s, const struct value *v, bool folded,
+		 struct text_list *into);
 /* The value of a slot that is no derived one, or NULL; `i` goes over repeated names from 0. */
 const struct value *slot_value(const struct engine_state *s, const struct slot *slot, int32_t *at);
 

@@ -21,7 +21,8 @@ struct adder {
 
 static int fail(struct adder *a, const struct yaml *at, const char *reason)
 {
-	return problem_set(a->problem, ERR_FORMAT, PROBLEM_NO_OFFSET, "line %u: %s", at->line, reason);
+	return problem_set(a->problem, ERR_FORMAT, PROBLEM_NO_OFFSET, "line %u: %s", at->line,
+			   reason);
 }
 
 static void *need(struct adder *a, size_t n)
@@ -74,7 +75,8 @@ static int pairs(struct adder *a, const struct yaml *y, const char ***out, uint3
 
 static int derive(struct adder *a, const struct yaml *key, const struct yaml *y, struct derive *d)
 {
-	static const char *const known[] = { "from", "join", "with", "part", "after", "replace", "values" };
+	static const char *const known[] = {"from",  "join",	"with",	 "part",
+					    "after", "replace", "values"};
 	int status;
 
 	d->field = keep(a, key);
@@ -103,8 +105,9 @@ static int derive(struct adder *a, const struct yaml *key, const struct yaml *y,
 
 static int source(struct adder *a, const struct yaml *y)
 {
-	static const char *const known[] = { "name", "product", "category", "service", "channel", "provider",
-					     "event_id", "kind", "parser", "has", "where", "fields" };
+	static const char *const known[] = {"name",    "product",  "category", "service",
+					    "channel", "provider", "event_id", "kind",
+					    "parser",  "has",	   "where",    "fields"};
 	struct source *s = need(a, sizeof(*s)), **at = NULL;
 	const struct yaml *v;
 	int status;
@@ -130,7 +133,8 @@ static int source(struct adder *a, const struct yaml *y)
 	    (status = texts(a, yaml_get(y, "parser"), &s->parser)) < 0 ||
 	    (status = texts(a, yaml_get(y, "has"), &s->has)) < 0)
 		return status;
-	if (!s->channel.count && !s->provider.count && !s->kind.count && !s->parser.count && !s->has.count)
+	if (!s->channel.count && !s->provider.count && !s->kind.count && !s->parser.count &&
+	    !s->has.count)
 		return fail(a, y, "a source without channel, provider, kind, parser or has");
 	v = yaml_get(y, "event_id");
 	if (v) {
@@ -140,7 +144,8 @@ static int source(struct adder *a, const struct yaml *y)
 		for (uint32_t i = 0; i < n; i++) {
 			const struct yaml *x = v->type == YAML_SCALAR ? v : v->items[i];
 
-			if (x->type != YAML_SCALAR || !view_decimal(x->text, &s->event_ids[s->event_id_count++]))
+			if (x->type != YAML_SCALAR ||
+			    !view_decimal(x->text, &s->event_ids[s->event_id_count++]))
 				return fail(a, x, "an event id is a number");
 		}
 	}
@@ -151,7 +156,8 @@ static int source(struct adder *a, const struct yaml *y)
 		s->where = need(a, v->count / 2 * sizeof(*s->where));
 		for (uint32_t i = 0; i + 1 < v->count; i += 2) {
 			s->where[s->where_count].field = keep(a, v->items[i]);
-			if ((status = texts(a, v->items[i + 1], &s->where[s->where_count++].values)) < 0)
+			if ((status = texts(a, v->items[i + 1],
+					    &s->where[s->where_count++].values)) < 0)
 				return status;
 		}
 	}
@@ -161,14 +167,16 @@ static int source(struct adder *a, const struct yaml *y)
 			return fail(a, v, "fields wants a mapping");
 		s->fields = need(a, v->count / 2 * sizeof(*s->fields));
 		for (uint32_t i = 0; i + 1 < v->count; i += 2)
-			if ((status = derive(a, v->items[i], v->items[i + 1], &s->fields[s->field_count++])) < 0)
+			if ((status = derive(a, v->items[i], v->items[i + 1],
+					     &s->fields[s->field_count++])) < 0)
 				return status;
 	}
 	for (size_t i = 0; i < a->m->count && !at; i++)
 		if (strcmp(a->m->sources[i]->name, s->name) == 0)
 			at = &a->m->sources[i];
 	if (!at) {
-		a->m->sources = xgrow(a->m->sources, &a->m->cap, a->m->count + 1, sizeof(*a->m->sources));
+		a->m->sources =
+			xgrow(a->m->sources, &a->m->cap, a->m->count + 1, sizeof(*a->m->sources));
 		at = &a->m->sources[a->m->count++];
 	}
 	*at = s;
@@ -194,15 +202,16 @@ static int document(void *data, struct yaml *doc)
 
 int mapping_add_text(struct mapping *m, struct view text, struct problem *problem)
 {
-	struct arena nodes = { 0 };
-	struct problem own = { .reason = "" };
-	struct adder a = { m, &own };
+	struct arena nodes = {0};
+	struct problem own = {.reason = ""};
+	struct adder a = {m, &own};
 	uint32_t line = 0;
-	struct problem yaml = { .reason = "" };
+	struct problem yaml = {.reason = ""};
 	int status = yaml_read(text, &nodes, document, &a, &yaml, &line);
 
 	if (status < 0 && yaml.reason[0])
-		(void)problem_set(problem, status, PROBLEM_NO_OFFSET, "line %u: %s", line, yaml.reason);
+		(void)problem_set(problem, status, PROBLEM_NO_OFFSET, "line %u: %s", line,
+				  yaml.reason);
 	else if (status < 0)
 		(void)problem_set(problem, status, PROBLEM_NO_OFFSET, "%s", own.reason);
 	arena_release(&nodes);
@@ -211,12 +220,13 @@ int mapping_add_text(struct mapping *m, struct view text, struct problem *proble
 
 int mapping_add(struct mapping *m, const char *path, struct problem *problem)
 {
-	struct buffer text = { 0 };
+	struct buffer text = {0};
 	int status = yaml_slurp(path, &text);
 
 	if (status < 0)
 		(void)problem_set(problem, status, PROBLEM_NO_OFFSET, "%s",
-				  status == ERR_LIMIT ? "larger than a mapping may be" : strerror(errno));
+				  status == ERR_LIMIT ? "larger than a mapping may be"
+						      : strerror(errno));
 	else
 		status = mapping_add_text(m, buffer_as_view(&text), problem);
 	buffer_release(&text);
@@ -227,7 +237,8 @@ struct mapping *mapping_new(struct problem *problem)
 {
 	struct mapping *m = xcalloc(1, sizeof(*m));
 
-	if (mapping_add_text(m, view_of(mapping_text, (size_t)(mapping_text_end - mapping_text)), problem) == OK)
+	if (mapping_add_text(m, view_of(mapping_text, (size_t)(mapping_text_end - mapping_text)),
+			     problem) == OK)
 		return m;
 	mapping_free(m);
 	return NULL;

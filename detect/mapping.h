@@ -17,12 +17,13 @@ struct texts {
 
 /* How a field that rules use is made of a source's own. */
 struct derive {
-	const char *field;   /* as rules call it */
-	struct texts from;   /* fields of the source: the first that is there... */
-	bool join;           /* ...or all of them, joined by `with` */
+	const char *field; /* as rules call it */
+	struct texts from; /* fields of the source: the first that is there... */
+	bool join;	   /* ...or all of them, joined by `with` */
 	const char *with;
-	const char *part;    /* or the member of a list "NAME=value,NAME=value" */
-	const char *after;   /* or what stands in a text after this key: "\tHostName=", up to the line's end */
+	const char *part; /* or the member of a list "NAME=value,NAME=value" */
+	const char *
+		after; /* or what stands in a text after this key: "\tHostName=", up to the line's end */
 	const char **replace; /* pairs: a text at the start of the value, what stands for it */
 	uint32_t replace_count;
 	const char **values; /* pairs: the whole value, what stands for it */
@@ -41,11 +42,11 @@ struct source {
 	struct texts category, service;
 	struct texts channel, provider; /* of the record, without case; * and ? */
 	uint64_t *event_ids;
-	uint32_t event_id_count;        /* 0: any */
-	struct texts parser;            /* events without a channel: parser (glob)... */
-	struct texts kind;              /* ...and kind (glob); empty: any */
-	struct texts has;               /* ...and fields that must be there */
-	struct where *where;            /* further conditions, all of them */
+	uint32_t event_id_count; /* 0: any */
+	struct texts parser;	 /* events without a channel: parser (glob)... */
+	struct texts kind;	 /* ...and kind (glob); empty: any */
+	struct texts has;	 /* ...and fields that must be there */
+	struct where *where;	 /* further conditions, all of them */
 	uint32_t where_count;
 	struct derive *fields;
 	uint32_t field_count;

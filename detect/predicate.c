@@ -45,7 +45,9 @@ bool pattern_matches(struct view p, struct view t)
 		pi = star + 1;
 		mark = after(t, mark);
 		if (pi < p.len && p.data[pi] < PATTERN_ANY) {
-			const uint8_t *next = mark < t.len ? memchr(t.data + mark, p.data[pi], t.len - mark) : NULL;
+			const uint8_t *next =
+				mark < t.len ? memchr(t.data + mark, p.data[pi], t.len - mark)
+					     : NULL;
 
 			if (!next)
 				return false;
@@ -127,7 +129,8 @@ static bool compares(const struct predicate *p, struct view t)
 {
 	double x;
 
-	if (!(p->part != PART_NONE ? time_number(t, (enum time_part)p->part, &x) : text_number(t, &x)))
+	if (!(p->part != PART_NONE ? time_number(t, (enum time_part)p->part, &x)
+				   : text_number(t, &x)))
 		return false;
 	switch ((enum compare_op)p->op) {
 	case COMPARE_EQ:
@@ -146,7 +149,7 @@ static bool compares(const struct predicate *p, struct view t)
 
 static bool in_network(const struct predicate *p, struct view t)
 {
-	static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+	static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 	uint8_t address[16];
 	const uint8_t *a = address;
 	char copy[64], *zone;
@@ -174,7 +177,8 @@ static bool in_network(const struct predicate *p, struct view t)
 	}
 	if (memcmp(a, p->address, bits / 8) != 0)
 		return false;
-	return bits % 8 == 0 || ((a[bits / 8] ^ p->address[bits / 8]) & (uint8_t)(0xff00u >> bits % 8)) == 0;
+	return bits % 8 == 0 ||
+	       ((a[bits / 8] ^ p->address[bits / 8]) & (uint8_t)(0xff00u >> bits % 8)) == 0;
 }
 
 static bool number_is(const struct predicate *p, struct view t)
@@ -200,8 +204,8 @@ static bool regex_matches(struct engine_state *s, uint32_t index, struct view t)
 
 	if (!code)
 		return false;
-	n = pcre2_match(code, t.data ? t.data : (const uint8_t *)"", t.len, 0, PCRE2_NO_UTF_CHECK, s->match_data,
-			s->engine->match_context);
+	n = pcre2_match(code, t.data ? t.data : (const uint8_t *)"", t.len, 0, PCRE2_NO_UTF_CHECK,
+			s->match_data, s->engine->match_context);
 	if (n < 0 && n != PCRE2_ERROR_NOMATCH)
 		s->limits++;
 	return n >= 0;
@@ -243,7 +247,8 @@ static bool related(struct view a, struct view b, enum anchor anchor)
 	case ANCHOR_START:
 		return a.len >= b.len && (b.len == 0 || memcmp(a.data, b.data, b.len) == 0);
 	case ANCHOR_END:
-		return a.len >= b.len && (b.len == 0 || memcmp(a.data + a.len - b.len, b.data, b.len) == 0);
+		return a.len >= b.len &&
+		       (b.len == 0 || memcmp(a.data + a.len - b.len, b.data, b.len) == 0);
 	case ANCHOR_INSIDE:
 		return b.len == 0 || view_find(a, 0, b.data, b.len) < a.len;
 	}
@@ -267,7 +272,8 @@ bool predicate_eval(struct engine_state *s, uint32_t index)
 		for (uint32_t i = 0; i < list->count; i++)
 			for (uint32_t k = 0; k < other->count; k++)
 				if (related(text_view(s, &s->texts[list->first + i], folded),
-					    text_view(s, &s->texts[other->first + k], folded), (enum anchor)p->anchor))
+					    text_view(s, &s->texts[other->first + k], folded),
+					    (enum anchor)p->anchor))
 					return true;
 		return false;
 	}

@@ -16,7 +16,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
-static const char *const level_texts[] = { "informational", "low", "medium", "high", "critical" };
+static const char *const level_texts[] = {"informational", "low", "medium", "high", "critical"};
 
 const char *level_text(enum level level)
 {
@@ -144,7 +144,8 @@ uint32_t ruleset_field(struct ruleset *set, const char *name)
 	for (; x->field_slots[at]; at = (at + 1) & x->field_mask)
 		if (strcmp(set->fields[x->field_slots[at] - 1], name) == 0)
 			return x->field_slots[at] - 1;
-	set->fields = xgrow(set->fields, &set->field_cap, set->field_count + 1, sizeof(*set->fields));
+	set->fields =
+		xgrow(set->fields, &set->field_cap, set->field_count + 1, sizeof(*set->fields));
 	set->fields[set->field_count++] = keep_text(set, name);
 	x->field_slots[at] = (uint32_t)set->field_count;
 	if (set->field_count * 2 > x->field_mask) {
@@ -155,7 +156,8 @@ uint32_t ruleset_field(struct ruleset *set, const char *name)
 			const char *s = set->fields[i];
 
 			h = hash_bytes(UINT64_C(0xcbf29ce484222325), s, strlen(s));
-			for (at = h & x->field_mask; x->field_slots[at]; at = (at + 1) & x->field_mask)
+			for (at = h & x->field_mask; x->field_slots[at];
+			     at = (at + 1) & x->field_mask)
 				;
 			x->field_slots[at] = i + 1;
 		}
@@ -177,8 +179,11 @@ uint32_t ruleset_field_find(const struct ruleset *set, const char *name)
 static uint64_t predicate_hash(const struct predicate *p)
 {
 	uint64_t h = UINT64_C(0xcbf29ce484222325);
-	uint32_t head[] = { (uint32_t)p->type | (uint32_t)p->cased << 8 | (uint32_t)p->op << 16 | (uint32_t)p->part << 24,
-			    (uint32_t)p->anchor | (uint32_t)p->prefix << 8 | (uint32_t)p->regex_i << 16, p->field, p->other };
+	uint32_t head[] = {(uint32_t)p->type | (uint32_t)p->cased << 8 | (uint32_t)p->op << 16 |
+				   (uint32_t)p->part << 24,
+			   (uint32_t)p->anchor | (uint32_t)p->prefix << 8 |
+				   (uint32_t)p->regex_i << 16,
+			   p->field, p->other};
 
 	h = hash_bytes(h, head, sizeof(head));
 	h = hash_bytes(h, p->address, sizeof(p->address));
@@ -192,9 +197,11 @@ static bool predicate_same(const struct predicate *a, const struct predicate *b)
 	return a->type == b->type && a->cased == b->cased && a->op == b->op && a->part == b->part &&
 	       a->anchor == b->anchor && a->regex_i == b->regex_i && a->regex_m == b->regex_m &&
 	       a->regex_s == b->regex_s && a->family == b->family && a->prefix == b->prefix &&
-	       memcmp(a->address, b->address, 16) == 0 && a->field == b->field && a->other == b->other &&
-	       a->integral == b->integral && a->integer == b->integer &&
-	       memcmp(&a->number, &b->number, sizeof(a->number)) == 0 && view_equal(a->text, b->text);
+	       memcmp(a->address, b->address, 16) == 0 && a->field == b->field &&
+	       a->other == b->other && a->integral == b->integral && a->integer == b->integer &&
+	       /* the same bits, NaN included. NOLINTNEXTLINE(bugprone-suspicious-memory-comparison) */
+	       memcmp(&a->number, &b->number, sizeof(a->number)) == 0 &&
+	       view_equal(a->text, b->text);
 }
 
 uint32_t ruleset_predicate(struct ruleset *set, const struct predicate *p)
@@ -209,7 +216,8 @@ uint32_t ruleset_predicate(struct ruleset *set, const struct predicate *p)
 				sizeof(*set->predicates));
 	set->predicates[set->predicate_count] = *p;
 	set->predicates[set->predicate_count].text =
-		view_of(keep(set, (const char *)(p->text.data ? p->text.data : (const uint8_t *)""), p->text.len),
+		view_of(keep(set, (const char *)(p->text.data ? p->text.data : (const uint8_t *)""),
+			     p->text.len),
 			p->text.len);
 	x->predicate_slots[at] = (uint32_t)++set->predicate_count;
 	if (set->predicate_count * 2 > x->predicate_mask) {
@@ -217,8 +225,8 @@ uint32_t ruleset_predicate(struct ruleset *set, const struct predicate *p)
 		free(x->predicate_slots);
 		x->predicate_slots = xcalloc(x->predicate_mask + 1, sizeof(uint32_t));
 		for (uint32_t i = 0; i < set->predicate_count; i++) {
-			for (at = predicate_hash(&set->predicates[i]) & x->predicate_mask; x->predicate_slots[at];
-			     at = (at + 1) & x->predicate_mask)
+			for (at = predicate_hash(&set->predicates[i]) & x->predicate_mask;
+			     x->predicate_slots[at]; at = (at + 1) & x->predicate_mask)
 				;
 			x->predicate_slots[at] = i + 1;
 		}
@@ -261,7 +269,8 @@ __attribute__((format(printf, 3, 4))) static int refuse_at(struct ruleset *set, 
 	set->private->line = line;
 	set->private->problem.offset = PROBLEM_NO_OFFSET;
 	va_start(args, fmt);
-	(void)vsnprintf(set->private->problem.reason, sizeof(set->private->problem.reason), fmt, args);
+	(void)vsnprintf(set->private->problem.reason, sizeof(set->private->problem.reason), fmt,
+			args);
 	va_end(args);
 	return ERR_FORMAT;
 }
@@ -269,10 +278,14 @@ __attribute__((format(printf, 3, 4))) static int refuse_at(struct ruleset *set, 
 static void problem_add(struct ruleset *set, const char *path, uint32_t line, const char *title,
 			const char *id, const char *reason)
 {
-	set->problems = xgrow(set->problems, &set->problem_cap, set->problem_count + 1, sizeof(*set->problems));
-	set->problems[set->problem_count++] = (struct rule_problem){
-		.path = keep_text(set, path), .line = line, .title = keep_text(set, title),
-		.id = keep_text(set, id), .reason = keep_text(set, reason) };
+	set->problems = xgrow(set->problems, &set->problem_cap, set->problem_count + 1,
+			      sizeof(*set->problems));
+	set->problems[set->problem_count++] =
+		(struct rule_problem){.path = keep_text(set, path),
+				      .line = line,
+				      .title = keep_text(set, title),
+				      .id = keep_text(set, id),
+				      .reason = keep_text(set, reason)};
 }
 
 /* ---- values and modifiers ---- */
@@ -297,7 +310,7 @@ static void variants_release(struct variants *v)
 static struct buffer *variant_add(struct variants *v)
 {
 	v->items = xgrow(v->items, &v->cap, v->count + 1, sizeof(*v->items));
-	v->items[v->count] = (struct variant){ 0 };
+	v->items[v->count] = (struct variant){0};
 	return &v->items[v->count++].text;
 }
 
@@ -324,15 +337,16 @@ static void unescape(struct buffer *out, struct view v)
 
 static bool is_word(uint8_t c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-	       (c >= 0x80 && c < PATTERN_ANY);
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '_' || (c >= 0x80 && c < PATTERN_ANY);
 }
 
 /* windash: '-' or '/' that begins a word stands for each of five dashes; all permutations. */
 static int windash(struct ruleset *set, const struct yaml *at, struct variants *v)
 {
-	static const char *const dashes[] = { "-", "/", "\xe2\x80\x93", "\xe2\x80\x94", "\xe2\x80\x95" };
-	struct variants out = { 0 };
+	static const char *const dashes[] = {"-", "/", "\xe2\x80\x93", "\xe2\x80\x94",
+					     "\xe2\x80\x95"};
+	struct variants out = {0};
 
 	for (size_t i = 0; i < v->count; i++) {
 		struct view text = buffer_as_view(&v->items[i].text);
@@ -346,7 +360,8 @@ static int windash(struct ruleset *set, const struct yaml *at, struct variants *
 				for (size_t j = 0; j < text.len; j++) {
 					uint8_t c = text.data[j];
 
-					if ((c == '-' || c == '/') && (j == 0 || !is_word(text.data[j - 1])) &&
+					if ((c == '-' || c == '/') &&
+					    (j == 0 || !is_word(text.data[j - 1])) &&
 					    j + 1 < text.len && is_word(text.data[j + 1])) {
 						if (!pass) {
 							places++;
@@ -364,7 +379,9 @@ static int windash(struct ruleset *set, const struct yaml *at, struct variants *
 					total *= 5;
 				if (total + out.count > LIMIT_VARIANTS) {
 					variants_release(&out);
-					return refuse(set, at, "windash makes more than %d variants", LIMIT_VARIANTS);
+					return refuse(set, at,
+						      "windash makes more than %d variants",
+						      LIMIT_VARIANTS);
 				}
 			}
 		}
@@ -379,7 +396,7 @@ static int utf16(struct ruleset *set, const struct yaml *at, struct variants *v,
 {
 	for (size_t i = 0; i < v->count; i++) {
 		struct view text = buffer_as_view(&v->items[i].text);
-		struct buffer out = { 0 };
+		struct buffer out = {0};
 		uint32_t code;
 
 		if (v->items[i].raw) {
@@ -392,7 +409,8 @@ static int utf16(struct ruleset *set, const struct yaml *at, struct variants *v,
 
 			if (text.data[0] >= PATTERN_ANY) {
 				buffer_release(&out);
-				return refuse(set, at, "a wildcard in a value that is to be encoded");
+				return refuse(set, at,
+					      "a wildcard in a value that is to be encoded");
 			}
 			(void)text_decode(&text, &code);
 			units[0] = code;
@@ -415,7 +433,8 @@ static int utf16(struct ruleset *set, const struct yaml *at, struct variants *v,
 
 static void base64_append(struct buffer *out, const uint8_t *p, size_t n)
 {
-	static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char set[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 	for (size_t i = 0; i < n; i += 3) {
 		uint32_t w = (uint32_t)p[i] << 16 | (i + 1 < n ? (uint32_t)p[i + 1] << 8 : 0) |
@@ -431,19 +450,20 @@ static void base64_append(struct buffer *out, const uint8_t *p, size_t n)
 static int base64(struct ruleset *set, const struct yaml *at, struct variants *v, bool offsets)
 {
 	/* Of the three alignments: how many characters at each end depend on what stands beside the value. */
-	static const size_t start[3] = { 0, 2, 3 }, end[3] = { 0, 3, 2 };
-	struct variants out = { 0 };
+	static const size_t start[3] = {0, 2, 3}, end[3] = {0, 3, 2};
+	struct variants out = {0};
 
 	for (size_t i = 0; i < v->count; i++) {
 		struct view text = buffer_as_view(&v->items[i].text);
 
-		if (!v->items[i].raw && (memchr(text.data ? text.data : (const uint8_t *)"", PATTERN_ANY, text.len) ||
-					 memchr(text.data ? text.data : (const uint8_t *)"", PATTERN_ONE, text.len))) {
+		if (!v->items[i].raw &&
+		    (memchr(text.data ? text.data : (const uint8_t *)"", PATTERN_ANY, text.len) ||
+		     memchr(text.data ? text.data : (const uint8_t *)"", PATTERN_ONE, text.len))) {
 			variants_release(&out);
 			return refuse(set, at, "a wildcard in a value that is to be encoded");
 		}
 		for (size_t o = 0; o < (offsets ? 3 : 1); o++) {
-			struct buffer padded = { 0 }, coded = { 0 }, *b;
+			struct buffer padded = {0}, coded = {0}, *b;
 			size_t n;
 
 			buffer_append(&padded, "   ", o);
@@ -484,7 +504,7 @@ static int expand(struct ruleset *set, const struct yaml *at, struct variants *v
 	bool again = true;
 
 	for (unsigned round = 0; again; round++) {
-		struct variants out = { 0 };
+		struct variants out = {0};
 
 		again = false;
 		for (size_t i = 0; i < v->count; i++) {
@@ -508,9 +528,11 @@ static int expand(struct ruleset *set, const struct yaml *at, struct variants *v
 			}
 			p = placeholder_find(set, name);
 			if (!p) {
-				(void)refuse(set, at, "the placeholder %%%.*s%% has no values (give them with "
-						      "--placeholders FILE)",
-					     (int)name.len, (const char *)name.data);
+				(void)refuse(
+					set, at,
+					"the placeholder %%%.*s%% has no values (give them with "
+					"--placeholders FILE)",
+					(int)name.len, (const char *)name.data);
 				variants_release(&out);
 				return ERR_FORMAT;
 			}
@@ -550,8 +572,8 @@ static int item_modifiers(struct ruleset *set, const struct yaml *key, struct it
 	static const struct {
 		const char *name;
 		enum time_part part;
-	} parts[] = { { "minute", PART_MINUTE }, { "hour", PART_HOUR },	  { "day", PART_DAY },
-		      { "week", PART_WEEK },	 { "month", PART_MONTH }, { "year", PART_YEAR } };
+	} parts[] = {{"minute", PART_MINUTE}, {"hour", PART_HOUR},   {"day", PART_DAY},
+		     {"week", PART_WEEK},     {"month", PART_MONTH}, {"year", PART_YEAR}};
 	struct view rest = key->text, token;
 	char mod[64];
 
@@ -565,15 +587,19 @@ static int item_modifiers(struct ruleset *set, const struct yaml *key, struct it
 		if (last)
 			break;
 		if (token.len == 0 || token.len >= sizeof(mod))
-			return refuse(set, key, "an empty modifier in '%s'", (const char *)key->text.data);
+			return refuse(set, key, "an empty modifier in '%s'",
+				      (const char *)key->text.data);
 		memcpy(mod, token.data, token.len);
 		mod[token.len] = '\0';
 		if (strcmp(mod, "contains") == 0 || strcmp(mod, "startswith") == 0 ||
 		    strcmp(mod, "endswith") == 0) {
-			enum anchor a = mod[0] == 'c' ? ANCHOR_INSIDE : mod[0] == 's' ? ANCHOR_START : ANCHOR_END;
+			enum anchor a = mod[0] == 'c'	? ANCHOR_INSIDE
+					: mod[0] == 's' ? ANCHOR_START
+							: ANCHOR_END;
 
 			if (it->anchor != ANCHOR_WHOLE && it->anchor != a)
-				return refuse(set, key, "'%s' after another place in the value", mod);
+				return refuse(set, key, "'%s' after another place in the value",
+					      mod);
 			it->anchor = a;
 		} else if (strcmp(mod, "all") == 0) {
 			it->all = true;
@@ -595,8 +621,8 @@ static int item_modifiers(struct ruleset *set, const struct yaml *key, struct it
 			it->fieldref = true;
 		} else if (strcmp(mod, "neq") == 0) {
 			it->neq = true;
-		} else if (strcmp(mod, "lt") == 0 || strcmp(mod, "lte") == 0 || strcmp(mod, "gt") == 0 ||
-			   strcmp(mod, "gte") == 0) {
+		} else if (strcmp(mod, "lt") == 0 || strcmp(mod, "lte") == 0 ||
+			   strcmp(mod, "gt") == 0 || strcmp(mod, "gte") == 0) {
 			if (it->compare)
 				return refuse(set, key, "two comparisons");
 			it->compare = true;
@@ -623,14 +649,17 @@ static int item_modifiers(struct ruleset *set, const struct yaml *key, struct it
 		}
 	}
 	if (it->re + it->cidr + it->exists + it->fieldref + (it->compare || it->part) > 1)
-		return refuse(set, key, "modifiers that exclude each other in '%s'", (const char *)key->text.data);
+		return refuse(set, key, "modifiers that exclude each other in '%s'",
+			      (const char *)key->text.data);
 	if ((it->re_i || it->re_m || it->re_s) && !it->re)
 		return refuse(set, key, "i, m and s belong to re");
 	if ((it->cidr || it->exists || it->compare || it->part) &&
 	    (it->anchor != ANCHOR_WHOLE || it->chain_count > (it->cidr ? 1u : 0u)))
-		return refuse(set, key, "modifiers that exclude each other in '%s'", (const char *)key->text.data);
+		return refuse(set, key, "modifiers that exclude each other in '%s'",
+			      (const char *)key->text.data);
 	if (it->field == FIELD_ANY && (it->exists || it->fieldref || it->compare || it->part))
-		return refuse(set, key, "a keyword cannot have the modifiers of '%s'", (const char *)key->text.data);
+		return refuse(set, key, "a keyword cannot have the modifiers of '%s'",
+			      (const char *)key->text.data);
 	return OK;
 }
 
@@ -651,7 +680,8 @@ struct nodes {
 
 static int nodes_add(struct ruleset *set, struct nodes *list, struct node *n, const struct yaml *at)
 {
-	if (list->count >= LIMIT_RULE_PREDICATES || set->private->predicates > LIMIT_RULE_PREDICATES)
+	if (list->count >= LIMIT_RULE_PREDICATES ||
+	    set->private->predicates > LIMIT_RULE_PREDICATES)
 		return refuse(set, at, "more than %d values", LIMIT_RULE_PREDICATES);
 	list->items = xgrow(list->items, &list->cap, list->count + 1, sizeof(*list->items));
 	list->items[list->count++] = n;
@@ -674,7 +704,8 @@ static struct node *nodes_join(struct ruleset *set, struct nodes *list, enum nod
 	return n;
 }
 
-static int cidr_parse(struct ruleset *set, const struct yaml *at, const char *text, struct predicate *p)
+static int cidr_parse(struct ruleset *set, const struct yaml *at, const char *text,
+		      struct predicate *p)
 {
 	char address[64];
 	const char *slash = strchr(text, '/');
@@ -693,7 +724,8 @@ static int cidr_parse(struct ruleset *set, const struct yaml *at, const char *te
 	else
 		return refuse(set, at, "'%s' is no network", text);
 	bits = p->family == 4 ? 32 : 128;
-	if (slash && (!view_decimal(view_text(slash + 1), &bits) || bits > (p->family == 4 ? 32 : 128)))
+	if (slash &&
+	    (!view_decimal(view_text(slash + 1), &bits) || bits > (p->family == 4 ? 32 : 128)))
 		return refuse(set, at, "'%s' is no network", text);
 	p->prefix = (uint8_t)bits;
 	/* Bits behind the prefix do not count. */
@@ -713,21 +745,24 @@ static int regex_check(struct ruleset *set, const struct yaml *at, const struct 
 	PCRE2_SIZE where = 0;
 	PCRE2_UCHAR reason[120] = "";
 	pcre2_code *code = pcre2_compile(p->text.data, p->text.len,
-					 PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C | PCRE2_DUPNAMES, &error, &where, NULL);
+					 PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C | PCRE2_DUPNAMES,
+					 &error, &where, NULL);
 
 	if (code) {
 		pcre2_code_free(code);
 		return OK;
 	}
 	(void)pcre2_get_error_message(error, reason, sizeof(reason));
-	return refuse(set, at, "no regular expression: %s at character %zu", (const char *)reason, (size_t)where);
+	return refuse(set, at, "no regular expression: %s at character %zu", (const char *)reason,
+		      (size_t)where);
 }
 
 /* One value of an item. */
-static int value_read(struct ruleset *set, const struct yaml *v, const struct item *it, struct nodes *out)
+static int value_read(struct ruleset *set, const struct yaml *v, const struct item *it,
+		      struct nodes *out)
 {
-	struct predicate p = { .field = it->field };
-	struct variants list = { 0 };
+	struct predicate p = {.field = it->field};
+	struct variants list = {0};
 	int64_t integer = 0;
 	double number = 0;
 	bool truth = false;
@@ -737,7 +772,8 @@ static int value_read(struct ruleset *set, const struct yaml *v, const struct it
 	if (v->type != YAML_SCALAR)
 		return refuse(set, v, "a value that is no text, number, boolean or null");
 	type = yaml_scalar(v, &integer, &number, &truth);
-	if (memchr(v->text.data, PATTERN_ANY, v->text.len) || memchr(v->text.data, PATTERN_ONE, v->text.len))
+	if (memchr(v->text.data, PATTERN_ANY, v->text.len) ||
+	    memchr(v->text.data, PATTERN_ONE, v->text.len))
 		return refuse(set, v, "a value that is no UTF-8");
 
 	if (it->exists) {
@@ -748,7 +784,8 @@ static int value_read(struct ruleset *set, const struct yaml *v, const struct it
 	}
 	if (it->compare || it->part) {
 		if (type != YAML_INTEGER && type != YAML_FLOAT)
-			return refuse(set, v, "a comparison wants a number, not '%s'", (const char *)v->text.data);
+			return refuse(set, v, "a comparison wants a number, not '%s'",
+				      (const char *)v->text.data);
 		p.type = PREDICATE_COMPARE;
 		p.op = it->compare ? (uint8_t)it->op : COMPARE_EQ;
 		p.part = (uint8_t)it->part;
@@ -765,7 +802,8 @@ static int value_read(struct ruleset *set, const struct yaml *v, const struct it
 		return nodes_add(set, out, leaf(set, &p), v);
 	}
 	if (type == YAML_NULL) {
-		if (it->anchor != ANCHOR_WHOLE || it->re || it->cidr || it->chain_count || it->field == FIELD_ANY)
+		if (it->anchor != ANCHOR_WHOLE || it->re || it->cidr || it->chain_count ||
+		    it->field == FIELD_ANY)
 			return refuse(set, v, "null with a modifier, or as a keyword");
 		p.type = PREDICATE_NULL;
 		return nodes_add(set, out, leaf(set, &p), v);
@@ -789,8 +827,8 @@ static int value_read(struct ruleset *set, const struct yaml *v, const struct it
 		variants_release(&list);
 		return status;
 	}
-	if ((type == YAML_INTEGER || type == YAML_FLOAT) && it->anchor == ANCHOR_WHOLE && !it->chain_count &&
-	    !it->cidr && it->field != FIELD_ANY) {
+	if ((type == YAML_INTEGER || type == YAML_FLOAT) && it->anchor == ANCHOR_WHOLE &&
+	    !it->chain_count && !it->cidr && it->field != FIELD_ANY) {
 		p.type = PREDICATE_NUMBER;
 		p.number = number;
 		p.integral = type == YAML_INTEGER;
@@ -808,11 +846,12 @@ static int value_read(struct ruleset *set, const struct yaml *v, const struct it
 		else if (strcmp(mod, "expand") == 0)
 			status = expand(set, v, &list);
 		else
-			status = utf16(set, v, &list, strcmp(mod, "utf16be") == 0, strcmp(mod, "utf16") == 0);
+			status = utf16(set, v, &list, strcmp(mod, "utf16be") == 0,
+				       strcmp(mod, "utf16") == 0);
 	}
 	for (size_t i = 0; i < list.count && status == OK; i++) {
-		struct buffer whole = { 0 }, *text = &list.items[i].text;
-		struct buffer folded = { 0 };
+		struct buffer whole = {0}, *text = &list.items[i].text;
+		struct buffer folded = {0};
 
 		if (it->cidr) {
 			memset(&p, 0, sizeof(p));
@@ -823,20 +862,24 @@ static int value_read(struct ruleset *set, const struct yaml *v, const struct it
 			continue;
 		}
 		if (list.items[i].raw && !text_is_utf8(buffer_as_view(text))) {
-			status = refuse(set, v, "an encoded value that is no text (base64 must follow)");
+			status = refuse(set, v,
+					"an encoded value that is no text (base64 must follow)");
 			continue;
 		}
 		/* A keyword is looked for anywhere in each value. */
-		if (it->anchor == ANCHOR_INSIDE || it->anchor == ANCHOR_END || it->field == FIELD_ANY)
+		if (it->anchor == ANCHOR_INSIDE || it->anchor == ANCHOR_END ||
+		    it->field == FIELD_ANY)
 			buffer_char(&whole, (char)PATTERN_ANY);
 		for (size_t j = 0; j < text->len; j++) {
 			char c = text->data[j];
 
-			if ((uint8_t)c == PATTERN_ANY && whole.len && (uint8_t)whole.data[whole.len - 1] == PATTERN_ANY)
+			if ((uint8_t)c == PATTERN_ANY && whole.len &&
+			    (uint8_t)whole.data[whole.len - 1] == PATTERN_ANY)
 				continue;
 			buffer_char(&whole, c);
 		}
-		if ((it->anchor == ANCHOR_INSIDE || it->anchor == ANCHOR_START || it->field == FIELD_ANY) &&
+		if ((it->anchor == ANCHOR_INSIDE || it->anchor == ANCHOR_START ||
+		     it->field == FIELD_ANY) &&
 		    !(whole.len && (uint8_t)whole.data[whole.len - 1] == PATTERN_ANY))
 			buffer_char(&whole, (char)PATTERN_ANY);
 		p.type = PREDICATE_STRING;
@@ -869,8 +912,8 @@ static int value_read(struct ruleset *set, const struct yaml *v, const struct it
 }
 
 /* A list in a list counts as its values. */
-static int values_read(struct ruleset *set, const struct yaml *v, const struct item *it, struct nodes *out,
-		       unsigned depth)
+static int values_read(struct ruleset *set, const struct yaml *v, const struct item *it,
+		       struct nodes *out, unsigned depth)
 {
 	int status = OK;
 
@@ -880,7 +923,7 @@ static int values_read(struct ruleset *set, const struct yaml *v, const struct i
 		return value_read(set, v, it, out);
 	for (uint32_t i = 0; i < v->count && status == OK; i++) {
 		/* The variants of one value are alternatives also under `all`. */
-		struct nodes variants = { 0 };
+		struct nodes variants = {0};
 
 		if (v->items[i]->type == YAML_SEQUENCE) {
 			status = values_read(set, v->items[i], it, out, depth + 1);
@@ -894,9 +937,10 @@ static int values_read(struct ruleset *set, const struct yaml *v, const struct i
 	return status;
 }
 
-static int item_read(struct ruleset *set, const struct yaml *key, const struct yaml *value, struct nodes *out)
+static int item_read(struct ruleset *set, const struct yaml *key, const struct yaml *value,
+		     struct nodes *out)
 {
-	struct nodes list = { 0 };
+	struct nodes list = {0};
 	struct item it;
 	struct node *n;
 	int status = item_modifiers(set, key, &it);
@@ -928,10 +972,11 @@ static int item_read(struct ruleset *set, const struct yaml *key, const struct y
 	return nodes_add(set, out, n, key);
 }
 
-static int selection_read(struct ruleset *set, const struct yaml *y, struct node **out, unsigned depth)
+static int selection_read(struct ruleset *set, const struct yaml *y, struct node **out,
+			  unsigned depth)
 {
-	static const struct item keyword = { .name = "", .field = FIELD_ANY };
-	struct nodes list = { 0 };
+	static const struct item keyword = {.name = "", .field = FIELD_ANY};
+	struct nodes list = {0};
 	int status = OK;
 
 	if (depth > LIMIT_DEPTH)
@@ -1046,7 +1091,7 @@ static int condition_or(struct lexer *l, struct node **out);
 static int condition_of(struct lexer *l, struct node **out)
 {
 	char quantity[16];
-	struct nodes list = { 0 };
+	struct nodes list = {0};
 	struct node *n;
 	uint64_t wanted = 0;
 	bool all, them;
@@ -1058,7 +1103,10 @@ static int condition_of(struct lexer *l, struct node **out)
 		wanted = 1;
 	else if (!all && (!view_decimal(view_text(quantity), &wanted) || wanted == 0))
 		return refuse(l->set, l->at, "condition: '%s of' asks for nothing", quantity);
-	if ((status = lex(l)) < 0 || (status = lex(l)) < 0) /* "of", then the pattern */
+	status = lex(l); /* "of", then the pattern */
+	if (status >= 0)
+		status = lex(l);
+	if (status < 0)
 		return status;
 	if (!l->token[0] || l->token[0] == '(')
 		return refuse(l->set, l->at, "condition: '%s of' what?", quantity);
@@ -1079,7 +1127,8 @@ static int condition_of(struct lexer *l, struct node **out)
 		return refuse(l->set, l->at, "condition: no selection is called '%s'", l->token);
 	if (!all && wanted > list.count) {
 		free(list.items);
-		return refuse(l->set, l->at, "condition: %s of '%s', but there are fewer", quantity, l->token);
+		return refuse(l->set, l->at, "condition: %s of '%s', but there are fewer", quantity,
+			      l->token);
 	}
 	if (all || wanted == 1) {
 		*out = nodes_join(l->set, &list, all ? NODE_AND : NODE_OR);
@@ -1117,8 +1166,8 @@ static int condition_not(struct lexer *l, struct node **out)
 		l->depth--;
 		return lex(l);
 	}
-	if (!l->token[0] || l->token[0] == ')' || l->token[0] == '|' || strcasecmp(l->token, "and") == 0 ||
-	    strcasecmp(l->token, "or") == 0)
+	if (!l->token[0] || l->token[0] == ')' || l->token[0] == '|' ||
+	    strcasecmp(l->token, "and") == 0 || strcasecmp(l->token, "or") == 0)
 		return refuse(l->set, l->at, "condition: something is missing before '%s'",
 			      l->token[0] ? l->token : "the end");
 	l->depth--;
@@ -1127,20 +1176,21 @@ static int condition_not(struct lexer *l, struct node **out)
 		return condition_of(l, out);
 	*out = l->lookup ? l->lookup(l, l->token) : selection_node(l, l->token);
 	if (!*out)
-		return refuse(l->set, l->at, "condition: there is no %s '%s'", l->lookup ? "rule" : "selection",
-			      l->token);
+		return refuse(l->set, l->at, "condition: there is no %s '%s'",
+			      l->lookup ? "rule" : "selection", l->token);
 	return lex(l);
 }
 
 static int condition_and(struct lexer *l, struct node **out)
 {
-	struct nodes list = { 0 };
+	struct nodes list = {0};
 	int status = OK;
 
 	for (;;) {
 		struct node *n = NULL;
 
-		if ((status = condition_not(l, &n)) < 0 || (status = nodes_add(l->set, &list, n, l->at)) < 0)
+		if ((status = condition_not(l, &n)) < 0 ||
+		    (status = nodes_add(l->set, &list, n, l->at)) < 0)
 			break;
 		if (strcasecmp(l->token, "and") != 0) {
 			*out = nodes_join(l->set, &list, NODE_AND);
@@ -1155,13 +1205,14 @@ static int condition_and(struct lexer *l, struct node **out)
 
 static int condition_or(struct lexer *l, struct node **out)
 {
-	struct nodes list = { 0 };
+	struct nodes list = {0};
 	int status = OK;
 
 	for (;;) {
 		struct node *n = NULL;
 
-		if ((status = condition_and(l, &n)) < 0 || (status = nodes_add(l->set, &list, n, l->at)) < 0)
+		if ((status = condition_and(l, &n)) < 0 ||
+		    (status = nodes_add(l->set, &list, n, l->at)) < 0)
 			break;
 		if (strcasecmp(l->token, "or") != 0) {
 			*out = nodes_join(l->set, &list, NODE_OR);
@@ -1188,24 +1239,27 @@ static int condition_text(struct lexer *l, struct node **out)
 	if ((status = condition_or(l, out)) < 0)
 		return status;
 	if (l->token[0] == '|')
-		return refuse(l->set, l->at, "condition: aggregations behind '|' are not part of Sigma 2 (use a "
-					     "correlation)");
+		return refuse(l->set, l->at,
+			      "condition: aggregations behind '|' are not part of Sigma 2 (use a "
+			      "correlation)");
 	if (l->token[0])
 		return refuse(l->set, l->at, "condition: unexpected '%s'", l->token);
 	return OK;
 }
 
-static int condition_read(struct ruleset *set, struct rule *rule, const struct yaml *y, struct node **out)
+static int condition_read(struct ruleset *set, struct rule *rule, const struct yaml *y,
+			  struct node **out)
 {
-	struct lexer l = { .set = set, .rule = rule, .at = y };
-	struct nodes list = { 0 };
+	struct lexer l = {.set = set, .rule = rule, .at = y};
+	struct nodes list = {0};
 	int status = OK;
 
 	if (y->type == YAML_SCALAR)
 		return condition_text(&l, out);
 	if (y->type != YAML_SEQUENCE || y->count == 0)
 		return refuse(set, y, "condition: neither a text nor a list of texts");
-	for (uint32_t i = 0; i < y->count && status == OK; i++) { /* several conditions: any of them */
+	for (uint32_t i = 0; i < y->count && status == OK;
+	     i++) { /* several conditions: any of them */
 		struct node *n = NULL;
 
 		l.at = y->items[i];
@@ -1238,7 +1292,8 @@ static int detection_read(struct ruleset *set, struct rule *rule, const struct y
 			continue;
 		if (key->text.len > 200)
 			return refuse(set, key, "a selection's name of more than 200 bytes");
-		status = selection_read(set, detection->items[i + 1], &rule->selections[rule->selection_count], 0);
+		status = selection_read(set, detection->items[i + 1],
+					&rule->selections[rule->selection_count], 0);
 		if (status == OK)
 			rule->selection_names[rule->selection_count++] =
 				keep_text(set, (const char *)key->text.data);
@@ -1254,7 +1309,8 @@ static int detection_read(struct ruleset *set, struct rule *rule, const struct y
 
 /* ---- documents ---- */
 
-static int texts_read(struct ruleset *set, const struct yaml *y, const char ***items, uint32_t *count)
+static int texts_read(struct ruleset *set, const struct yaml *y, const char ***items,
+		      uint32_t *count)
 {
 	*count = 0;
 	*items = NULL;
@@ -1349,8 +1405,9 @@ static struct node *rule_reference(struct lexer *l, const char *name)
 
 static int correlation_read(struct ruleset *set, struct rule *rule, const struct yaml *doc)
 {
-	static const char *const types[] = { "event_count", "value_count", "temporal",	       "temporal_ordered",
-					     "value_sum",   "value_avg",   "value_percentile", "value_median" };
+	static const char *const types[] = {"event_count",	"value_count", "temporal",
+					    "temporal_ordered", "value_sum",   "value_avg",
+					    "value_percentile", "value_median"};
 	const struct yaml *y = yaml_get(doc, "correlation"), *v;
 	struct correlation *c = rule->correlation = need(set, sizeof(*c));
 	const char *type, *span;
@@ -1380,7 +1437,9 @@ static int correlation_read(struct ruleset *set, struct rule *rule, const struct
 	if (!span)
 		span = yaml_string(y, "timeframe");
 	if (!span || !timespan_parse(span, &c->timespan))
-		return refuse(set, y, "the timespan '%s' is none (a count and s, m, h, d, w, M or y)", span ? span : "");
+		return refuse(set, y,
+			      "the timespan '%s' is none (a count and s, m, h, d, w, M or y)",
+			      span ? span : "");
 	v = yaml_get(y, "generate");
 	if (!v)
 		v = yaml_get(doc, "generate");
@@ -1405,9 +1464,12 @@ static int correlation_read(struct ruleset *set, struct rule *rule, const struct
 			a->fields = need(set, m->count / 2 * sizeof(*a->fields));
 			for (uint32_t k = 0; k + 1 < m->count; k += 2) {
 				if (m->items[k + 1]->type != YAML_SCALAR)
-					return refuse(set, m, "an alias is no mapping of rules to fields");
-				a->references[a->count] = keep_text(set, (const char *)m->items[k]->text.data);
-				a->fields[a->count++] = keep_text(set, (const char *)m->items[k + 1]->text.data);
+					return refuse(set, m,
+						      "an alias is no mapping of rules to fields");
+				a->references[a->count] =
+					keep_text(set, (const char *)m->items[k]->text.data);
+				a->fields[a->count++] =
+					keep_text(set, (const char *)m->items[k + 1]->text.data);
 			}
 		}
 	}
@@ -1419,10 +1481,12 @@ static int correlation_read(struct ruleset *set, struct rule *rule, const struct
 		return OK;
 	}
 	if (v->type == YAML_SCALAR && !counts) {
-		struct lexer l = { .set = set, .rule = rule, .at = v, .lookup = rule_reference };
+		struct lexer l = {.set = set, .rule = rule, .at = v, .lookup = rule_reference};
 
 		if (c->type == CORRELATE_TEMPORAL_ORDERED)
-			return refuse(set, v, "temporal_ordered takes no expression: its rules are its order");
+			return refuse(
+				set, v,
+				"temporal_ordered takes no expression: its rules are its order");
 		return condition_text(&l, &c->condition);
 	}
 	if (v->type != YAML_MAPPING)
@@ -1440,7 +1504,8 @@ static int correlation_read(struct ruleset *set, struct rule *rule, const struct
 		}
 		t = x->type == YAML_SCALAR ? yaml_scalar(x, NULL, &number, NULL) : YAML_STRING;
 		if (t != YAML_INTEGER && t != YAML_FLOAT)
-			return refuse(set, x, "'%s' of a correlation's condition wants a number", key);
+			return refuse(set, x, "'%s' of a correlation's condition wants a number",
+				      key);
 		if (strcmp(key, "percentile") == 0) {
 			c->percentile = number;
 		} else if (strcmp(key, "gt") == 0 || strcmp(key, "gte") == 0) {
@@ -1471,8 +1536,8 @@ static int correlation_read(struct ruleset *set, struct rule *rule, const struct
 		return refuse(set, v, "the correlation's condition names no field");
 	if (c->type != CORRELATE_VALUE_COUNT && c->field_count > 1)
 		return refuse(set, v, "more than one field");
-	if (c->type == CORRELATE_VALUE_PERCENTILE && (c->percentile < 0 || c->percentile > 100 ||
-						      !yaml_get(v, "percentile")))
+	if (c->type == CORRELATE_VALUE_PERCENTILE &&
+	    (c->percentile < 0 || c->percentile > 100 || !yaml_get(v, "percentile")))
 		return refuse(set, v, "value_percentile wants a percentile of 0 to 100");
 	return OK;
 }
@@ -1481,7 +1546,7 @@ static int filter_read(struct ruleset *set, const struct yaml *doc, const char *
 {
 	const struct yaml *y = yaml_get(doc, "filter"), *rules;
 	struct ruleset_private *x = set->private;
-	struct filter f = { .path = keep_text(set, path), .line = doc->line };
+	struct filter f = {.path = keep_text(set, path), .line = doc->line};
 	int status;
 
 	if (y->type != YAML_MAPPING)
@@ -1571,7 +1636,8 @@ static int rule_read(struct ruleset *set, const struct yaml *doc, const char *pa
 }
 
 /* What `action: global` puts under each rule: a rule's own keys win, mappings merge. */
-static struct yaml *merge(struct ruleset *set, struct yaml *under, struct yaml *over, unsigned depth)
+static struct yaml *merge(struct ruleset *set, struct yaml *under, struct yaml *over,
+			  unsigned depth)
 {
 	struct yaml *n;
 
@@ -1587,7 +1653,8 @@ static struct yaml *merge(struct ruleset *set, struct yaml *under, struct yaml *
 		struct yaml *own = yaml_get(over, (const char *)under->items[i]->text.data);
 
 		n->items[n->count++] = under->items[i];
-		n->items[n->count++] = own ? merge(set, under->items[i + 1], own, depth + 1) : under->items[i + 1];
+		n->items[n->count++] =
+			own ? merge(set, under->items[i + 1], own, depth + 1) : under->items[i + 1];
 	}
 	for (uint32_t i = 0; i + 1 < over->count; i += 2) {
 		if (yaml_get(under, (const char *)over->items[i]->text.data))
@@ -1622,7 +1689,8 @@ static int document(void *data, struct yaml *doc)
 			return OK;
 	} else if (action && strcmp(action, "repeat") == 0) {
 		if (!f->last) {
-			problem_add(set, f->path, doc->line, yaml_string(doc, "title"), yaml_string(doc, "id"),
+			problem_add(set, f->path, doc->line, yaml_string(doc, "title"),
+				    yaml_string(doc, "id"),
 				    "action: repeat without a rule before it");
 			return OK;
 		}
@@ -1631,7 +1699,8 @@ static int document(void *data, struct yaml *doc)
 		char reason[100];
 
 		(void)snprintf(reason, sizeof(reason), "there is no action '%.60s'", action);
-		problem_add(set, f->path, doc->line, yaml_string(doc, "title"), yaml_string(doc, "id"), reason);
+		problem_add(set, f->path, doc->line, yaml_string(doc, "title"),
+			    yaml_string(doc, "id"), reason);
 		return OK;
 	}
 	if (f->global)
@@ -1639,13 +1708,14 @@ static int document(void *data, struct yaml *doc)
 	f->last = doc;
 	if (rule_read(set, doc, f->path) < 0)
 		problem_add(set, f->path, set->private->line ? set->private->line : doc->line,
-			    yaml_string(doc, "title"), yaml_string(doc, "id"), set->private->problem.reason);
+			    yaml_string(doc, "title"), yaml_string(doc, "id"),
+			    set->private->problem.reason);
 	return OK;
 }
 
 void ruleset_add_text(struct ruleset *set, const char *path, struct view text)
 {
-	struct file f = { .set = set, .path = path };
+	struct file f = {.set = set, .path = path};
 	struct problem problem;
 	uint32_t line = 0;
 
@@ -1658,7 +1728,7 @@ void ruleset_add_text(struct ruleset *set, const char *path, struct view text)
 
 static int file_add(struct ruleset *set, const char *path, struct problem *problem)
 {
-	struct buffer text = { 0 };
+	struct buffer text = {0};
 	int status = yaml_slurp(path, &text);
 
 	if (status == ERR_LIMIT)
@@ -1676,7 +1746,8 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static int folder_add(struct ruleset *set, const char *path, struct problem *problem, unsigned depth)
+static int folder_add(struct ruleset *set, const char *path, struct problem *problem,
+		      unsigned depth)
 {
 	DIR *dir = opendir(path);
 	struct dirent *entry;
@@ -1697,7 +1768,8 @@ static int folder_add(struct ruleset *set, const char *path, struct problem *pro
 		qsort(names, count, sizeof(*names), by_name);
 	for (size_t i = 0; i < count; i++) {
 		size_t n = strlen(path);
-		char *full = xasprintf("%s%s%s", path, n && path[n - 1] == '/' ? "" : "/", names[i]);
+		char *full =
+			xasprintf("%s%s%s", path, n && path[n - 1] == '/' ? "" : "/", names[i]);
 		const char *dot = strrchr(names[i], '.');
 		struct problem own;
 		struct stat st;
@@ -1723,7 +1795,8 @@ int ruleset_add(struct ruleset *set, const char *path, struct problem *problem)
 
 	if (stat(path, &st) < 0)
 		return problem_set(problem, ERR_IO, PROBLEM_NO_OFFSET, "%s", strerror(errno));
-	return S_ISDIR(st.st_mode) ? folder_add(set, path, problem, 0) : file_add(set, path, problem);
+	return S_ISDIR(st.st_mode) ? folder_add(set, path, problem, 0)
+				   : file_add(set, path, problem);
 }
 
 /* ---- placeholders ---- */
@@ -1739,13 +1812,14 @@ static int placeholders_document(void *data, struct yaml *doc)
 	if (doc->type != YAML_MAPPING)
 		return refuse(set, doc, "no mapping of placeholders to values");
 	for (uint32_t i = 0; i + 1 < doc->count; i += 2) {
-		struct placeholder p = { .name = keep_text(set, (const char *)doc->items[i]->text.data) };
+		struct placeholder p = {
+			.name = keep_text(set, (const char *)doc->items[i]->text.data)};
 		int status = texts_read(set, doc->items[i + 1], &p.values.items, &p.values.count);
 
 		if (status < 0)
 			return status;
-		x->placeholders = xgrow(x->placeholders, &x->placeholder_cap, x->placeholder_count + 1,
-					sizeof(*x->placeholders));
+		x->placeholders = xgrow(x->placeholders, &x->placeholder_cap,
+					x->placeholder_count + 1, sizeof(*x->placeholders));
 		x->placeholders[x->placeholder_count++] = p;
 	}
 	return OK;
@@ -1753,8 +1827,8 @@ static int placeholders_document(void *data, struct yaml *doc)
 
 int ruleset_placeholders(struct ruleset *set, const char *path, struct problem *problem)
 {
-	struct buffer text = { 0 };
-	struct problem why = { .reason = "" };
+	struct buffer text = {0};
+	struct problem why = {.reason = ""};
 	uint32_t line = 0;
 	int status = yaml_slurp(path, &text);
 
@@ -1762,10 +1836,13 @@ int ruleset_placeholders(struct ruleset *set, const char *path, struct problem *
 		(void)problem_set(problem, status, PROBLEM_NO_OFFSET, "%s",
 				  status == ERR_LIMIT ? "too large" : strerror(errno));
 	} else {
-		status = yaml_read(buffer_as_view(&text), &set->arena, placeholders_document, set, &why, &line);
+		status = yaml_read(buffer_as_view(&text), &set->arena, placeholders_document, set,
+				   &why, &line);
 		if (status < 0)
-			(void)problem_set(problem, status, PROBLEM_NO_OFFSET, "line %u: %s", why.reason[0] ? line : set->private->line,
-					  why.reason[0] ? why.reason : set->private->problem.reason);
+			(void)problem_set(problem, status, PROBLEM_NO_OFFSET, "line %u: %s",
+					  why.reason[0] ? line : set->private->line,
+					  why.reason[0] ? why.reason
+							: set->private->problem.reason);
 	}
 	buffer_release(&text);
 	return status;
@@ -1785,7 +1862,8 @@ static bool filter_is_for(const struct filter *f, const struct rule *r)
 	    !same_or_open(f->logsource.service, r->logsource.service))
 		return false;
 	for (uint32_t i = 0; i < f->rule_count; i++)
-		if ((r->id && strcasecmp(f->rules[i], r->id) == 0) || (r->name && strcmp(f->rules[i], r->name) == 0))
+		if ((r->id && strcasecmp(f->rules[i], r->id) == 0) ||
+		    (r->name && strcmp(f->rules[i], r->name) == 0))
 			return true;
 	return f->rule_count == 0;
 }
@@ -1795,7 +1873,8 @@ static struct rule *by_reference(struct ruleset *set, const char *text)
 	for (size_t i = 0; i < set->rule_count; i++) {
 		struct rule *r = set->rules[i];
 
-		if ((r->name && strcmp(r->name, text) == 0) || (r->id && strcasecmp(r->id, text) == 0))
+		if ((r->name && strcmp(r->name, text) == 0) ||
+		    (r->id && strcasecmp(r->id, text) == 0))
 			return r;
 	}
 	return NULL;
@@ -1883,7 +1962,8 @@ void ruleset_finish(struct ruleset *set)
 		}
 		set->filters += used;
 		if (!used)
-			problem_add(set, f->path, f->line, NULL, NULL, "a filter that no loaded rule is meant by");
+			problem_add(set, f->path, f->line, NULL, NULL,
+				    "a filter that no loaded rule is meant by");
 	}
 	while (again) { /* a correlation of a refused correlation is refused too */
 		again = false;
@@ -1894,16 +1974,20 @@ void ruleset_finish(struct ruleset *set)
 			if (r->correlation && !resolve(set, r, &missing)) {
 				char reason[200];
 
-				(void)snprintf(reason, sizeof(reason), "refers to '%.120s', which is no loaded rule", missing);
+				(void)snprintf(reason, sizeof(reason),
+					       "refers to '%.120s', which is no loaded rule",
+					       missing);
 				rule_remove(set, r, reason);
 				again = true;
 			}
 		}
 		for (size_t i = 0; i < set->rule_count && !again; i++) {
-			uint8_t *colour = set->rules[i]->correlation ? xcalloc(set->rule_count, 1) : NULL;
+			uint8_t *colour =
+				set->rules[i]->correlation ? xcalloc(set->rule_count, 1) : NULL;
 
 			if (colour && cyclic(set, (uint32_t)i, colour)) {
-				rule_remove(set, set->rules[i], "a correlation that refers to itself");
+				rule_remove(set, set->rules[i],
+					    "a correlation that refers to itself");
 				again = true;
 			}
 			free(colour);

@@ -23,10 +23,10 @@
 enum predicate_type {
 	PREDICATE_STRING,   /* the whole value matches the pattern */
 	PREDICATE_REGEX,    /* PCRE finds it in the value */
-	PREDICATE_CIDR,     /* the value is an address of the network */
+	PREDICATE_CIDR,	    /* the value is an address of the network */
 	PREDICATE_NUMBER,   /* the value is that number */
 	PREDICATE_COMPARE,  /* the value, or a part of its time, compares so with number */
-	PREDICATE_NULL,     /* the field is not there */
+	PREDICATE_NULL,	    /* the field is not there */
 	PREDICATE_EXISTS,   /* the field is there */
 	PREDICATE_FIELDREF, /* the value relates to that of another field */
 };
@@ -37,37 +37,53 @@ enum anchor { ANCHOR_WHOLE, ANCHOR_START, ANCHOR_END, ANCHOR_INSIDE };
 #define FIELD_ANY 0u /* of keywords: every value of the event */
 
 struct predicate {
-	uint8_t type;      /* enum predicate_type */
-	bool cased;        /* STRING, FIELDREF: letters' case counts */
-	uint8_t op;        /* COMPARE: enum compare_op */
-	uint8_t part;      /* COMPARE: enum time_part */
-	uint8_t anchor;    /* FIELDREF: enum anchor: how the value relates to the other's */
+	uint8_t type;	/* enum predicate_type */
+	bool cased;	/* STRING, FIELDREF: letters' case counts */
+	uint8_t op;	/* COMPARE: enum compare_op */
+	uint8_t part;	/* COMPARE: enum time_part */
+	uint8_t anchor; /* FIELDREF: enum anchor: how the value relates to the other's */
 	bool regex_i, regex_m, regex_s;
-	uint8_t family;    /* CIDR: 4 or 6 */
+	uint8_t family; /* CIDR: 4 or 6 */
 	uint8_t prefix;
 	uint8_t address[16];
-	uint32_t field;    /* index into ruleset.fields */
-	uint32_t other;    /* FIELDREF */
-	double number;     /* NUMBER, COMPARE */
-	bool integral;     /* NUMBER: integer holds it exactly */
+	uint32_t field; /* index into ruleset.fields */
+	uint32_t other; /* FIELDREF */
+	double number;	/* NUMBER, COMPARE */
+	bool integral;	/* NUMBER: integer holds it exactly */
 	int64_t integer;
-	struct view text;  /* STRING: the pattern, folded unless cased; REGEX: the expression; else as written */
+	struct view
+		text; /* STRING: the pattern, folded unless cased; REGEX: the expression; else as written */
 };
 
-enum node_type { NODE_AND, NODE_OR, NODE_NOT, NODE_COUNT, NODE_PREDICATE, NODE_SELECTION, NODE_NEVER };
+enum node_type {
+	NODE_AND,
+	NODE_OR,
+	NODE_NOT,
+	NODE_COUNT,
+	NODE_PREDICATE,
+	NODE_SELECTION,
+	NODE_NEVER
+};
 
 struct node {
 	uint8_t type;
-	uint32_t need;      /* COUNT: how many kids must hold */
-	uint32_t count;     /* of kids */
+	uint32_t need;	    /* COUNT: how many kids must hold */
+	uint32_t count;	    /* of kids */
 	uint32_t predicate; /* PREDICATE: index into ruleset.predicates */
-	uint32_t list;      /* OR of scanned predicates: the engine's number of it, from 1; else 0 */
-	bool exact;         /* ...all of which the scan decides */
-	const char *name;   /* SELECTION: its name */
+	uint32_t list;	  /* OR of scanned predicates: the engine's number of it, from 1; else 0 */
+	bool exact;	  /* ...all of which the scan decides */
+	const char *name; /* SELECTION: its name */
 	struct node **kids;
 };
 
-enum level { LEVEL_INFORMATIONAL, LEVEL_LOW, LEVEL_MEDIUM, LEVEL_HIGH, LEVEL_CRITICAL, LEVEL_COUNT };
+enum level {
+	LEVEL_INFORMATIONAL,
+	LEVEL_LOW,
+	LEVEL_MEDIUM,
+	LEVEL_HIGH,
+	LEVEL_CRITICAL,
+	LEVEL_COUNT
+};
 const char *level_text(enum level level);
 /* LEVEL_COUNT when there is no such level. */
 enum level level_of(const char *text);
@@ -89,41 +105,42 @@ enum correlation_type {
 
 struct correlation {
 	enum correlation_type type;
-	uint32_t *rules;       /* indices into ruleset.rules, in the order given */
+	uint32_t *rules;	 /* indices into ruleset.rules, in the order given */
 	const char **references; /* as written */
 	uint32_t rule_count;
 	const char **group_by; /* names of fields or aliases */
 	uint32_t group_count;
-	const char **fields;   /* of value_*: more than one makes a tuple (value_count) */
+	const char **fields; /* of value_*: more than one makes a tuple (value_count) */
 	uint32_t field_count;
 	struct alias {
 		const char *name;
 		uint32_t count;
 		const char **references; /* rule... */
 		uint32_t *rules;
-		const char **fields;     /* ...and its field of that name */
-	} *aliases;
+		const char **fields; /* ...and its field of that name */
+	} * aliases;
 	uint32_t alias_count;
-	int64_t timespan;      /* ns */
+	int64_t timespan; /* ns */
 	bool has_lower, lower_open, has_upper, upper_open, has_equal, has_unequal;
 	double lower, upper, equal, unequal;
-	double percentile;     /* 0..100 */
-	bool generate;         /* the rules it refers to report on their own too */
-	struct node *condition; /* temporal with an expression: PREDICATE nodes index `rules`; else NULL */
+	double percentile; /* 0..100 */
+	bool generate;	   /* the rules it refers to report on their own too */
+	struct node *
+		condition; /* temporal with an expression: PREDICATE nodes index `rules`; else NULL */
 };
 
 struct rule {
 	const char *id, *name, *title, *status, *description, *author, *date;
-	const char *path;   /* as given: file, or folder + file found in it */
+	const char *path; /* as given: file, or folder + file found in it */
 	uint32_t line;
-	uint32_t index;     /* in ruleset.rules */
-	uint8_t level;      /* enum level; LEVEL_INFORMATIONAL when the rule has none */
-	bool silent;        /* only feeds correlations that do not `generate` */
-	bool referenced;    /* some correlation needs its hits */
+	uint32_t index;	 /* in ruleset.rules */
+	uint8_t level;	 /* enum level; LEVEL_INFORMATIONAL when the rule has none */
+	bool silent;	 /* only feeds correlations that do not `generate` */
+	bool referenced; /* some correlation needs its hits */
 	struct logsource logsource;
 	const char **tags;
 	uint32_t tag_count;
-	struct node *condition;   /* NULL for a correlation */
+	struct node *condition; /* NULL for a correlation */
 	const char **selection_names;
 	struct node **selections;
 	uint32_t selection_count;
@@ -137,7 +154,7 @@ struct rule_problem {
 	const char *path;
 	uint32_t line;
 	const char *title; /* or NULL */
-	const char *id;    /* or NULL */
+	const char *id;	   /* or NULL */
 	const char *reason;
 };
 

@@ -26,7 +26,7 @@ static void quoted(struct buffer *out, struct view text)
 /* '$."Name"' */
 static void path(struct buffer *out, const char *name)
 {
-	struct buffer b = { 0 };
+	struct buffer b = {0};
 
 	buffer_string(&b, "$.\"");
 	buffer_string(&b, name);
@@ -52,7 +52,7 @@ static void is_there(struct buffer *out, const char *name)
 /* LIKE of a glob of the mapping (* and ?). */
 static void like_glob(struct buffer *out, const char *glob)
 {
-	struct buffer b = { 0 };
+	struct buffer b = {0};
 
 	for (; *glob; glob++) {
 		if (*glob == '%' || *glob == '_' || *glob == '\\')
@@ -68,7 +68,7 @@ static void like_glob(struct buffer *out, const char *glob)
 /* LIKE without case, or GLOB with it; false when letters beyond ASCII would need a case that LIKE does not know. */
 static bool pattern(struct buffer *out, const char *value, const struct predicate *p)
 {
-	struct buffer b = { 0 };
+	struct buffer b = {0};
 	struct view rest = p->text;
 	bool good = true;
 
@@ -77,7 +77,8 @@ static bool pattern(struct buffer *out, const char *value, const struct predicat
 		uint32_t code;
 
 		if (c == PATTERN_ANY || c == PATTERN_ONE) {
-			buffer_char(&b, (char)(p->cased ? (c == PATTERN_ANY ? '*' : '?') : (c == PATTERN_ANY ? '%' : '_')));
+			buffer_char(&b, (char)(p->cased ? (c == PATTERN_ANY ? '*' : '?')
+							: (c == PATTERN_ANY ? '%' : '_')));
 			rest = view_from(rest, 1);
 			continue;
 		}
@@ -95,9 +96,11 @@ static bool pattern(struct buffer *out, const char *value, const struct predicat
 		b.len += text_encode(code, (uint8_t *)buffer_reserve(&b, 4));
 	}
 	if (p->text.len == 4 && memcmp(p->text.data, "true", 4) == 0)
-		buffer_printf(out, "CASE %s.type WHEN 'true' THEN 'true' ELSE %s.value END", value, value);
+		buffer_printf(out, "CASE %s.type WHEN 'true' THEN 'true' ELSE %s.value END", value,
+			      value);
 	else if (p->text.len == 5 && memcmp(p->text.data, "false", 5) == 0)
-		buffer_printf(out, "CASE %s.type WHEN 'false' THEN 'false' ELSE %s.value END", value, value);
+		buffer_printf(out, "CASE %s.type WHEN 'false' THEN 'false' ELSE %s.value END",
+			      value, value);
 	else
 		buffer_printf(out, "%s.value", value);
 	buffer_string(out, p->cased ? " GLOB " : " LIKE ");
@@ -111,7 +114,7 @@ static bool pattern(struct buffer *out, const char *value, const struct predicat
 /* One text that a mapping makes of others. */
 static int derived(struct writer *w, const struct derive *d)
 {
-	struct buffer base = { 0 };
+	struct buffer base = {0};
 	const char *value;
 	int status = OK;
 
@@ -145,10 +148,12 @@ static int derived(struct writer *w, const struct derive *d)
 	}
 	value = buffer_text(&base);
 	if (d->part) {
-		buffer_printf(w->out, "CASE WHEN instr(','||upper(%s),',%s=')>0 THEN substr(substr(%s,instr(','||upper(%s),',%s=')+%zu),1,"
-				      "instr(substr(%s,instr(','||upper(%s),',%s=')+%zu)||',',',')-1) END",
-			      value, d->part, value, value, d->part, strlen(d->part) + 1, value, value, d->part,
-			      strlen(d->part) + 1);
+		buffer_printf(w->out,
+			      "CASE WHEN instr(','||upper(%s),',%s=')>0 THEN "
+			      "substr(substr(%s,instr(','||upper(%s),',%s=')+%zu),1,"
+			      "instr(substr(%s,instr(','||upper(%s),',%s=')+%zu)||',',',')-1) END",
+			      value, d->part, value, value, d->part, strlen(d->part) + 1, value,
+			      value, d->part, strlen(d->part) + 1);
 	} else if (d->value_count) {
 		buffer_printf(w->out, "CASE %s", value);
 		for (uint32_t i = 0; i < d->value_count; i++) {
@@ -163,11 +168,13 @@ static int derived(struct writer *w, const struct derive *d)
 		for (uint32_t i = 0; i < d->replace_count && status == OK; i++) {
 			if (strchr(d->replace[2 * i], '#'))
 				status = no_sql(w, "the mapping rewrites %s", d->field);
-			buffer_printf(w->out, " WHEN lower(substr(%s,1,%zu))=lower(", value, strlen(d->replace[2 * i]));
+			buffer_printf(w->out, " WHEN lower(substr(%s,1,%zu))=lower(", value,
+				      strlen(d->replace[2 * i]));
 			quoted(w->out, view_text(d->replace[2 * i]));
 			buffer_string(w->out, ") THEN ");
 			quoted(w->out, view_text(d->replace[2 * i + 1]));
-			buffer_printf(w->out, "||substr(%s,%zu)", value, strlen(d->replace[2 * i]) + 1);
+			buffer_printf(w->out, "||substr(%s,%zu)", value,
+				      strlen(d->replace[2 * i]) + 1);
 		}
 		buffer_printf(w->out, " ELSE %s END", value);
 	} else {
@@ -180,7 +187,9 @@ static int derived(struct writer *w, const struct derive *d)
 /* The path of a field whose name is the same without case, and without the blanks of "Threat Name". */
 static void loosely(struct buffer *out, const char *name)
 {
-	buffer_string(out, "(SELECT '$.\"'||key||'\"' FROM json_each(fields) WHERE lower(replace(key,' ',''))=lower(");
+	buffer_string(out,
+		      "(SELECT '$.\"'||key||'\"' FROM json_each(fields) WHERE lower(replace(key,' "
+		      "',''))=lower(");
 	quoted(out, view_text(name));
 	buffer_string(out, ") OR (key LIKE '% %' AND lower(replace(key,' ','_'))=lower(");
 	quoted(out, view_text(name));
@@ -214,7 +223,8 @@ static int rows(struct writer *w, uint32_t field, const char *alias)
 		buffer_printf(w->out, ")) %s", alias);
 		return OK;
 	}
-	if (other && (other->join || other->part || other->value_count || other->replace_count || other->after)) {
+	if (other && (other->join || other->part || other->value_count || other->replace_count ||
+		      other->after)) {
 		buffer_string(w->out, "json_each(CASE WHEN ");
 		is_there(w->out, name);
 		buffer_string(w->out, " THEN json_array(");
@@ -226,12 +236,15 @@ static int rows(struct writer *w, uint32_t field, const char *alias)
 		return OK;
 	}
 	if (!s->channel.count && !s->provider.count &&
-	    (strcmp(name, "User") == 0 || strcmp(name, "Computer") == 0 || strcmp(name, "Hostname") == 0 ||
-	     strcmp(name, "Message") == 0)) {
+	    (strcmp(name, "User") == 0 || strcmp(name, "Computer") == 0 ||
+	     strcmp(name, "Hostname") == 0 || strcmp(name, "Message") == 0)) {
 		buffer_string(w->out, "json_each(json_array(coalesce(");
 		extract(w->out, name);
 		buffer_printf(w->out, ",%s))) %s",
-			      name[0] == 'U' ? "user" : name[0] == 'M' ? "message" : "host", alias);
+			      name[0] == 'U'   ? "user"
+			      : name[0] == 'M' ? "message"
+					       : "host",
+			      alias);
 		return OK;
 	}
 	buffer_string(w->out, "json_each(fields,coalesce(CASE WHEN ");
@@ -256,8 +269,8 @@ static int rows(struct writer *w, uint32_t field, const char *alias)
 /* A test of `v.value`. */
 static int test(struct writer *w, const struct predicate *p)
 {
-	static const char *const ops[] = { "=", "<", "<=", ">", ">=" };
-	static const char *const parts[] = { "", "%M", "%H", "%d", "", "%m", "%Y" };
+	static const char *const ops[] = {"=", "<", "<=", ">", ">="};
+	static const char *const parts[] = {"", "%M", "%H", "%d", "", "%m", "%Y"};
 
 	switch ((enum predicate_type)p->type) {
 	case PREDICATE_STRING:
@@ -271,7 +284,10 @@ static int test(struct writer *w, const struct predicate *p)
 			return no_sql(w, "a fraction");
 		buffer_printf(w->out, "(CAST(v.value AS TEXT)='%lld'", (long long)p->integer);
 		if (p->integer >= 0)
-			buffer_printf(w->out, " OR (v.value LIKE '0x%%' AND ltrim(substr(lower(v.value),3),'0')=ltrim(printf('%%x',%lld),'0'))",
+			buffer_printf(w->out,
+				      " OR (v.value LIKE '0x%%' AND "
+				      "ltrim(substr(lower(v.value),3),'0')=ltrim(printf('%%x',%lld)"
+				      ",'0'))",
 				      (long long)p->integer);
 		buffer_char(w->out, ')');
 		return OK;
@@ -279,14 +295,17 @@ static int test(struct writer *w, const struct predicate *p)
 		if (p->part == PART_WEEK)
 			return no_sql(w, "the week of a time");
 		if (p->part != PART_NONE)
-			buffer_printf(w->out, "CAST(strftime('%s',v.value) AS INTEGER)%s%.17g", parts[p->part], ops[p->op],
-				      p->number);
+			buffer_printf(w->out, "CAST(strftime('%s',v.value) AS INTEGER)%s%.17g",
+				      parts[p->part], ops[p->op], p->number);
 		else
-			buffer_printf(w->out, "(v.value NOT GLOB '*[^0-9.+-]*' AND v.value GLOB '*[0-9]*' AND CAST(v.value AS REAL)%s%.17g)",
+			buffer_printf(w->out,
+				      "(v.value NOT GLOB '*[^0-9.+-]*' AND v.value GLOB '*[0-9]*' "
+				      "AND CAST(v.value AS REAL)%s%.17g)",
 				      ops[p->op], p->number);
 		return OK;
 	case PREDICATE_CIDR: {
-		unsigned whole = p->prefix / 8, rest = p->prefix % 8, n = rest ? 1u << (8 - rest) : 1;
+		unsigned whole = p->prefix / 8, rest = p->prefix % 8,
+			 n = rest ? 1u << (8 - rest) : 1;
 
 		if (p->family != 4)
 			return no_sql(w, "an IPv6 network");
@@ -297,7 +316,9 @@ static int test(struct writer *w, const struct predicate *p)
 				buffer_printf(w->out, k ? ".%u" : "%u", p->address[k]);
 			if (rest)
 				buffer_printf(w->out, whole ? ".%u" : "%u", p->address[whole] + i);
-			buffer_string(w->out, whole + (rest > 0) == 4 ? "'" : whole + rest ? ".%'" : "%.%.%.%'");
+			buffer_string(w->out, whole + (rest > 0) == 4 ? "'"
+					      : whole + rest	      ? ".%'"
+								      : "%.%.%.%'");
 		}
 		buffer_char(w->out, ')');
 		return OK;
@@ -314,7 +335,8 @@ static int test(struct writer *w, const struct predicate *p)
 
 static int fieldref(struct writer *w, const struct predicate *p)
 {
-	const char *a = p->cased ? "v.value" : "lower(v.value)", *b = p->cased ? "o.value" : "lower(o.value)";
+	const char *a = p->cased ? "v.value" : "lower(v.value)",
+		   *b = p->cased ? "o.value" : "lower(o.value)";
 	int status;
 
 	buffer_string(w->out, "EXISTS(SELECT 1 FROM ");
@@ -331,7 +353,10 @@ static int fieldref(struct writer *w, const struct predicate *p)
 		buffer_printf(w->out, " WHERE substr(%s,1,length(o.value))=%s)", a, b);
 		break;
 	case ANCHOR_END:
-		buffer_printf(w->out, " WHERE length(v.value)>=length(o.value) AND substr(%s,length(v.value)-length(o.value)+1)=%s)", a, b);
+		buffer_printf(w->out,
+			      " WHERE length(v.value)>=length(o.value) AND "
+			      "substr(%s,length(v.value)-length(o.value)+1)=%s)",
+			      a, b);
 		break;
 	case ANCHOR_INSIDE:
 		buffer_printf(w->out, " WHERE instr(%s,%s)>0)", a, b);
@@ -359,7 +384,8 @@ static int tests(struct writer *w, struct node *const *kids, uint32_t from, uint
 
 static int write_node(struct writer *w, const struct node *n);
 
-static int halves(struct writer *w, struct node *const *kids, uint32_t from, uint32_t to, const char *op)
+static int halves(struct writer *w, struct node *const *kids, uint32_t from, uint32_t to,
+		  const char *op)
 {
 	int status;
 
@@ -377,7 +403,8 @@ static int halves(struct writer *w, struct node *const *kids, uint32_t from, uin
 
 static bool is_test(const struct predicate *p)
 {
-	return p->type != PREDICATE_NULL && p->type != PREDICATE_EXISTS && p->type != PREDICATE_FIELDREF;
+	return p->type != PREDICATE_NULL && p->type != PREDICATE_EXISTS &&
+	       p->type != PREDICATE_FIELDREF;
 }
 
 /* EXISTS over the values of one field, for any of these predicates. */
@@ -388,7 +415,9 @@ static int values_test(struct writer *w, struct node *const *kids, uint32_t coun
 	if (field == FIELD_ANY) {
 		bool logged = w->source->channel.count || w->source->provider.count;
 
-		buffer_string(w->out, "EXISTS(SELECT 1 FROM (SELECT atom AS value,type FROM json_tree(fields) WHERE atom IS NOT NULL");
+		buffer_string(w->out,
+			      "EXISTS(SELECT 1 FROM (SELECT atom AS value,type FROM "
+			      "json_tree(fields) WHERE atom IS NOT NULL");
 		if (!logged)
 			buffer_string(w->out, " UNION ALL SELECT message,'text'");
 		buffer_string(w->out, ") v");
@@ -433,10 +462,13 @@ static int write_node(struct writer *w, const struct node *n)
 		bool same = n->count > 1;
 
 		for (uint32_t i = 0; i < n->count && same; i++)
-			same = n->kids[i]->type == NODE_PREDICATE && is_test(&predicates[n->kids[i]->predicate]) &&
-			       predicates[n->kids[i]->predicate].field == predicates[n->kids[0]->predicate].field;
+			same = n->kids[i]->type == NODE_PREDICATE &&
+			       is_test(&predicates[n->kids[i]->predicate]) &&
+			       predicates[n->kids[i]->predicate].field ==
+				       predicates[n->kids[0]->predicate].field;
 		if (same)
-			return values_test(w, n->kids, n->count, predicates[n->kids[0]->predicate].field);
+			return values_test(w, n->kids, n->count,
+					   predicates[n->kids[0]->predicate].field);
 		return halves(w, n->kids, 0, n->count, " OR ");
 	}
 	case NODE_COUNT:
@@ -456,7 +488,9 @@ static int write_node(struct writer *w, const struct node *n)
 		if (p->type == PREDICATE_FIELDREF)
 			return fieldref(w, p);
 		if (p->type == PREDICATE_NULL || p->type == PREDICATE_EXISTS) {
-			buffer_string(w->out, p->type == PREDICATE_NULL ? "NOT EXISTS(SELECT 1 FROM " : "EXISTS(SELECT 1 FROM ");
+			buffer_string(w->out, p->type == PREDICATE_NULL
+						      ? "NOT EXISTS(SELECT 1 FROM "
+						      : "EXISTS(SELECT 1 FROM ");
 			if ((status = rows(w, p->field, "v")) < 0)
 				return status;
 			buffer_string(w->out, " WHERE v.value IS NOT NULL)");
@@ -487,22 +521,38 @@ static int write_source(struct writer *w)
 	int status;
 
 	if (s->channel.count || s->provider.count) {
-		buffer_string(w->out, "(json_type(fields,'$.\"Channel\"') IS NOT NULL OR json_type(fields,'$.\"Provider_Name\"') IS NOT NULL)");
+		buffer_string(w->out,
+			      "(json_type(fields,'$.\"Channel\"') IS NOT NULL OR "
+			      "json_type(fields,'$.\"Provider_Name\"') IS NOT NULL)");
 		if (s->channel.count) {
 			buffer_string(w->out, " AND ");
-			any_of(w->out, "coalesce(json_extract(fields,CASE json_type(fields,'$.\"Channel\"') WHEN 'array' THEN '$.\"Channel\"[0]' ELSE '$.\"Channel\"' END),'')", &s->channel);
+			any_of(w->out,
+			       "coalesce(json_extract(fields,CASE "
+			       "json_type(fields,'$.\"Channel\"') WHEN 'array' THEN "
+			       "'$.\"Channel\"[0]' ELSE '$.\"Channel\"' END),'')",
+			       &s->channel);
 		}
 		if (s->provider.count) {
 			buffer_string(w->out, " AND ");
-			any_of(w->out, "coalesce(json_extract(fields,CASE json_type(fields,'$.\"Provider_Name\"') WHEN 'array' THEN '$.\"Provider_Name\"[0]' ELSE '$.\"Provider_Name\"' END),'')", &s->provider);
+			any_of(w->out,
+			       "coalesce(json_extract(fields,CASE "
+			       "json_type(fields,'$.\"Provider_Name\"') WHEN 'array' THEN "
+			       "'$.\"Provider_Name\"[0]' ELSE '$.\"Provider_Name\"' END),'')",
+			       &s->provider);
 		}
 	} else {
-		buffer_string(w->out, "json_type(fields,'$.\"Channel\"') IS NULL AND json_type(fields,'$.\"Provider_Name\"') IS NULL");
+		buffer_string(w->out,
+			      "json_type(fields,'$.\"Channel\"') IS NULL AND "
+			      "json_type(fields,'$.\"Provider_Name\"') IS NULL");
 	}
 	if (s->event_id_count) {
-		buffer_string(w->out, " AND CAST(json_extract(fields,CASE json_type(fields,'$.\"EventID\"') WHEN 'array' THEN '$.\"EventID\"[0]' ELSE '$.\"EventID\"' END) AS TEXT) IN (");
+		buffer_string(
+			w->out,
+			" AND CAST(json_extract(fields,CASE json_type(fields,'$.\"EventID\"') WHEN "
+			"'array' THEN '$.\"EventID\"[0]' ELSE '$.\"EventID\"' END) AS TEXT) IN (");
 		for (uint32_t i = 0; i < s->event_id_count; i++)
-			buffer_printf(w->out, i ? ",'%llu'" : "'%llu'", (unsigned long long)s->event_ids[i]);
+			buffer_printf(w->out, i ? ",'%llu'" : "'%llu'",
+				      (unsigned long long)s->event_ids[i]);
 		buffer_char(w->out, ')');
 	}
 	if (s->kind.count) {
@@ -525,9 +575,10 @@ static int write_source(struct writer *w)
 	return OK;
 }
 
-int rule_sql(struct buffer *out, const struct engine *engine, const struct rule *rule, struct problem *problem)
+int rule_sql(struct buffer *out, const struct engine *engine, const struct rule *rule,
+	     struct problem *problem)
 {
-	struct writer w = { .out = out, .engine = engine, .problem = problem };
+	struct writer w = {.out = out, .engine = engine, .problem = problem};
 	uint32_t sources = 0;
 	int status;
 

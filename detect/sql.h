@@ -8,6 +8,7 @@
 #include "detect/engine.h"
 
 /* Appends one statement (SELECT id, time, host, message ...;). ERR_UNSUPPORTED with *problem when the rule has none. */
-int rule_sql(struct buffer *out, const struct engine *engine, const struct rule *rule, struct problem *problem);
+int rule_sql(struct buffer *out, const struct engine *engine, const struct rule *rule,
+	     struct problem *problem);
 
 #endif

@@ -22,10 +22,11 @@ static int fail(struct suppress *s, const struct yaml *at, const char *reason)
 
 static int entry_read(struct suppress *s, const struct yaml *y)
 {
-	static const char *const known[] = { "rule", "host", "field", "value", "who", "why", "when" };
+	static const char *const known[] = {"rule", "host", "field", "value", "who", "why", "when"};
 	const struct yaml *value = yaml_get(y, "value");
-	struct entry e = { .rule = yaml_string(y, "rule"), .host = yaml_string(y, "host"),
-			   .field = yaml_string(y, "field") };
+	struct entry e = {.rule = yaml_string(y, "rule"),
+			  .host = yaml_string(y, "host"),
+			  .field = yaml_string(y, "field")};
 
 	if (y->type != YAML_MAPPING)
 		return fail(s, y, "an entry is a mapping of rule, host, field, value, who and why");
@@ -79,18 +80,20 @@ static int document(void *data, struct yaml *doc)
 struct suppress *suppress_load(const char *path, struct problem *problem)
 {
 	struct suppress *s = xcalloc(1, sizeof(*s));
-	struct buffer text = { 0 };
-	struct problem yaml = { .reason = "" };
+	struct buffer text = {0};
+	struct problem yaml = {.reason = ""};
 	uint32_t line = 0;
 	int status = yaml_slurp(path, &text);
 
 	if (status < 0) {
 		(void)problem_set(problem, status, PROBLEM_NO_OFFSET, "%s",
-				  status == ERR_LIMIT ? "larger than such a list may be" : strerror(errno));
+				  status == ERR_LIMIT ? "larger than such a list may be"
+						      : strerror(errno));
 	} else {
 		status = yaml_read(buffer_as_view(&text), &s->arena, document, s, &yaml, &line);
 		if (status < 0 && yaml.reason[0])
-			(void)problem_set(problem, status, PROBLEM_NO_OFFSET, "line %u: %s", line, yaml.reason);
+			(void)problem_set(problem, status, PROBLEM_NO_OFFSET, "line %u: %s", line,
+					  yaml.reason);
 		else if (status < 0)
 			(void)problem_set(problem, status, PROBLEM_NO_OFFSET, "%s", s->why.reason);
 	}
@@ -117,7 +120,7 @@ size_t suppress_count(const struct suppress *s)
 
 int suppress_match(const struct suppress *s, const struct hit *hit, struct view host)
 {
-	struct buffer text = { 0 };
+	struct buffer text = {0};
 	int found = -1;
 
 	for (size_t i = 0; s && i < s->count && found < 0; i++) {

@@ -20,7 +20,7 @@ struct reader {
 		const char *name;
 		struct yaml *node;
 		bool open; /* still being read */
-	} *anchors;
+	} * anchors;
 	size_t anchor_count, anchor_cap;
 };
 
@@ -46,7 +46,8 @@ static struct yaml *node_new(struct reader *r, enum yaml_type type, size_t line)
 	struct yaml *n;
 
 	if (++r->nodes > LIMIT_YAML_NODES) {
-		(void)fail(r, ERR_LIMIT, line, "more nodes than a rule can need (aliases included)");
+		(void)fail(r, ERR_LIMIT, line,
+			   "more nodes than a rule can need (aliases included)");
 		return NULL;
 	}
 	n = arena_zalloc(r->arena, sizeof(*n));
@@ -95,7 +96,7 @@ static size_t anchor_add(struct reader *r, const yaml_char_t *name)
 		return SIZE_MAX;
 	r->anchors = xgrow(r->anchors, &r->anchor_cap, r->anchor_count + 1, sizeof(*r->anchors));
 	r->anchors[r->anchor_count] = (struct anchor){
-		.name = arena_strndup(r->arena, name, strlen((const char *)name)), .open = true };
+		.name = arena_strndup(r->arena, name, strlen((const char *)name)), .open = true};
 	if (!r->anchors[r->anchor_count].name)
 		return SIZE_MAX;
 	return r->anchor_count++;
@@ -133,7 +134,8 @@ static struct yaml *scalar_read(struct reader *r, const yaml_event_t *event)
 static struct yaml *collection_read(struct reader *r, const yaml_event_t *begin)
 {
 	bool mapping = begin->type == YAML_MAPPING_START_EVENT;
-	struct yaml *n = node_new(r, mapping ? YAML_MAPPING : YAML_SEQUENCE, begin->start_mark.line);
+	struct yaml *n =
+		node_new(r, mapping ? YAML_MAPPING : YAML_SEQUENCE, begin->start_mark.line);
 	struct yaml **items = NULL, *result = NULL;
 	size_t anchor, cap = 0, count = 0;
 	yaml_event_t event;
@@ -207,7 +209,8 @@ static struct yaml *node_read(struct reader *r, yaml_event_t *event)
 	case YAML_ALIAS_EVENT:
 		a = anchor_find(r, (const char *)event->data.alias.anchor);
 		if (!a)
-			(void)fail(r, ERR_FORMAT, event->start_mark.line, "an alias without its anchor");
+			(void)fail(r, ERR_FORMAT, event->start_mark.line,
+				   "an alias without its anchor");
 		else if (a->open)
 			(void)fail(r, ERR_FORMAT, event->start_mark.line,
 				   "an alias inside its own anchor");
@@ -225,8 +228,8 @@ static struct yaml *node_read(struct reader *r, yaml_event_t *event)
 int yaml_read(struct view text, struct arena *arena, yaml_document *fn, void *data,
 	      struct problem *problem, uint32_t *line)
 {
-	struct reader r = { .arena = arena, .problem = problem };
-	struct problem own = { 0 };
+	struct reader r = {.arena = arena, .problem = problem};
+	struct problem own = {0};
 	yaml_event_t event;
 	int status = OK;
 	bool done = false;
@@ -236,7 +239,8 @@ int yaml_read(struct view text, struct arena *arena, yaml_document *fn, void *da
 	r.problem->reason[0] = '\0';
 	if (!yaml_parser_initialize(&r.parser))
 		return fail(&r, ERR_MEMORY, 0, "out of memory");
-	yaml_parser_set_input_string(&r.parser, text.data ? text.data : (const uint8_t *)"", text.len);
+	yaml_parser_set_input_string(&r.parser, text.data ? text.data : (const uint8_t *)"",
+				     text.len);
 	while (!done && status == OK) {
 		struct yaml *root;
 
@@ -303,9 +307,9 @@ static bool is_any(struct view v, const char *const *list)
 
 enum yaml_scalar yaml_scalar(const struct yaml *n, int64_t *integer, double *number, bool *truth)
 {
-	static const char *const nulls[] = { "", "~", "null", "Null", "NULL", NULL };
-	static const char *const trues[] = { "true", "True", "TRUE", NULL };
-	static const char *const falses[] = { "false", "False", "FALSE", NULL };
+	static const char *const nulls[] = {"", "~", "null", "Null", "NULL", NULL};
+	static const char *const trues[] = {"true", "True", "TRUE", NULL};
+	static const char *const falses[] = {"false", "False", "FALSE", NULL};
 	const char *s = (const char *)n->text.data, *p = s;
 	bool digits = false, real = false, is_true;
 	char *end;
@@ -324,7 +328,8 @@ enum yaml_scalar yaml_scalar(const struct yaml *n, int64_t *integer, double *num
 		return YAML_STRING;
 	if (*p == '-' || *p == '+')
 		p++;
-	if (p[0] == '0' && p[1] == 'x' && p[2] && strspn(p + 2, "0123456789abcdefABCDEF") == strlen(p + 2)) {
+	if (p[0] == '0' && p[1] == 'x' && p[2] &&
+	    strspn(p + 2, "0123456789abcdefABCDEF") == strlen(p + 2)) {
 		long long x;
 
 		errno = 0;

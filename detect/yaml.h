@@ -10,16 +10,16 @@
 #include "base/status.h"
 
 #define LIMIT_YAML_BYTES ((size_t)8 << 20) /* of a file: the largest rule of SigmaHQ has 160 KiB */
-#define LIMIT_YAML_NODES 200000            /* of a document, aliases counted as what they stand for */
+#define LIMIT_YAML_NODES 200000 /* of a document, aliases counted as what they stand for */
 
 enum yaml_type { YAML_SCALAR, YAML_SEQUENCE, YAML_MAPPING };
 
 struct yaml {
 	enum yaml_type type;
-	bool quoted;        /* a scalar in quotes or a block: always text */
-	uint32_t line;      /* from 1 */
-	uint32_t count;     /* of items; a mapping has 2 * pairs: key, value, key, value */
-	struct view text;   /* of a scalar: UTF-8, NUL-terminated */
+	bool quoted;	  /* a scalar in quotes or a block: always text */
+	uint32_t line;	  /* from 1 */
+	uint32_t count;	  /* of items; a mapping has 2 * pairs: key, value, key, value */
+	struct view text; /* of a scalar: UTF-8, NUL-terminated */
 	struct yaml **items;
 };
 

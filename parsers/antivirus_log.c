@@ -215,6 +215,7 @@ static int trend(struct parse *p, struct view line, const struct textfile *t, en
 static int sophos(struct parse *p, struct view line, const struct textfile *t)
 {
 	struct view words = view_trim(view_from(line, 16)), rest = words, file;
+	bool inside;
 	int64_t ts = TIME_NONE;
 	bool threat = view_index(words, "irus/spyware '") < words.len;
 
@@ -223,8 +224,8 @@ static int sophos(struct parse *p, struct view line, const struct textfile *t)
 	event_add(p, "Product", value_text("Sophos"));
 	event_add(p, "Text", value_view(words));
 	/* The second cut goes on where the first ended. */
-	if (view_cut(&rest, "\"", &file) &&
-	    view_cut(&rest, "\"", &file)) /* NOLINT(misc-redundant-expression) */
+	inside = view_cut(&rest, "\"", &file);
+	if (inside && view_cut(&rest, "\"", &file))
 		event_add(p, "TargetFilename", value_view(file));
 	rest = words;
 	if (view_cut(&rest, "irus/spyware '", &file) && view_cut(&rest, "'", &file))

@@ -114,8 +114,8 @@ void parse_release(struct parse *p, uint64_t offset);
  *	event_messagef(p, "Account %s logged on", text);
  *	if ((status = event_emit(p)) < 0) return status;
  * Names are static strings or live in p->scratch or p->arena; views and strings are not copied
- *before the sink has them, so text made on the fly goes to p->scratch. Absent values and NULL names
- *are left out.
+ * before the sink has them, so text made on the fly goes to p->scratch. Absent values and NULL names
+ * are left out.
  */
 void event_start(struct parse *p, enum event_kind kind, int64_t ts, const char *ts_desc,
 		 uint64_t offset);

@@ -1,12 +1,12 @@
 /*
  * Databases of SQLite that programs leave: browsers, Windows' activity and notification databases,
- *chats, macOS. One row of the table below is one query; its column names tell what a column is:
+ * chats, macOS. One row of the table below is one query; its column names tell what a column is:
  *	"@FORMAT Description"  a time (webkit, filetime, unix, ms, us, cocoa, text): an event for
- *each that is there
+ * each that is there
  *	"!"                    the message        "$user"  the user
  *	anything else          the field of that name
  * A row whose query does not compile (tables or columns are not there) does not apply; rows of the
- *same set are alternatives, the first that compiles wins.
+ * same set are alternatives, the first that compiles wins.
  */
 #include "base/text.h"
 #include "parsers/cookie.h"

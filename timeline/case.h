@@ -1,6 +1,6 @@
 /*
  * The case: one SQLite file that holds the timeline of any number of hosts. This is its writing
- *side; timeline/query.h reads. Stock sqlite3 reads all of it: `SELECT * FROM timeline`.
+ * side; timeline/query.h reads. Stock sqlite3 reads all of it: `SELECT * FROM timeline`.
  *
  * Loading:
  *	case_open(path, CASE_WRITE, &c, &problem)
@@ -10,8 +10,8 @@
  *...) case_finish(c): merges records seen twice, builds indexes, commits; case_close
  *
  * Batches are committed on the way. An artefact counts only once it is ended: what a killed process
- *left of one that was not is removed at the next CASE_WRITE open, so that the same run again gives
- *the same case. Every failure of SQLite is ERR_DATABASE with the reason in case_problem.
+ * left of one that was not is removed at the next CASE_WRITE open, so that the same run again gives
+ * the same case. Every failure of SQLite is ERR_DATABASE with the reason in case_problem.
  */
 #ifndef KONSEKI_TIMELINE_CASE_H
 #define KONSEKI_TIMELINE_CASE_H

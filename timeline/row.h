@@ -4,27 +4,27 @@
  * The parser's process (sandboxed) renders each event once, into blocks of some hundred rows; the
  * writer's process takes a block apart without trusting a byte of it. What repeats is sent once: a
  * block names its shapes by a hash of their definitions, and holds a definition the first time that
- *a stream needs it. A stream is one task: row_encoder_begin .. row_encoder_end. Blocks of different
+ * a stream needs it. A stream is one task: row_encoder_begin .. row_encoder_end. Blocks of different
  * streams may reach the writer in any order, those of one stream in order.
  *
  * A shape here is more than the names of base/event.h: everything that events of one make share, so
  * that a row holds only what differs. It has the kind, the provider, the channel, the event id,
- *what the time means, and two layouts, one of the fields as JSON and one of the message. A layout
- *is a JSON array of literal texts and holes: text is copied, a number n stands for value n of the
- *row, negative ones for what is in the row already (enum row_hole). Fields of the event's System
- *part that seldom change (provider, level, keywords, ...) are text of the layout. Absent fields are
- *not in it at all: an event that lacks one has another shape. So `fields` is the concatenation, in
- *C as in plain SQL:
+ * what the time means, and two layouts, one of the fields as JSON and one of the message. A layout
+ * is a JSON array of literal texts and holes: text is copied, a number n stands for value n of the
+ * row, negative ones for what is in the row already (enum row_hole). Fields of the event's System
+ * part that seldom change (provider, level, keywords, ...) are text of the layout. Absent fields are
+ * not in it at all: an event that lacks one has another shape. So `fields` is the concatenation, in
+ * C as in plain SQL:
  *	["{\"EventID\":4624,\"TargetUserName\":",0,",\"LogonType\":",1,"}"] and ["bob",3]
  *
  * Block, integers little-endian:
  *	u32 size of all of it; u32 ROW_MAGIC; u32 shapes, strings, rows, hits; u32 bytes of the
- *signature shape:  16 bytes hash (of SHA-256 of the definition), u32 bytes of the definition or 0,
- *definition string: u32 bytes, UTF-8 row:    struct row_head, message (UTF-8), values (a JSON
- *array) hit:    u32 row, then six strings: rule id, title, level, tags (JSON), path, matched (JSON)
+ * signature shape:  16 bytes hash (of SHA-256 of the definition), u32 bytes of the definition or 0,
+ * definition string: u32 bytes, UTF-8 row:    struct row_head, message (UTF-8), values (a JSON
+ * array) hit:    u32 row, then six strings: rule id, title, level, tags (JSON), path, matched (JSON)
  *	signature: the Bloom filter of the block's trigrams (timeline/signature.h)
  * Definition: u32 kind, flags, values; i64 event id (-1: none); then strings ts_desc, provider,
- *channel, names (JSON array), layout, message layout ("" when rows bring their own message).
+ * channel, names (JSON array), layout, message layout ("" when rows bring their own message).
  */
 #ifndef KONSEKI_TIMELINE_ROW_H
 #define KONSEKI_TIMELINE_ROW_H

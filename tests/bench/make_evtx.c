@@ -1,6 +1,6 @@
 /*
  * make_evtx OUT SIZE_MB [sysmon|security|powershell]	an event log for timing: records of the
- *kinds that fill real logs, every value drawn from a pool or counted up, the same for each run
+ * kinds that fill real logs, every value drawn from a pool or counted up, the same for each run
  * make_evtx --fixtures DIR	small logs for the golden tests: DIR/evtx/NAME
  */
 #include "tests/lib/evtx_writer.h"

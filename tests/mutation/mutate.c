@@ -1,8 +1,8 @@
 /*
  * Every parser against damaged copies of its own fixtures: bits flipped, telling integers, zeroed
  * and swapped pages, cut, doubled, spliced. A mutant must come back with OK or an error, in time,
- *and every event that it gives must render. Runs in a child per batch, so that a crash names the
- *parser, file and seed.
+ * and every event that it gives must render. Runs in a child per batch, so that a crash names the
+ * parser, file and seed.
  *
  *	mutate [-n MUTANTS_PER_FIXTURE] [-s SEED] [-p PARSER] FOLDER...
  *
