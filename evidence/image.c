@@ -18,17 +18,20 @@
 #define BLOCK	    (256u << 10)
 #define VOLUMES_MAX 256
 
+/* clang-format off */
 #define TSK_CALLS(CALL)                                                                            \
 	CALL(tsk_img_open_sing)                                                                    \
 	CALL(tsk_img_close)                                                                        \
 	CALL(tsk_vs_open)                                                                          \
-	CALL(tsk_vs_close) CALL(tsk_vs_part_get) CALL(tsk_vs_type_toname)                          \
-		CALL(tsk_img_type_toname) CALL(tsk_fs_open_img) CALL(tsk_fs_close) CALL(           \
-			tsk_fs_type_toname) CALL(tsk_fs_dir_walk) CALL(tsk_fs_file_attr_getsize)   \
-			CALL(tsk_fs_file_attr_get_idx) CALL(tsk_fs_attr_read)                      \
-				CALL(tsk_fs_path2inum) CALL(tsk_fs_file_open_meta)                 \
-					CALL(tsk_fs_file_close) CALL(tsk_fs_file_read)             \
-						CALL(tsk_error_get) CALL(tsk_error_reset)
+	CALL(tsk_vs_close)                                                                         \
+	CALL(tsk_vs_part_get) CALL(tsk_vs_type_toname) CALL(tsk_img_type_toname)                   \
+		CALL(tsk_fs_open_img) CALL(tsk_fs_close) CALL(tsk_fs_type_toname)                  \
+			CALL(tsk_fs_dir_walk) CALL(tsk_fs_file_attr_getsize)                       \
+				CALL(tsk_fs_file_attr_get_idx) CALL(tsk_fs_attr_read)              \
+					CALL(tsk_fs_path2inum) CALL(tsk_fs_file_open_meta)         \
+						CALL(tsk_fs_file_close) CALL(tsk_fs_file_read)     \
+							CALL(tsk_error_get) CALL(tsk_error_reset)
+/* clang-format on */
 
 static struct {
 #define CALL(name) __typeof__(name) *name;
