@@ -341,10 +341,8 @@ int dive_run(sqlite3 *db, int64_t event, const struct dive_options *o, struct di
 		goto out;
 	d->touched = xcalloc(process_count(d->processes), sizeof(*d->touched));
 	d->in_tree = xcalloc(process_count(d->processes), sizeof(*d->in_tree));
-	if (d->focus.kind && strncmp(d->focus.kind, "process_st", 10) == 0) {
-		own = process_of(d->focus.kind, d->focus.ts, d->focus.id, NULL, fields);
-		d->process = process_find(d->processes, own.guid, own.pid, own.ts);
-	} else if (d->focus.kind && strcmp(d->focus.kind, "process_seen") == 0) {
+	if (d->focus.kind && (strncmp(d->focus.kind, "process_st", 10) == 0 ||
+			      strcmp(d->focus.kind, "process_seen") == 0)) {
 		own = process_of(d->focus.kind, d->focus.ts, d->focus.id, NULL, fields);
 		d->process = process_find(d->processes, own.guid, own.pid, own.ts);
 	} else {

@@ -1682,7 +1682,8 @@ static int take_container(struct pipeline *p, const char *shown, const char *nam
 	bool ended = false, timed_out = false, inside = false;
 	struct problem problem = {.offset = PROBLEM_NO_OFFSET};
 	uint32_t alive = UINT32_MAX;
-	int64_t cpu = 0, patience = READER_SECONDS * TIME_SECOND, idle_cpu = -1, idle_since = 0;
+	int64_t cpu = 0, patience = READER_SECONDS * TIME_SECOND, idle_cpu = -1, idle_since = 0,
+		used;
 	clockid_t clock;
 	int32_t pid;
 	/* Given by the user, alone or in a folder of such: an input. What lies deeper belongs to
@@ -1726,23 +1727,23 @@ static int take_container(struct pipeline *p, const char *shown, const char *nam
 			pump(p, true);
 			/* One that computes nothing for long has locked itself out (libtsk, on some damaged
 			 * images): nobody but the parent could make it wait, and the parent waits here. */
-			if (clock_getcpuclockid(pid, &clock) == 0) {
-				if (clock_ns(clock) != idle_cpu) {
-					idle_cpu = clock_ns(clock);
-					idle_since = clock_ns(CLOCK_MONOTONIC);
-				} else if (clock_ns(CLOCK_MONOTONIC) - idle_since >
-					   READER_SECONDS * TIME_SECOND) {
-					timed_out = true;
-					(void)kill(pid, SIGKILL);
-				}
+			if (clock_getcpuclockid(pid, &clock) != 0)
+				continue;
+			used = clock_ns(clock);
+			if (used != idle_cpu) {
+				idle_cpu = used;
+				idle_since = clock_ns(CLOCK_MONOTONIC);
+			} else if (clock_ns(CLOCK_MONOTONIC) - idle_since >
+				   READER_SECONDS * TIME_SECOND) {
+				timed_out = true;
+				(void)kill(pid, SIGKILL);
 			}
-			if (clock_getcpuclockid(pid, &clock) == 0 &&
-			    clock_ns(clock) - cpu > patience) {
+			if (used - cpu > patience) {
 				timed_out = alive == atomic_load(&p->shared->reader_alive);
 				if (timed_out)
 					(void)kill(pid, SIGKILL);
 				alive = atomic_load(&p->shared->reader_alive);
-				cpu = clock_ns(clock);
+				cpu = used;
 			}
 			continue;
 		}
