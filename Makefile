@@ -48,7 +48,7 @@ $(BUILD)/small/%.o: %.c
 # compiler takes ours for Microsoft's.
 WINDOWS_CC := x86_64-w64-mingw32-gcc
 WINDOWS_SRC := cmd/windows/main.c $(wildcard collectors/windows/*.c) collectors/bundle.c collectors/ntfs.c \
-	$(addprefix base/,buffer.c bundle_format.c memory.c option.c sha256.c status.c text.c timestamp.c view.c)
+	$(addprefix base/,base64.c buffer.c bundle_format.c ed25519.c fe25519.c memory.c option.c sha256.c sha512.c ssh.c status.c text.c timestamp.c view.c)
 WINDOWS_OBJ := $(WINDOWS_SRC:%.c=build/windows/%.o)
 .PHONY: windows deps-windows
 windows: deps-windows

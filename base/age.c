@@ -1,6 +1,7 @@
 #include "base/age.h"
 
 #include "base/aead.h"
+#include "base/base64.h"
 #include "base/curve25519.h"
 
 #include <stdlib.h>
@@ -191,56 +192,18 @@ bool age_probe(struct view bytes)
 	return view_starts(bytes, VERSION, sizeof(VERSION) - 1);
 }
 
-/* ---- base64 without padding: RFC 4648, 4 ---- */
-
-static void base64_write(struct buffer *out, const uint8_t *data, size_t n)
+/* Base64 without padding of exactly n bytes. */
+static bool read_exactly(struct view text, uint8_t *out, size_t n)
 {
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	uint32_t bits = 0;
-	unsigned have = 0;
+	struct buffer raw = {0};
+	unsigned rest;
+	bool ok = base64_read(text, &raw, &rest) == text.len && raw.len == n && rest == 0 &&
+		  text.len == (n * 8 + 5) / 6;
 
-	for (size_t i = 0; i < n; i++) {
-		bits = (bits & 0xff) << 8 | data[i];
-		have += 8;
-		while (have >= 6) {
-			have -= 6;
-			buffer_char(out, digits[bits >> have & 63]);
-		}
-	}
-	if (have)
-		buffer_char(out, digits[bits << (6 - have) & 63]);
-}
-
-/* Exactly n bytes. */
-static bool base64_read(struct view text, uint8_t *out, size_t n)
-{
-	uint32_t bits = 0;
-	unsigned have = 0;
-	size_t count = 0;
-
-	if (text.len != (n * 8 + 5) / 6)
-		return false;
-	for (size_t i = 0; i < text.len; i++) {
-		uint8_t c = text.data[i];
-		int value = c >= 'A' && c <= 'Z'   ? c - 'A'
-			    : c >= 'a' && c <= 'z' ? c - 'a' + 26
-			    : c >= '0' && c <= '9' ? c - '0' + 52
-			    : c == '+'		   ? 62
-			    : c == '/'		   ? 63
-						   : -1;
-
-		if (value < 0)
-			return false;
-		bits = bits << 6 | (uint32_t)value;
-		have += 6;
-		if (have >= 8) {
-			have -= 8;
-			out[count++] = (uint8_t)(bits >> have);
-			bits &= (1u << have) - 1;
-		}
-	}
-	return count == n && bits == 0;
+	if (ok)
+		memcpy(out, raw.data, n);
+	buffer_release(&raw);
+	return ok;
 }
 
 /* ---- the format ---- */
@@ -302,9 +265,9 @@ struct age_encrypt *age_encrypt_new(const struct age_key *recipients, size_t cou
 		memcpy(body, file_key, FILE_KEY);
 		aead_seal(key, zero, body, FILE_KEY, body + FILE_KEY);
 		buffer_string(&head, "-> X25519 ");
-		base64_write(&head, share, sizeof(share));
+		base64_write(&head, view_of(share, sizeof(share)), false);
 		buffer_char(&head, '\n');
-		base64_write(&head, body, sizeof(body));
+		base64_write(&head, view_of(body, sizeof(body)), false);
 		buffer_char(&head, '\n');
 		explicit_bzero(secret, sizeof(secret));
 		explicit_bzero(shared, sizeof(shared));
@@ -313,7 +276,7 @@ struct age_encrypt *age_encrypt_new(const struct age_key *recipients, size_t cou
 	derive(file_key, FILE_KEY, VIEW_EMPTY, "header", key);
 	hmac_sha256(view_of(key, 32), buffer_as_view(&head), mac);
 	buffer_char(&head, ' ');
-	base64_write(&head, mac, sizeof(mac));
+	base64_write(&head, view_of(mac, sizeof(mac)), false);
 	buffer_char(&head, '\n');
 	buffer_append(&head, nonce, sizeof(nonce));
 	derive(file_key, FILE_KEY, view_of(nonce, sizeof(nonce)), "payload", a->key);
@@ -386,7 +349,7 @@ static bool open_stanza(struct view arguments, struct view body, const struct ag
 	bool found = false;
 
 	if (!view_token(&arguments, ' ', &type) || !view_is(type, "X25519") ||
-	    !base64_read(arguments, share, sizeof(share)) || !base64_read(body, raw, sizeof(raw)))
+	    !read_exactly(arguments, share, sizeof(share)) || !read_exactly(body, raw, sizeof(raw)))
 		return false;
 	for (size_t i = 0; i < count && !found; i++) {
 		struct age_key public;
@@ -435,7 +398,7 @@ int age_decrypt(struct view file, const struct age_key *identities, size_t count
 	at = (size_t)(line.data - file.data);
 	derive(file_key, FILE_KEY, VIEW_EMPTY, "header", key);
 	hmac_sha256(view_of(key, 32), view_clip(file, 0, at + 3), want);
-	if (!base64_read(view_from(line, 4), mac, sizeof(mac)))
+	if (!read_exactly(view_from(line, 4), mac, sizeof(mac)))
 		return problem_set(problem, ERR_FORMAT, at, "no header MAC");
 	for (unsigned i = 0; i < 32; i++)
 		other |= mac[i] ^ want[i];

@@ -55,6 +55,12 @@ static int hex_digit(uint8_t c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+bool bundle_own_member(const char *member)
+{
+	return strcmp(member, "manifest.json") == 0 || strcmp(member, "manifest.jsonl") == 0 ||
+	       strcmp(member, BUNDLE_SIGNATURE) == 0;
+}
+
 void bundle_member_path(struct buffer *out, struct view member)
 {
 	if (!view_starts(member, "files/", 6)) {

@@ -36,8 +36,8 @@
  * field, and its header and the two fields behind the hash have one legal value. Receipts name the
  * file that was hit, and prove whole members of a bundle whose end is missing.
  *
- * Members: "live/..." first, then "files/...", then "manifest.jsonl", "manifest.json". A path
- * becomes a member by bundle_member_name.
+ * Members: "live/..." first, then "files/...", then "manifest.jsonl", "manifest.json", and of a
+ * signed bundle "manifest.json.sig" (base/ssh.h). A path becomes a member by bundle_member_name.
  */
 #ifndef KONSEKI_BASE_BUNDLE_FORMAT_H
 #define KONSEKI_BASE_BUNDLE_FORMAT_H
@@ -54,6 +54,7 @@
 #define BUNDLE_ENTRY_HEAD    32
 #define BUNDLE_INDEX_TAIL    48
 #define BUNDLE_TAR_BLOCK     512
+#define BUNDLE_SIGNATURE     "manifest.json.sig" /* of manifest.json, which has the hash of all lines */
 /* Headers of one member: two ustar headers and a pax record of a path of LIMIT_PATH, escaped
  * threefold. */
 #define BUNDLE_HEAD_LIMIT (128u << 10)
@@ -67,6 +68,9 @@ void bundle_member_name(struct buffer *out, struct view path);
 /* "files/var/log/x%0Ay" to "/var/log/x\ny"; a member outside of files/ as it is. The manifest's
  * `path` wins where it differs (drives). */
 void bundle_member_path(struct buffer *out, struct view member);
+
+/* True for the members that are about the bundle and no evidence: the manifests, the signature. */
+bool bundle_own_member(const char *member);
 
 /* The tar headers at the start of a frame's content. */
 struct bundle_tar {

@@ -166,9 +166,35 @@ static struct member *find(struct member **sorted, size_t count, const char *nam
 	return NULL;
 }
 
-static bool is_manifest(const char *name)
+/* The signature against the head, and whose it is. */
+static void check_signature(struct bundle_verifier *v, struct view bytes, struct member *signature,
+			    struct view head)
 {
-	return strcmp(name, "manifest.json") == 0 || strcmp(name, "manifest.jsonl") == 0;
+	struct problem problem = {PROBLEM_NO_OFFSET, ""};
+	struct buffer text = {0};
+	bool known = !v->signers;
+
+	if (!signature) {
+		if (v->signers)
+			fault(v, BUNDLE_SIGNATURE, PROBLEM_NO_OFFSET,
+			      "is missing: nobody signed this bundle");
+		return;
+	}
+	if (!signature->good)
+		return; /* told already */
+	if (bundle_read(bytes, signature->entry, 1 << 20, &text, &problem) < 0 ||
+	    ssh_verify(buffer_as_view(&text), head, v->result.signer, &problem) < 0) {
+		fault(v, BUNDLE_SIGNATURE, signature->entry->offset, "%s", problem.reason);
+	} else {
+		v->result.is_signed = true;
+		for (size_t i = 0; i < v->signer_count && !known; i++)
+			known = memcmp(v->signers + i * ED25519_KEY, v->result.signer,
+				       ED25519_KEY) == 0;
+		if (!known)
+			fault(v, BUNDLE_SIGNATURE, signature->entry->offset,
+			      "is by a key that is none of the given ones");
+	}
+	buffer_release(&text);
 }
 
 /* Each line against its member, each member against its line, and the head against the lines. */
@@ -186,6 +212,9 @@ static void check_manifest(struct bundle_verifier *v, struct view bytes, struct 
 	    bundle_read(bytes, lines->entry, LIMIT_MEMBER, &text, NULL) < 0) {
 		if (v->result.complete && !lines)
 			fault(v, "manifest.jsonl", PROBLEM_NO_OFFSET, "is missing");
+		if (v->signers)
+			fault(v, BUNDLE_SIGNATURE, PROBLEM_NO_OFFSET,
+			      "proves nothing: there is no whole manifest");
 		goto out;
 	}
 	rest = buffer_as_view(&text);
@@ -218,7 +247,7 @@ static void check_manifest(struct bundle_verifier *v, struct view bytes, struct 
 			fault(v, m->entry->name, m->entry->offset, "size is not the manifest's");
 	}
 	for (size_t i = 0; i < count; i++)
-		if (!sorted[i]->told && !is_manifest(sorted[i]->entry->name))
+		if (!sorted[i]->told && !bundle_own_member(sorted[i]->entry->name))
 			fault(v, sorted[i]->entry->name, sorted[i]->entry->offset,
 			      "is not in the manifest");
 	if (!head && v->result.complete)
@@ -229,6 +258,11 @@ static void check_manifest(struct bundle_verifier *v, struct view bytes, struct 
 		    !view_is(buffer_as_view(&value), hex))
 			fault(v, "manifest.json", head->entry->offset,
 			      "its manifest_sha256 is not that of manifest.jsonl");
+		check_signature(v, bytes, find(sorted, count, BUNDLE_SIGNATURE),
+				buffer_as_view(&text));
+	} else if (v->signers) {
+		fault(v, BUNDLE_SIGNATURE, PROBLEM_NO_OFFSET,
+		      "proves nothing: there is no whole manifest");
 	}
 out:
 	buffer_release(&text);

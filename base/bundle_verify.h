@@ -3,6 +3,7 @@
 #define KONSEKI_BASE_BUNDLE_VERIFY_H
 
 #include "base/bundle_format.h"
+#include "base/ssh.h"
 
 struct bundle_verified {
 	uint64_t members, good; /* found; proved */
@@ -11,6 +12,8 @@ struct bundle_verified {
 			    whole */
 	uint64_t faults; /* told through `fault` */
 	bool complete;	 /* the bundle has its end */
+	bool is_signed;	 /* there is a signature, and it is one of this manifest */
+	uint8_t signer[ED25519_KEY]; /* by whom; means something only to who knows the key */
 };
 
 struct bundle_verifier {
@@ -20,6 +23,10 @@ struct bundle_verifier {
 	/* After each member; may be NULL. */
 	void (*progress)(struct bundle_verifier *v, const char *member, uint64_t done,
 			 uint64_t total);
+	/* The keys of which one must have signed it, ED25519_KEY bytes each. NULL: nobody needs to;
+	 * a signature that is there is held against its own key. */
+	const uint8_t *signers;
+	size_t signer_count;
 	struct bundle_verified result;
 };
 

@@ -98,3 +98,16 @@ bool view_glob(struct view v, const char *pattern)
 		pattern++;
 	return *pattern == '\0';
 }
+
+struct view view_word(struct view *rest)
+{
+	struct view v;
+	size_t n = 0;
+
+	*rest = view_trim(*rest);
+	while (n < rest->len && rest->data[n] != ' ' && rest->data[n] != '\t')
+		n++;
+	v = view_clip(*rest, 0, n);
+	*rest = view_trim(view_from(*rest, n));
+	return v;
+}

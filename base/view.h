@@ -137,6 +137,9 @@ bool view_line(struct view *rest, struct view *line);
  */
 bool view_token(struct view *rest, char sep, struct view *head);
 
+/* Takes a word off the front, blanks and tabs around it. Empty when there is none. */
+struct view view_word(struct view *rest);
+
 /* Without blanks at both ends. */
 struct view view_trim(struct view v);
 

@@ -20,7 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char *output, *profile_name, *root, *case_id, *operator_name, *reference_time, *since;
+static const char *output, *profile_name, *root, *case_id, *operator_name, *reference_time, *since,
+	*sign;
 static bool list, secrets, no_walk, nice_run, json_progress, quiet;
 static struct option_list encrypt;
 static unsigned long limit_rate, cpu_percent, max_size, item_timeout = 20;
@@ -45,6 +46,8 @@ static const struct option options[] = {
 	 &item_timeout},
 	{OPTION_LIST, 0, "encrypt", "RECIPIENT",
 	 "encrypt to age1... (konseki keygen); may be given several times", &encrypt},
+	{OPTION_TEXT, 0, "sign", "KEY",
+	 "sign the manifest with this Ed25519 key of ssh-keygen (no passphrase)", &sign},
 	{OPTION_TEXT, 0, "case-id", "ID", "written into the manifest", &case_id},
 	{OPTION_TEXT, 0, "operator", "NAME", "written into the manifest", &operator_name},
 	{OPTION_TEXT, 0, "reference-time", "TIME",
@@ -261,16 +264,10 @@ static const struct profile *load_profile(const char *name, struct profile **own
 	struct problem problem = {PROBLEM_NO_OFFSET, ""};
 	struct buffer text = {0};
 	unsigned skipped = 0;
-	ssize_t n = 0;
-	int fd;
 
 	if (p)
 		return p;
-	fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	while (fd >= 0 && text.len < 16 << 20 &&
-	       (n = read(fd, buffer_reserve(&text, 65536), 65536)) > 0)
-		text.len += (size_t)n;
-	if (fd < 0 || n < 0) {
+	if (!file_slurp(name, 16 << 20, &text)) {
 		complainf(name, "no such profile, and as a file: %s", strerror(errno));
 		for (size_t i = 0; profiles[i]; i++)
 			(void)fprintf(stderr, "  %-8s %s\n", profiles[i]->name,
@@ -283,10 +280,27 @@ static const struct profile *load_profile(const char *name, struct profile **own
 			complainf(name, "%u paths are of a form that cannot be collected here",
 				  skipped);
 	}
-	if (fd >= 0)
-		(void)close(fd);
 	buffer_release(&text);
 	return p;
+}
+
+/* The key of --sign. False after a complaint. */
+static bool load_key(const char *path, struct ssh_key *key)
+{
+	struct problem problem = {PROBLEM_NO_OFFSET, ""};
+	struct buffer text = {0};
+	bool ok = file_slurp(path, 64 << 10, &text);
+
+	if (!ok) {
+		complainf(path, "%s", strerror(errno));
+	} else if (ssh_private_key(buffer_as_view(&text), key, &problem) < 0) {
+		complain(path, &problem);
+		ok = false;
+	}
+	if (text.data)
+		explicit_bzero(text.data, text.cap);
+	buffer_release(&text);
+	return ok;
 }
 
 /* ---- progress ---- */
@@ -391,7 +405,7 @@ static void list_file(void *data, const char *collector, const char *path, uint6
 #define FAILURES_SHOWN 10
 
 static void summary(FILE *to, const char *path, const struct collect_result *r, uint64_t written,
-		    const char *digest)
+		    const char *digest, const struct ssh_key *key)
 {
 	struct buffer text = {0};
 	struct view rest = buffer_as_view(&r->failures), one;
@@ -417,6 +431,11 @@ static void summary(FILE *to, const char *path, const struct collect_result *r, 
 	if (encrypt.count)
 		(void)fprintf(to, "encrypted  to %zu; sha256 of the bundle in it %s\n",
 			      encrypt.count, r->sha256);
+	if (key) {
+		text.len = 0;
+		ssh_key_fingerprint(&text, key->public);
+		(void)fprintf(to, "signed by  %s\n", buffer_text(&text));
+	}
 	if (case_id) {
 		text.len = 0;
 		text_terminal(&text, view_text(case_id));
@@ -463,6 +482,7 @@ static int run(int argc, char **argv)
 	struct watch w = {0};
 	char *path = NULL, digest[2 * SHA256_SIZE + 1];
 	struct age_key *recipients = NULL;
+	struct ssh_key key;
 	struct profile *own_profile = NULL;
 	int n, status, result = EXIT_MISUSE;
 
@@ -485,6 +505,11 @@ static int run(int argc, char **argv)
 	    !time_parse_user(view_text(reference_time), time_now(), &o.reference)) {
 		complainf(reference_time, "not a time");
 		return EXIT_MISUSE;
+	}
+	if (sign) {
+		if (!load_key(sign, &key))
+			return EXIT_MISUSE;
+		o.key = &key;
 	}
 	recipients = xcalloc(encrypt.count, sizeof(*recipients));
 	for (size_t i = 0; i < encrypt.count; i++) {
@@ -581,7 +606,7 @@ static int run(int argc, char **argv)
 		sha256_final(&f.digest, raw);
 		sha256_hex(raw, digest);
 	}
-	summary(strcmp(path, "-") == 0 ? stderr : stdout, path, &r, f.written, digest);
+	summary(strcmp(path, "-") == 0 ? stderr : stdout, path, &r, f.written, digest, o.key);
 	if (json_progress) {
 		struct buffer line = {0};
 
@@ -608,6 +633,7 @@ out:
 	free(recipients);
 	free(encrypt.items);
 	free(path);
+	explicit_bzero(&key, sizeof(key));
 	collect_result_release(&r);
 	return result;
 }

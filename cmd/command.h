@@ -3,6 +3,7 @@
 #ifndef KONSEKI_CMD_COMMAND_H
 #define KONSEKI_CMD_COMMAND_H
 
+#include "base/buffer.h"
 #include "base/option.h"
 #include "base/status.h"
 
@@ -23,6 +24,10 @@ struct command {
  * terminal. */
 void complain(const char *file, const struct problem *problem);
 __attribute__((format(printf, 2, 3))) void complainf(const char *file, const char *fmt, ...);
+
+/* Appends a file that the user named (a pipe too) to `out`. False with errno; EFBIG when it has more
+ * than `limit` bytes. */
+bool file_slurp(const char *path, size_t limit, struct buffer *out);
 
 /* Flushes stdout and says whether all of it was written; on failure complains. Returns the exit
  * status to use. */

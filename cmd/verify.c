@@ -8,10 +8,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+static struct option_list signers;
 
 struct checker {
 	struct bundle_verifier v;
@@ -37,9 +40,44 @@ static void tell(struct bundle_verifier *v, const char *member, const struct pro
 			  member ? ": " : "", problem->offset, problem->reason);
 }
 
-static int verify(const char *path)
+/* Whoever may have signed: all keys of all --signer files. False after a complaint. */
+static bool load_signers(uint8_t **keys, size_t *count)
 {
-	struct checker c = {.v.fault = tell, .path = path};
+	bool ok = true;
+
+	for (size_t i = 0; i < signers.count && ok; i++) {
+		struct buffer text = {0};
+		uint8_t *found = NULL;
+		unsigned skipped = 0;
+		size_t n = 0;
+
+		if (!file_slurp(signers.items[i], 4 << 20, &text)) {
+			complainf(signers.items[i], "%s", strerror(errno));
+			ok = false;
+		} else {
+			n = ssh_public_keys(buffer_as_view(&text), &found, &skipped);
+			if (skipped)
+				complainf(signers.items[i],
+					  "%u lines are no plain ssh-ed25519 keys: left out",
+					  skipped);
+			if (n == 0)
+				complainf(signers.items[i], "holds no ssh-ed25519 key");
+			ok = n;
+		}
+		*keys = xrealloc(*keys, (*count + n) * ED25519_KEY + 1);
+		if (n)
+			memcpy(*keys + *count * ED25519_KEY, found, n * ED25519_KEY);
+		*count += n;
+		free(found);
+		buffer_release(&text);
+	}
+	return ok;
+}
+
+static int verify(const char *path, const uint8_t *keys, size_t key_count)
+{
+	struct checker c = {.v = {.fault = tell, .signers = keys, .signer_count = key_count},
+			    .path = path};
 	const struct bundle_verified *r = &c.v.result;
 	struct buffer name = {0};
 	struct stat st;
@@ -85,25 +123,42 @@ static int verify(const char *path)
 			printf("; the collector could not read %" PRIu64
 			       " files whole (see its manifest)",
 			       r->notes);
+		if (r->is_signed) {
+			struct buffer signer = {0};
+
+			ssh_key_fingerprint(&signer, r->signer);
+			printf("; signed by %s%s", buffer_text(&signer),
+			       keys ? "" : " (whose key that is, --signer can tell)");
+			buffer_release(&signer);
+		}
 		putchar('\n');
 	}
 	buffer_release(&name);
 	return status == OK ? EXIT_COMPLETE : EXIT_DAMAGED;
 }
 
-static const struct option options[] = {{OPTION_END}};
+static const struct option options[] = {
+	{OPTION_LIST, 0, "signer", "FILE",
+	 "demand a signature by a key of FILE (NAME.pub, allowed_signers); may be repeated",
+	 &signers},
+	{OPTION_END},
+};
 static const struct command_help help = {
 	"verify",
 	"BUNDLE...",
 	"prove that bundles are whole and unaltered",
 	"Checks each file's SHA-256, each frame, the index and the manifest. Exit status 1 when "
 	"anything is\n"
-	"altered or missing; of a bundle that was cut short, the whole members are proved.",
+	"altered or missing; of a bundle that was cut short, the whole members are proved. A "
+	"signature\n"
+	"is checked when there is one; --signer says whose it must be.",
 };
 
 static int run(int argc, char **argv)
 {
 	int n, status = EXIT_COMPLETE;
+	uint8_t *keys = NULL;
+	size_t key_count = 0;
 
 	switch (option_parse(&help, options, argc, argv, &n)) {
 	case OPTION_EXIT_OK:
@@ -117,9 +172,13 @@ static int run(int argc, char **argv)
 		option_usage(stderr, &help, options);
 		return EXIT_MISUSE;
 	}
-	for (int i = 1; i <= n; i++)
-		if (verify(argv[i]))
+	if (!load_signers(&keys, &key_count))
+		status = EXIT_MISUSE;
+	for (int i = 1; i <= n && status != EXIT_MISUSE; i++)
+		if (verify(argv[i], keys, key_count))
 			status = EXIT_DAMAGED;
+	free(keys);
+	free(signers.items);
 	return status;
 }
 

@@ -29,8 +29,9 @@ struct bundle_writer {
 	struct buffer failures;
 	uint32_t entries;
 	struct bundle_counts counts;
-	bool in_manifest; /* its own members have no line */
-	int failed;	  /* errno of the first failed write */
+	const struct ssh_key *key; /* signs the manifest; NULL: nobody does */
+	bool in_manifest;	   /* its own members have no line */
+	int failed;		   /* errno of the first failed write */
 };
 
 static int put(struct bundle_writer *w, const void *data, size_t n)
@@ -89,6 +90,11 @@ void bundle_writer_free(struct bundle_writer *w)
 	buffer_release(&w->index);
 	buffer_release(&w->failures);
 	free(w);
+}
+
+void bundle_writer_sign(struct bundle_writer *w, const struct ssh_key *key)
+{
+	w->key = key;
 }
 
 /* ---- frames ---- */
@@ -392,8 +398,9 @@ int bundle_finish(struct bundle_writer *w, struct view head, uint8_t digest[SHA2
 {
 	const struct bundle_file lines = {.member = "manifest.jsonl", .mtime = time_now()};
 	const struct bundle_file last = {.member = "manifest.json", .mtime = time_now()};
+	const struct bundle_file seal = {.member = BUNDLE_SIGNATURE, .mtime = time_now()};
 	static const char end[2 * BUNDLE_TAR_BLOCK];
-	struct buffer text = {0}, index = {0};
+	struct buffer text = {0}, index = {0}, signature = {0};
 	struct view rest = buffer_as_view(&w->failures), one;
 	char hex[2 * SHA256_SIZE + 1];
 	uint64_t offset;
@@ -419,8 +426,18 @@ int bundle_finish(struct bundle_writer *w, struct view head, uint8_t digest[SHA2
 		buffer_string(&text, first ? "" : ",");
 		text_json_quoted(&text, one);
 	}
-	buffer_printf(&text, "],\"manifest_sha256\":\"%s\"}\n", hex);
+	buffer_char(&text, ']');
+	if (w->key) {
+		buffer_string(&text, ",\"signer\":\"");
+		ssh_key_fingerprint(&text, w->key->public);
+		buffer_char(&text, '"');
+	}
+	buffer_printf(&text, ",\"manifest_sha256\":\"%s\"}\n", hex);
 	status = bundle_whole(w, &last, buffer_as_view(&text), NULL);
+	if (status == OK && w->key) {
+		ssh_sign(&signature, w->key, buffer_as_view(&text));
+		status = bundle_whole(w, &seal, buffer_as_view(&signature), NULL);
+	}
 	if (status == OK)
 		status = frame_begin(w, sizeof(end));
 	if (status == OK) {
@@ -459,5 +476,6 @@ int bundle_finish(struct bundle_writer *w, struct view head, uint8_t digest[SHA2
 out:
 	buffer_release(&text);
 	buffer_release(&index);
+	buffer_release(&signature);
 	return status;
 }

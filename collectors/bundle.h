@@ -22,6 +22,7 @@
 
 #include "base/buffer.h"
 #include "base/sha256.h"
+#include "base/ssh.h"
 #include "base/status.h"
 #include "base/timestamp.h"
 
@@ -47,6 +48,8 @@ struct bundle_output {
 /* `level` is zstd's. The output is the caller's. */
 struct bundle_writer *bundle_writer_new(struct bundle_output *out, int level);
 void bundle_writer_free(struct bundle_writer *w);
+/* bundle_finish signs with this key, which must live until then. */
+void bundle_writer_sign(struct bundle_writer *w, const struct ssh_key *key);
 
 /*
  * One member: bundle_begin, bundle_data until `size` bytes are given, bundle_end. The size is fixed
@@ -77,9 +80,10 @@ struct bundle_counts bundle_counts(const struct bundle_writer *w);
 struct view bundle_failures(const struct bundle_writer *w);
 
 /*
- * manifest.jsonl, manifest.json, the tar's end and the index. `head` is manifest.json's inside up
- * to the counts: `"schema":1,...` without the braces, ending without a comma; the writer adds
- * "counts", "failures" and "manifest_sha256". Then sha256 is that of the whole bundle.
+ * manifest.jsonl, manifest.json, its signature where there is a key, the tar's end and the index.
+ * `head` is manifest.json's inside up to the counts: `"schema":1,...` without the braces, ending
+ * without a comma; the writer adds "counts", "failures", "signer" and "manifest_sha256". Then
+ * digest is that of the whole bundle.
  */
 int bundle_finish(struct bundle_writer *w, struct view head, uint8_t digest[SHA256_SIZE]);
 

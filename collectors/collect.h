@@ -20,7 +20,8 @@ struct collect_options {
 	uint64_t
 		max_file; /* bytes; larger files are left out, and said; 0: each rule's own limit */
 	const char *case_id, *operator_name, *reference_time; /* as given, or NULL */
-	int64_t reference; /* reference_time read, at the start; or TIME_NONE */
+	const struct ssh_key *key; /* signs the manifest; NULL: nobody does */
+	int64_t reference;	   /* reference_time read, at the start; or TIME_NONE */
 	/* Not to be collected: the bundle that is being written. */
 	uint64_t output_dev, output_inode;
 	/* Of an earlier bundle: true when the file was in it with these values. May be NULL. */

@@ -4,6 +4,8 @@
 #include "collectors/lines.h"
 #include "collectors/live.h"
 
+#include "base/ssh.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -438,20 +440,6 @@ static void emit(struct autoruns *a, const struct found *f)
 	free(path);
 }
 
-/* Takes a word off the front; blanks and tabs between. */
-static struct view word(struct view *rest)
-{
-	struct view v;
-	size_t n = 0;
-
-	*rest = view_trim(*rest);
-	while (n < rest->len && rest->data[n] != ' ' && rest->data[n] != '\t')
-		n++;
-	v = view_clip(*rest, 0, n);
-	*rest = view_trim(view_from(*rest, n));
-	return v;
-}
-
 static bool is_comment(struct view line)
 {
 	return line.len == 0 || line.data[0] == '#' || line.data[0] == ';';
@@ -487,15 +475,15 @@ static void read_cron(struct autoruns *a, struct view text, bool with_user)
 		}
 		start = rest;
 		if (rest.data[0] == '@')
-			(void)word(&rest);
+			(void)view_word(&rest);
 		else
 			for (unsigned i = 0; i < 5; i++)
-				(void)word(&rest);
+				(void)view_word(&rest);
 		f.schedule = view_trim(view_clip(
 			start, 0,
 			(size_t)(rest.data ? rest.data - start.data : (ptrdiff_t)start.len)));
 		if (with_user)
-			f.user = word(&rest);
+			f.user = view_word(&rest);
 		else
 			f.user_text = a->name;
 		f.command = rest;
@@ -672,50 +660,6 @@ static void read_desktop(struct autoruns *a, struct view text)
 	buffer_release(&name);
 }
 
-static int base64_value(uint8_t c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-/* As `ssh-keygen -l` shows it: SHA256 and the digest in base64 without padding. */
-static void fingerprint(struct buffer *out, struct view key)
-{
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	struct buffer raw = {0};
-	uint8_t digest[SHA256_SIZE + 1] = {0};
-	unsigned bits = 0, have = 0;
-
-	for (size_t i = 0; i < key.len; i++) {
-		int value = base64_value(key.data[i]);
-
-		if (value < 0)
-			break;
-		bits = bits << 6 | (unsigned)value;
-		have += 6;
-		if (have >= 8) {
-			have -= 8;
-			buffer_char(&raw, (char)(bits >> have));
-		}
-	}
-	sha256(buffer_as_view(&raw), digest);
-	buffer_string(out, "SHA256:");
-	for (unsigned i = 0; i < 33; i += 3) {
-		unsigned n = (unsigned)digest[i] << 16 | (unsigned)digest[i + 1] << 8 |
-			     (i + 2 < SHA256_SIZE ? digest[i + 2] : 0);
-
-		for (unsigned k = 0; k < 4 && (i < 30 || k < 3); k++)
-			buffer_char(out, digits[n >> (18 - 6 * k) & 63]);
-	}
-	buffer_release(&raw);
-}
-
 static bool is_key_type(struct view v)
 {
 	return view_starts(v, "ssh-", 4) || view_starts(v, "ecdsa-", 6) || view_starts(v, "sk-", 3);
@@ -736,7 +680,7 @@ static void read_keys(struct autoruns *a, struct view text)
 		if (is_comment(rest))
 			continue;
 		first = rest;
-		first = word(&first);
+		first = view_word(&first);
 		if (!is_key_type(first)) {
 			bool quoted = false;
 			size_t i = 0;
@@ -749,8 +693,8 @@ static void read_keys(struct autoruns *a, struct view text)
 			f.options = view_clip(rest, 0, i);
 			rest = view_trim(view_from(rest, i));
 		}
-		f.key_type = word(&rest);
-		key = word(&rest);
+		f.key_type = view_word(&rest);
+		key = view_word(&rest);
 		if (!is_key_type(f.key_type) || !key.len)
 			continue;
 		f.comment = rest;
@@ -760,7 +704,7 @@ static void read_keys(struct autoruns *a, struct view text)
 
 			f.command = view_sub(f.options, at + 9, end > at + 9 ? end - at - 9 : 0);
 		}
-		fingerprint(&print, key);
+		ssh_fingerprint(&print, key);
 		f.name = buffer_text(&print);
 		emit(a, &f);
 		buffer_release(&print);
@@ -873,9 +817,9 @@ static void match_place(struct matcher *m, int dir_fd, const char *name, const s
 			if (is_comment(rest) ||
 			    (!(rest.data[0] >= '0' && rest.data[0] <= '9') && rest.data[0] != '@'))
 				continue;
-			f.schedule = word(&rest);
-			(void)word(&rest);
-			line = word(&rest);
+			f.schedule = view_word(&rest);
+			(void)view_word(&rest);
+			line = view_word(&rest);
 			id = xmemdup0(line.data, line.len);
 			f.name = id;
 			f.command = rest;

@@ -847,6 +847,7 @@ int collect_run(const struct collect_options *o, struct bundle_output *out,
 			tree_close(&c.tree);
 			return ERR_MEMORY;
 		}
+		bundle_writer_sign(c.w, o->key);
 	}
 	linux_accounts_load(&c);
 	if (c.w && o->profile->processes) {

@@ -1,5 +1,6 @@
 #include "detect/rule.h"
 
+#include "base/base64.h"
 #include "base/limits.h"
 #include "base/text.h"
 
@@ -431,22 +432,6 @@ static int utf16(struct ruleset *set, const struct yaml *at, struct variants *v,
 	return OK;
 }
 
-static void base64_append(struct buffer *out, const uint8_t *p, size_t n)
-{
-	static const char set[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-	for (size_t i = 0; i < n; i += 3) {
-		uint32_t w = (uint32_t)p[i] << 16 | (i + 1 < n ? (uint32_t)p[i + 1] << 8 : 0) |
-			     (i + 2 < n ? p[i + 2] : 0u);
-
-		buffer_char(out, set[w >> 18]);
-		buffer_char(out, set[w >> 12 & 63]);
-		buffer_char(out, i + 1 < n ? set[w >> 6 & 63] : '=');
-		buffer_char(out, i + 2 < n ? set[w & 63] : '=');
-	}
-}
-
 static int base64(struct ruleset *set, const struct yaml *at, struct variants *v, bool offsets)
 {
 	/* Of the three alignments: how many characters at each end depend on what stands beside the value. */
@@ -468,7 +453,7 @@ static int base64(struct ruleset *set, const struct yaml *at, struct variants *v
 
 			buffer_append(&padded, "   ", o);
 			buffer_view(&padded, text);
-			base64_append(&coded, (const uint8_t *)padded.data, padded.len);
+			base64_write(&coded, buffer_as_view(&padded), true);
 			n = coded.len;
 			if (offsets) {
 				size_t cut = end[padded.len % 3];

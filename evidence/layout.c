@@ -2,6 +2,7 @@
  * Whose collection it is, and what its members were called on the host they came from: our bundle,
  * Velociraptor, KAPE, UAC, acquire, CyLR, DFIR-ORC, a root of a system, or just files.
  */
+#include "base/bundle_format.h"
 #include "evidence/internal.h"
 
 #include "base/memory.h"
@@ -618,7 +619,7 @@ bool layout_map(struct layout *l, const char *name, struct item *item)
 	}
 	switch (l->kind) {
 	case LAYOUT_BUNDLE:
-		if (strcmp(name, "manifest.json") == 0 || strcmp(name, "manifest.jsonl") == 0)
+		if (bundle_own_member(name))
 			return false;
 		if (e && e->path) {
 			buffer_string(path, e->path);

@@ -7,19 +7,6 @@ struct view autorun_name(const char *path)
 	return view_text(slash ? slash + 1 : path);
 }
 
-struct view autorun_word(struct view *rest)
-{
-	struct view v;
-	size_t n = 0;
-
-	*rest = view_trim(*rest);
-	while (n < rest->len && rest->data[n] != ' ' && rest->data[n] != '\t')
-		n++;
-	v = view_clip(*rest, 0, n);
-	*rest = view_trim(view_from(*rest, n));
-	return v;
-}
-
 bool autorun_comment(struct view line)
 {
 	return line.len == 0 || line.data[0] == '#' || line.data[0] == ';';
@@ -49,7 +36,7 @@ static struct view program_of(struct view command)
 		command = view_sub(command, 1, end - 1);
 		return command.len && command.data[0] == '/' ? command : VIEW_EMPTY;
 	}
-	command = autorun_word(&command);
+	command = view_word(&command);
 	return command.len && command.data[0] == '/' ? command : VIEW_EMPTY;
 }
 

@@ -19,8 +19,6 @@ struct autorun {
 
 int autorun_emit(struct parse *p, const struct autorun *a, uint64_t offset);
 
-/* A word off the front of *rest, blanks and tabs between. */
-struct view autorun_word(struct view *rest);
 /* Empty, or begins with # or ; */
 bool autorun_comment(struct view line);
 /* The value of "KEY=value" (blanks around the sign), or an empty view when it is another key. */

@@ -69,16 +69,16 @@ static int parse(struct parse *p, struct view bytes)
 			continue;
 		}
 		for (unsigned i = 0; i < fields; i++)
-			(void)autorun_word(&tail);
+			(void)view_word(&tail);
 		a.schedule = view_trim(view_clip(
 			start, 0, tail.data ? (size_t)(tail.data - start.data) : start.len));
 		if (table == ANACRON) {
-			a.name = autorun_word(&tail);
+			a.name = view_word(&tail);
 			a.user = view_text("root");
 		} else if (table == USERS) {
 			a.user = autorun_name(p->path);
 		} else {
-			a.user = autorun_word(&tail);
+			a.user = view_word(&tail);
 		}
 		a.command = tail;
 		status = tail.len	? autorun_emit(p, &a, offset)

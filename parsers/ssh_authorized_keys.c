@@ -5,7 +5,7 @@
  */
 #include "parsers/autorun.h"
 
-#include "base/sha256.h"
+#include "base/ssh.h"
 
 static bool key_type(struct view v)
 {
@@ -25,48 +25,6 @@ static int probe(const struct probe *p)
 	return BID_NAME + 10;
 }
 
-static int value_of(uint8_t c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-/* SHA256 of the key's bytes, in base64 without padding. */
-static void fingerprint(struct buffer *out, struct view key)
-{
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	struct buffer raw = {0};
-	uint8_t digest[SHA256_SIZE + 1] = {0};
-	uint32_t bits = 0;
-	unsigned have = 0;
-
-	for (size_t i = 0; i < key.len && value_of(key.data[i]) >= 0; i++) {
-		bits = (bits << 6 | (uint32_t)value_of(key.data[i])) & 0xffffff;
-		have += 6;
-		if (have >= 8) {
-			have -= 8;
-			buffer_char(&raw, (char)(bits >> have & 0xff));
-		}
-	}
-	sha256(buffer_as_view(&raw), digest);
-	buffer_string(out, "SHA256:");
-	/* 32 bytes are ten groups of four digits and a last one of three. */
-	for (unsigned i = 0; i < 33; i += 3) {
-		uint32_t n = (uint32_t)digest[i] << 16 | (uint32_t)digest[i + 1] << 8 |
-			     (i + 2 < SHA256_SIZE ? digest[i + 2] : 0);
-
-		for (unsigned k = 0; k < (i < 30 ? 4u : 3u); k++)
-			buffer_char(out, digits[n >> (18 - 6 * k) & 63]);
-	}
-	buffer_release(&raw);
-}
-
 static int parse(struct parse *p, struct view bytes)
 {
 	struct view rest = bytes, line, user = parse_path_user(p->path);
@@ -83,7 +41,7 @@ static int parse(struct parse *p, struct view bytes)
 
 		if (autorun_comment(tail))
 			continue;
-		if (!key_type(autorun_word(&first))) {
+		if (!key_type(view_word(&first))) {
 			bool quoted = false;
 			size_t i = 0;
 
@@ -95,8 +53,8 @@ static int parse(struct parse *p, struct view bytes)
 			a.options = view_clip(tail, 0, i);
 			tail = view_trim(view_from(tail, i));
 		}
-		a.key_type = autorun_word(&tail);
-		key = autorun_word(&tail);
+		a.key_type = view_word(&tail);
+		key = view_word(&tail);
 		if (!key_type(a.key_type) || key.len == 0) {
 			status = p->collected ? OK : parse_lost(p, offset, "no key");
 			continue;
@@ -108,7 +66,7 @@ static int parse(struct parse *p, struct view bytes)
 			a.command = view_sub(a.options, at + 9, end - at - 9);
 		}
 		print.len = 0;
-		fingerprint(&print, key);
+		ssh_fingerprint(&print, key);
 		a.name = buffer_as_view(&print);
 		status = autorun_emit(p, &a, offset);
 	}

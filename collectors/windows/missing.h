@@ -7,4 +7,10 @@
 
 void *memmem(const void *hay, size_t hay_size, const void *needle, size_t needle_size);
 
+static inline void explicit_bzero(void *p, size_t n)
+{
+	__builtin_memset(p, 0, n);
+	__asm__ volatile("" : : "r"(p) : "memory"); /* may not be left out as a dead store */
+}
+
 #endif

@@ -1,43 +1,18 @@
 #!/usr/bin/env python3
 """TAP: collect from a hostile tree, live, to a full disk, killed; verify says what each bundle is worth."""
-import hashlib, io, json, os, resource, shutil, signal, socket, subprocess, sys, tarfile, tempfile, time
+import hashlib, json, os, resource, shutil, socket, subprocess, sys, tempfile, time
 
-konseki = os.environ.get('KONSEKI', 'build/konseki')
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '../lib'))
+import tap
+from tap import Bundle, konseki, ok, run
+
 static = os.path.join(os.path.dirname(os.path.abspath(konseki)), 'konseki-collect')
 root_user = os.geteuid() == 0
 work = tempfile.mkdtemp(prefix='collect.')
 tree = os.path.join(work, 'tree').encode()
-number = failed = 0
-
-def ok(yes, what):
-    global number, failed
-    number += 1
-    failed += not yes
-    print(('ok' if yes else 'not ok'), number, '-', what, flush=True)
-    return yes
-
-def run(*command, **more):
-    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more)
 
 def put(path, content=b'', mode=0o644):
-    full = os.path.join(tree, path)
-    os.makedirs(os.path.dirname(full), exist_ok=True)
-    with open(full, 'wb') as f:
-        f.write(content)
-    os.chmod(full, mode)
-    return full
-
-class Bundle:
-    def __init__(self, path):
-        data = subprocess.run(['zstd', '-dc', path], stdout=subprocess.PIPE, check=True).stdout
-        self.tar = tarfile.open(fileobj=io.BytesIO(data))
-        self.files = {m.name: self.tar.extractfile(m).read() for m in self.tar}
-        self.kinds = {m.type for m in self.tar}
-        self.head = json.loads(self.files['manifest.json'])
-        self.lines = [json.loads(l) for l in self.files['manifest.jsonl'].splitlines()]
-        self.by_path = {l['path']: l for l in self.lines}
-    def live(self, name):
-        return [json.loads(l) for l in self.files['live/' + name].splitlines()]
+    return tap.put(tree, path, content, mode)
 
 # ---- the tree ----
 put(b'etc/passwd', b'root:x:0:0:root:/root:/bin/bash\nalice:x:1000:1000:Alice:/home/alice:/bin/zsh\n'
@@ -295,5 +270,4 @@ if os.path.exists(static):
     ok(os.path.getsize(static) < 3 << 20 and run('readelf', '-d', static).stdout.count(b'NEEDED') == 0, 'it is small and needs no library')
 
 run('rm', '-rf', work)
-print(f'1..{number}')
-sys.exit(bool(failed))
+tap.done()
