@@ -100,31 +100,14 @@ static void rule_insert(struct arena *a, struct node *at, const char *pattern,
 
 static void rules_insert(struct walk *w, const struct registry_rule *rule)
 {
-	static const char *const software[] = {"", "Wow6432Node\\", NULL};
-	static const char *const user[] = {"Software\\", "Software\\Wow6432Node\\", NULL};
-	static const char *const classes[] = {"Classes\\", "Classes\\Wow6432Node\\",
-					      "Wow6432Node\\Classes\\", NULL};
-	static const char *const user_classes[] = {"Software\\Classes\\",
-						   "Software\\Classes\\Wow6432Node\\", NULL};
-	static const char *const plain[] = {"", NULL};
-	const char *const *before = plain;
 	struct arena *a = &w->r->p->arena;
-	const char *rest = rule->pattern;
+	const char *rest, *const *before = place_prefixes(w->r->on, rule->pattern, &rest);
 
 	if (!(rule->on & w->r->on))
 		return;
 	if (strcmp(rest, "=") == 0) {
 		rule_insert(a, &w->root, "", rule);
 		return;
-	}
-	if (rest[0] == '~') {
-		before = w->r->on == ON_USER ? user : software;
-		rest += 2;
-	} else if (rest[0] == '^') {
-		before = w->r->on == ON_USER	  ? user_classes
-			 : w->r->on == ON_CLASSES ? software
-						  : classes;
-		rest += 2;
 	}
 	for (; *before; before++) {
 		const char *pattern = arena_printf(a, "%s%s", *before, rest);
@@ -137,9 +120,20 @@ static void rules_insert(struct walk *w, const struct registry_rule *rule)
 static void rules_load(struct walk *w)
 {
 	static const struct registry_rule *const tables[] = {
-		registry_autorun_rules, registry_system_rules, registry_user_rules,
-		registry_account_rules, registry_amcache_rules};
+		registry_system_rules, registry_user_rules, registry_account_rules,
+		registry_amcache_rules};
 
+	for (const struct place *at = persistence_places; at->pattern; at++) {
+		struct registry_place *place = arena_zalloc(&w->r->p->arena, sizeof(*place));
+
+		if (!place)
+			return;
+		place->rule.on = at->on;
+		place->rule.pattern = at->pattern;
+		place->rule.fn = registry_place;
+		place->entry = at;
+		rules_insert(w, &place->rule);
+	}
 	for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++)
 		for (const struct registry_rule *rule = tables[t]; rule->pattern; rule++)
 			rules_insert(w, rule);
@@ -186,62 +180,6 @@ static const char *type_text(uint32_t type)
 	return type < sizeof(texts) / sizeof(texts[0]) ? texts[type] : NULL;
 }
 
-static void multi_append(struct buffer *out, struct view v)
-{
-	bool any = false;
-
-	while (v.len >= 2) {
-		size_t n = 0;
-
-		while (n + 2 <= v.len && (v.data[n] || v.data[n + 1]))
-			n += 2;
-		if (n) {
-			if (any)
-				buffer_append(out, ", ", 2);
-			text_utf16(out, view_sub(v, 0, n));
-			any = true;
-		}
-		v = view_from(v, n + 2);
-	}
-}
-
-static void data_append(struct buffer *out, uint32_t type, struct view v, uint32_t size,
-			size_t binary_max)
-{
-	switch (type) {
-	case REG_SZ:
-	case REG_EXPAND_SZ:
-	case REG_LINK:
-		text_utf16z(out, v);
-		return;
-	case REG_MULTI_SZ:
-		multi_append(out, v);
-		return;
-	case REG_DWORD:
-		if (v.len == 4) {
-			buffer_unsigned(out, view_get32(v, 0));
-			return;
-		}
-		break;
-	case REG_DWORD_BE:
-		if (v.len == 4) {
-			buffer_unsigned(out, __builtin_bswap32(view_get32(v, 0)));
-			return;
-		}
-		break;
-	case REG_QWORD:
-		if (v.len == 8) {
-			buffer_unsigned(out, view_get64(v, 0));
-			return;
-		}
-		break;
-	}
-	v = view_clip(v, 0, binary_max);
-	buffer_hex(out, v.data, v.len, true);
-	if (size > v.len)
-		buffer_printf(out, "... (%u bytes)", size);
-}
-
 const char *registry_path(struct registry *r)
 {
 	const char *text = arena_strndup(&r->arena, r->path.data, r->path.len);
@@ -274,7 +212,7 @@ const char *registry_value_text(struct registry *r, const struct hive_value *v)
 {
 	struct buffer b = {0};
 
-	data_append(&b, v->type, registry_data(r, v), v->size, 4096);
+	registry_data_text(&b, v->type, registry_data(r, v), v->size, 4096);
 	return arena_keep(&r->arena, &b);
 }
 
@@ -396,8 +334,8 @@ static void add_values(struct walk *w, const struct hive_key *k)
 		else
 			buffer_printf(&r->text, ": 0x%08x: ", v.type);
 		start = r->text.len;
-		data_append(&r->text, v.type, view_clip(v.data, 0, 2 * VALUE_TEXT_MAX), v.size,
-			    BINARY_TEXT_MAX);
+		registry_data_text(&r->text, v.type, view_clip(v.data, 0, 2 * VALUE_TEXT_MAX),
+				   v.size, BINARY_TEXT_MAX);
 		if (r->text.len - start > VALUE_TEXT_MAX) {
 			r->text.len = start + VALUE_TEXT_MAX;
 			while (r->text.len > start &&
@@ -642,8 +580,8 @@ static int loose_values(struct walk *w)
 		arena_reset(&r->arena);
 		name = registry_name(r, v.name, v.ascii);
 		r->text.len = 0;
-		data_append(&r->text, v.type, view_clip(v.data, 0, 2 * VALUE_TEXT_MAX), v.size,
-			    BINARY_TEXT_MAX);
+		registry_data_text(&r->text, v.type, view_clip(v.data, 0, 2 * VALUE_TEXT_MAX),
+				   v.size, BINARY_TEXT_MAX);
 		event_start(r->p, KIND_REGISTRY_KEY, TIME_NONE, "Not a time",
 			    HIVE_BASE + (uint64_t)offset);
 		r->p->event.flags = EVENT_RECOVERED;

@@ -6,20 +6,9 @@
 #ifndef KONSEKI_PARSERS_REGISTRY_H
 #define KONSEKI_PARSERS_REGISTRY_H
 
+#include "base/persistence.h"
 #include "parsers/hive.h"
 #include "parsers/parser.h"
-
-/* Which hive it is. A rule names several. */
-enum registry_on {
-	ON_SYSTEM = 1,
-	ON_SOFTWARE = 2,
-	ON_USER = 4,	/* NTUSER.DAT, and config\DEFAULT */
-	ON_CLASSES = 8, /* UsrClass.dat */
-	ON_SAM = 16,
-	ON_SECURITY = 32,
-	ON_AMCACHE = 64,
-	ON_OTHER = 128,
-};
 
 struct registry {
 	struct parse *p;
@@ -41,12 +30,7 @@ struct registry_rule;
 typedef int registry_fn(struct registry *r, const struct hive_key *k,
 			const struct registry_rule *rule);
 
-/*
- * Patterns: names separated with '\', letters without case; * and ? inside a name, "**" alone for
- * any number of names but at least one. "~\" at the start stands for a place of software:
- * SOFTWARE's root and its Wow6432Node, and the same under Software of a user's hive. "^\" stands
- * for the classes of the machine (both word sizes) and of a user. "=" alone is the root.
- */
+/* Patterns as those of persistence_places. */
 struct registry_rule {
 	unsigned on;
 	const char *pattern;
@@ -55,8 +39,15 @@ struct registry_rule {
 	const char *value; /* which value; NULL: all */
 };
 
-extern const struct registry_rule registry_autorun_rules[], registry_system_rules[],
-	registry_user_rules[], registry_account_rules[], registry_amcache_rules[];
+/* A rule for an entry of persistence_places. */
+struct registry_place {
+	struct registry_rule rule;
+	const struct place *entry;
+};
+registry_fn registry_place;
+
+extern const struct registry_rule registry_system_rules[], registry_user_rules[],
+	registry_account_rules[], registry_amcache_rules[];
 
 /* Full path of the key at hand; valid until the arena is reset. */
 const char *registry_path(struct registry *r);
@@ -90,25 +81,8 @@ void registry_event(struct registry *r, const struct hive_key *k, enum event_kin
 /* A field that is left out when the text is NULL or empty. */
 void registry_add(struct registry *r, const char *name, const char *text);
 
-struct persistence {
-	const char *place;		   /* "Run key", "Service", "Scheduled task", ... */
-	const char *name;		   /* of the entry */
-	const char *command;		   /* as it stands there */
-	const char *image;		   /* file that it runs; NULL: taken from the command */
-	const char *value;		   /* name of the value, or NULL */
-	const char *user;		   /* account that it runs as, or NULL: the hive's user */
-	const char *names[10], *texts[10]; /* more fields; NULL-terminated */
-	int64_t ts;			   /* 0: the key's last write time */
-	const char *ts_desc;
-};
 /* One persistence event. Silent for entries of a control set that is not the current one. */
 int registry_persist(struct registry *r, const struct hive_key *k, const struct persistence *e);
-
-/* The program that a command line starts, its path as Windows would look for it; in the arena.
- * Never NULL. */
-const char *command_image(struct arena *a, const char *command);
-/* What rundll32, regsvr32 or cmd start further: the first argument that is a file, or NULL. */
-const char *command_module(struct arena *a, const char *command, const char *image);
 
 /* Parses a hive: the whole of regf.c, for the parser of a hive with its own name. */
 int registry_parse(struct parse *p, struct view bytes);

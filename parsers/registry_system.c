@@ -19,132 +19,12 @@ static const char *key_name(struct registry *r, const struct hive_key *k)
 	return registry_name(r, k->name, k->ascii);
 }
 
-static const char *printed(struct registry *r, uint64_t n)
-{
-	return arena_printf(&r->arena, "%llu", (unsigned long long)n);
-}
-
-/* ---- services and drivers ([MS-SCMR] 2.2.15: types and start values) ---- */
-
-static int service(struct registry *r, const struct hive_key *k, const struct registry_rule *rule)
-{
-	static const char *const starts[] = {"boot", "system", "auto", "demand", "disabled"};
-	struct persistence e = {.place = "Service",
-				.name = key_name(r, k),
-				.names = {"StartType", "ServiceType", "ServiceDll", "DisplayName",
-					  "FailureCommand", "RequiredPrivileges", "Triggers",
-					  "DelayedAutoStart", "ServiceMain", "Group"}};
-	uint64_t type, start = 99, delayed = 0;
-	struct hive_key at;
-	bool driver;
-
-	(void)rule;
-	if (!registry_number(r, k, "Type", &type))
-		return OK;
-	(void)registry_number(r, k, "Start", &start);
-	(void)registry_number(r, k, "DelayedAutostart", &delayed);
-	driver = type & 0x0b;
-	e.command = registry_text(r, k, "ImagePath");
-	if ((!e.command || !*e.command) && type == 4) /* an adapter's settings, no program */
-		return OK;
-	if (driver) {
-		e.place = "Driver";
-		/* A driver without a path is loaded from here (IoLoadDriver). */
-		if (!e.command || !*e.command)
-			e.image = arena_printf(&r->arena, "C:\\Windows\\System32\\drivers\\%s.sys",
-					       e.name);
-	}
-	e.value = e.command && *e.command ? "ImagePath" : NULL;
-	e.user = registry_text(r, k, "ObjectName");
-	if (driver || (e.user && !*e.user))
-		e.user = NULL;
-	e.texts[0] = start < 5 ? starts[start] : NULL;
-	e.texts[1] = driver	   ? (type & 2	 ? "file system driver"
-				      : type & 8 ? "file system recognizer"
-						 : "kernel driver")
-		     : type & 0x10 ? (type & 0x40 ? "user own process" : "own process")
-		     : type & 0x20 ? (type & 0x40 ? "user share process" : "share process")
-				   : arena_printf(&r->arena, "0x%llx", (unsigned long long)type);
-	e.texts[2] = registry_text_in(r, k, "Parameters", "ServiceDll");
-	if (!e.texts[2])
-		e.texts[2] = registry_text(r, k, "ServiceDll");
-	e.texts[3] = registry_text(r, k, "DisplayName");
-	e.texts[4] = registry_text(r, k, "FailureCommand");
-	e.texts[5] = registry_text(r, k, "RequiredPrivileges");
-	e.texts[6] = hive_find(&r->hive, k, "TriggerInfo", &at) ? printed(r, at.subkeys) : NULL;
-	e.texts[7] = delayed ? "true" : NULL;
-	e.texts[8] = registry_text_in(r, k, "Parameters", "ServiceMain");
-	e.texts[9] = registry_text(r, k, "Group");
-	return registry_persist(r, k, &e);
-}
-
-/* ---- scheduled tasks: TaskCache (winreg-kb, "Task scheduler") ---- */
-
-static const char *counted_text(struct registry *r, struct view d, size_t *off)
-{
-	uint32_t n;
-	const char *text;
-
-	if (!view_u32le(d, *off, &n) || n > d.len - *off - 4) {
-		*off = d.len;
-		return "";
-	}
-	text = parse_utf16z(&r->arena, view_sub(d, *off + 4, n));
-	*off += 4 + (size_t)n;
-	return text;
-}
-
-/* The actions of a task: command lines joined with " && " and COM classes; context is the account's
- * id in the task. */
-static const char *task_actions(struct registry *r, struct view d, const char **context)
-{
-	uint16_t version = view_get16(d, 0), magic;
-	struct buffer b = {0};
-	const char *text, *arguments;
-	size_t off = 2;
-
-	if (version >= 2)
-		*context = counted_text(r, d, &off);
-	for (unsigned n = 0; n < 32 && view_u16le(d, off, &magic); n++) {
-		off += 2;
-		(void)counted_text(r, d, &off); /* its id */
-		if (b.len)
-			buffer_string(&b, " && ");
-		if (magic == 0x6666) { /* run a program: command, arguments, folder */
-			text = counted_text(r, d, &off);
-			arguments = counted_text(r, d, &off);
-			buffer_printf(&b, "%s%s%s", text, *arguments ? " " : "", arguments);
-			(void)counted_text(r, d, &off);
-			off += version >= 3 ? 2 : 0;
-		} else if (magic == 0x7777) { /* COM handler: class, data */
-			struct value v;
-
-			if (!view_has(d, off, 16))
-				break;
-			v = value_guid(d.data + off);
-			off += 16;
-			value_append(&b, &v);
-			text = counted_text(r, d, &off);
-			if (*text)
-				buffer_printf(&b, " %s", text);
-		} else {
-			buffer_printf(&b, "[action 0x%04x]", magic);
-			break;
-		}
-	}
-	text = arena_strndup(&r->arena, b.data, b.len);
-	buffer_release(&b);
-	return text ? text : "";
-}
+/* ---- scheduled tasks: TaskCache, when they ran (winreg-kb, "Task scheduler") ---- */
 
 static int task(struct registry *r, const struct hive_key *k, const struct registry_rule *rule)
 {
-	struct persistence e = {.place = "Scheduled task",
-				.names = {"Author", "TaskId", "Hidden", "Principal", "URI",
-					  "Source", "RegistrationDate"}};
 	struct view info = registry_bytes(r, k, "DynamicInfo");
-	const char *path, *context = NULL;
-	struct hive_key tree;
+	const char *name = registry_text(r, k, "Path"), *context = NULL, *command;
 	int status;
 	static const struct {
 		size_t offset;
@@ -157,39 +37,22 @@ static int task(struct registry *r, const struct hive_key *k, const struct regis
 	};
 
 	(void)rule;
-	e.name = registry_text(r, k, "Path");
-	if (!e.name)
-		e.name = key_name(r, k);
-	e.command = task_actions(r, registry_bytes(r, k, "Actions"), &context);
-	e.texts[0] = registry_text(r, k, "Author");
-	e.texts[1] = key_name(r, k);
-	e.texts[3] = context;
-	e.texts[4] = registry_text(r, k, "URI");
-	e.texts[5] = registry_text(r, k, "Source");
-	e.texts[6] = registry_text(r, k, "Date");
-	/* A task that its tree does not list, or lists without a security descriptor, is not shown
-	 * by Windows' own tools. */
-	path = arena_printf(&r->arena, WINDOWS_NT "\\Schedule\\TaskCache\\Tree%s%s",
-			    e.name[0] == '\\' ? "" : "\\", e.name);
-	if (path && !hive_find(&r->hive, &r->root, path, &tree))
-		e.texts[2] = "not in the task tree";
-	else if (path && !registry_bytes(r, &tree, "SD").len)
-		e.texts[2] = "no security descriptor";
-	if ((status = registry_persist(r, k, &e)) < 0)
-		return status;
+	if (!name)
+		name = key_name(r, k);
+	command = task_actions(&r->arena, registry_bytes(r, k, "Actions"), &context);
 	for (size_t i = 0; i < 3; i++) {
 		int64_t ts = time_from_filetime(view_get64(info, times[i].offset));
 
 		if (ts == TIME_NONE)
 			continue;
 		registry_event(r, k, times[i].kind, ts, times[i].desc, NULL);
-		event_add(r->p, "TaskName", value_text(e.name));
-		registry_add(r, "CommandLine", e.command);
-		if (e.command && *e.command && *e.command != '{')
-			registry_add(r, "Image", command_image(&r->arena, e.command));
+		event_add(r->p, "TaskName", value_text(name));
+		registry_add(r, "CommandLine", command);
+		if (command && *command && *command != '{')
+			registry_add(r, "Image", command_image(&r->arena, command));
 		if (times[i].kind == KIND_TASK_RUN)
 			event_add(r->p, "ResultCode", value_hex(view_get32(info, 24)));
-		event_messagef(r->p, "Task %s %s: %s", e.name, times[i].verb, e.command);
+		event_messagef(r->p, "Task %s %s: %s", name, times[i].verb, command);
 		if ((status = event_emit(r->p)) < 0)
 			return status;
 	}
@@ -905,7 +768,6 @@ static int audit_policy(struct registry *r, const struct hive_key *k,
 #define CONTROL "ControlSet*\\Control\\"
 
 const struct registry_rule registry_system_rules[] = {
-	{ON_SYSTEM, "ControlSet*\\Services\\*", service, NULL, NULL},
 	{ON_SOFTWARE, WINDOWS_NT "\\Schedule\\TaskCache\\Tasks\\*", task, NULL, NULL},
 	{ON_SYSTEM, CONTROL "Session Manager\\AppCompatCache", shim_cache, NULL, NULL},
 	{ON_SYSTEM, CONTROL "Session Manager\\AppCompatibility", shim_cache, NULL, NULL},
