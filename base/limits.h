@@ -34,4 +34,14 @@
 /* Path length that we store, after decoding. */
 #define LIMIT_PATH 32768
 
+/* Encoded commands inside one another, and bytes decoded of one command: a script that hides itself
+ * goes three or four deep; more is a bomb. */
+#define ENCODED_DEPTH 8
+#define LIMIT_DECODED (1u << 20)
+
+/* Text of script blocks that are not whole yet, in memory of one parser; a part has up to 20,000
+ * characters (PowerShell, ScriptBlock logging), a script seldom more than a hundred parts. */
+#define LIMIT_SCRIPTS	   (8u << 20)
+#define LIMIT_SCRIPT_PARTS 4096u
+
 #endif

@@ -975,7 +975,7 @@ static int report(struct engine_state *s, const struct rule *rule, engine_hit *f
 	return fn(data, &hit);
 }
 
-int engine_match(const struct engine *e, struct engine_state *s, const struct event *event,
+static int match(const struct engine *e, struct engine_state *s, const struct event *event,
 		 const struct event_origin *origin, engine_hit *fn, void *data)
 {
 	struct context *c;
@@ -1017,6 +1017,77 @@ int engine_match(const struct engine *e, struct engine_state *s, const struct ev
 	}
 	event_end(s);
 	return status;
+}
+
+/* The hits of a whole, without those of its parts. */
+struct sum {
+	engine_hit *fn;
+	void *data;
+	uint64_t *parts; /* a bit for each rule that a part hit */
+	bool is_part;
+};
+
+static int sum_hit(void *data, const struct hit *hit)
+{
+	struct sum *w = data;
+	uint64_t *word = &w->parts[hit->rule->index / 64], bit = UINT64_C(1)
+								 << (hit->rule->index % 64);
+
+	if (w->is_part)
+		*word |= bit;
+	return w->is_part || *word & bit ? OK : w->fn(w->data, hit);
+}
+
+static int match_sum(const struct engine *e, struct engine_state *s, const struct event *event,
+		     const struct event_origin *origin, engine_hit *fn, void *data)
+{
+	int at = shape_find(event->shape, view_text("ScriptBlockText")),
+	    lengths_at = shape_find(event->shape, view_text("PartLengths"));
+	struct sum w = {.fn = fn, .data = data, .is_part = true};
+	struct event part = *event;
+	struct buffer text = {0}, lengths = {0};
+	struct value *values;
+	struct view rest, item;
+	size_t from = 0;
+	uint64_t n;
+	int status = OK;
+
+	if (at < 0 || lengths_at < 0 || event->values[lengths_at].type == VALUE_ABSENT)
+		return match(e, s, event, origin, fn, data);
+	value_append(&text, &event->values[at]);
+	value_append(&lengths, &event->values[lengths_at]);
+	w.parts = xcalloc(e->words + 1, sizeof(*w.parts));
+	values = xmalloc(event->shape->count * sizeof(*values));
+	memcpy(values, event->values, event->shape->count * sizeof(*values));
+	part.values = values;
+	/* "12, 20": how a list is put as text, and as JSON without its brackets. */
+	rest = view_trim(buffer_as_view(&lengths));
+	if (rest.len && rest.data[0] == '[')
+		rest = view_sub(rest, 1, rest.len - 2);
+	while (status >= 0 && view_token(&rest, ',', &item) && view_decimal(view_trim(item), &n)) {
+		struct view v = view_clip(buffer_as_view(&text), from, n);
+
+		if (!v.len)
+			break;
+		values[at] = value_view(v);
+		from += v.len;
+		status = match(e, s, &part, origin, sum_hit, &w);
+	}
+	w.is_part = false;
+	if (status >= 0)
+		status = match(e, s, event, origin, sum_hit, &w);
+	free(w.parts);
+	free(values);
+	buffer_release(&text);
+	buffer_release(&lengths);
+	return status;
+}
+
+int engine_match(const struct engine *e, struct engine_state *s, const struct event *event,
+		 const struct event_origin *origin, engine_hit *fn, void *data)
+{
+	return event->kind == KIND_SCRIPT_BLOCK ? match_sum(e, s, event, origin, fn, data)
+						: match(e, s, event, origin, fn, data);
 }
 
 bool engine_value(struct engine_state *s, const char *field, struct buffer *out)

@@ -67,6 +67,10 @@ struct hit {
 /* 0 to go on; a negative status ends engine_match, which returns it. Spans are valid during the call. */
 typedef int engine_hit(void *data, const struct hit *hit);
 
+/*
+ * A script that was put together (field PartLengths: the bytes of each part of its ScriptBlockText) hits
+ * only where no part does by itself: that hit is told at the part.
+ */
 int engine_match(const struct engine *engine, struct engine_state *state, const struct event *event,
 		 const struct event_origin *origin, engine_hit *fn, void *data);
 

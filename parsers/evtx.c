@@ -11,7 +11,9 @@
  */
 #include "parsers/evtx.h"
 
+#include "base/sha256.h"
 #include "base/text.h"
+#include "parsers/encoded.h"
 
 #include <stdlib.h>
 
@@ -65,7 +67,8 @@ struct nested {
 	uint16_t hole;
 };
 
-#define USERS 5
+#define USERS	 5
+#define COMMANDS 8
 
 struct evtx_plan {
 	struct evtx_plan *next;
@@ -78,6 +81,8 @@ struct evtx_plan {
 				      missing */
 	bool plain; /* no value stands twice: what they take together is bounded by the record */
 	int time, user[USERS];
+	bool script;		   /* a part of a script block */
+	int commands[COMMANDS];	   /* fields that may hide one; -1 behind the last */
 	struct resolved *resolved; /* all */
 	struct {
 		uint64_t id;
@@ -680,6 +685,19 @@ static void measure(struct evtx_plan *plan)
 	}
 }
 
+/* The fields that hold commands and scripts. */
+static void find_commands(struct evtx_plan *plan)
+{
+	unsigned n = 0;
+
+	plan->script = script_shape(plan->shape);
+	for (uint32_t i = 0; i < plan->shape->count && n < COMMANDS; i++)
+		if (encoded_field(plan->shape->names[i]))
+			plan->commands[n++] = (int)i;
+	if (n < COMMANDS)
+		plan->commands[n] = -1;
+}
+
 /* Makes the plan of the record at hand. NULL when it has no shape (too many fields, no memory). */
 static struct evtx_plan *build(struct evtx *e, struct state *s, const struct evtx_ops *raw,
 			       bool once)
@@ -718,6 +736,7 @@ static struct evtx_plan *build(struct evtx *e, struct state *s, const struct evt
 		plan->time = find_name(shape, "TimeCreated_SystemTime");
 		for (unsigned i = 0; i < USERS; i++)
 			plan->user[i] = find_name(shape, users[i]);
+		find_commands(plan);
 		if (!b.once) {
 			plan->next = s->instance[0].t->plans;
 			s->instance[0].t->plans = plan;
@@ -1128,6 +1147,56 @@ static bool gather(struct evtx *e, struct state *s)
 	return plain;
 }
 
+/*
+ * Fields of our own behind those of the record: what its commands hide, and the hash of a script that
+ * is whole. The shape with them, or the plan's.
+ */
+#define OWN_FIELDS (ENCODED_FIELDS + 1)
+static const struct shape *own_fields(struct evtx *e, const struct evtx_plan *plan,
+				      struct value *values)
+{
+	struct parse *p = e->p;
+	const struct shape *shape = plan->shape, *with;
+	struct view names[OWN_FIELDS];
+	struct value own[OWN_FIELDS];
+	struct encoded found = {0};
+	size_t n = 0;
+
+	if (plan->script) {
+		const struct value *total = &values[find_name(shape, "MessageTotal")];
+		struct view text = view_text(parse_value_text(
+			&e->scratch, &values[find_name(shape, "ScriptBlockText")]));
+
+		if (text.len && (total->type == VALUE_SIGNED || total->type == VALUE_UNSIGNED) &&
+		    total->u == 1) {
+			uint8_t digest[SHA256_SIZE];
+			char hex[2 * SHA256_SIZE + 1];
+
+			sha256(text, digest);
+			sha256_hex(digest, hex);
+			names[n] = view_text("ScriptSha256");
+			own[n++] = value_text(arena_strndup(&e->scratch, hex, sizeof(hex) - 1));
+		}
+	}
+	for (unsigned i = 0; i < COMMANDS && plan->commands[i] >= 0; i++) {
+		const struct value *v = &values[plan->commands[i]];
+
+		if (encoded_likely(v))
+			encoded_find(&e->scratch, view_text(parse_value_text(&e->scratch, v)),
+				     &found);
+	}
+	n += encoded_fields(&e->scratch, &found, names + n, own + n);
+	if (!n || shape->count + n > LIMIT_EVENT_FIELDS)
+		return shape;
+	memcpy(p->names, shape->names, shape->count * sizeof(*p->names));
+	memcpy(p->names + shape->count, names, n * sizeof(*names));
+	with = shape_intern(p->shapes, p->names, shape->count + n);
+	if (!with)
+		return shape;
+	memcpy(values + shape->count, own, n * sizeof(*own));
+	return with;
+}
+
 static int emit(struct evtx *e, const struct evtx_record *r, void *data)
 {
 	struct parse *p = e->p;
@@ -1213,6 +1282,8 @@ static int emit(struct evtx *e, const struct evtx_record *r, void *data)
 		event.kind = (enum event_kind)resolved->refinement->kind;
 	event.parts = resolved->parts;
 	event.part_count = resolved->count;
+	if (plan->script || plan->commands[0] >= 0)
+		event.shape = own_fields(e, plan, values);
 	status = parse_emit(p, &event);
 	if (status >= 0 && cut && !(r->flags & EVENT_CUT))
 		status = parse_lost(p, r->offset, "record %llu: %s", (unsigned long long)r->number,
@@ -1225,7 +1296,93 @@ static int emit(struct evtx *e, const struct evtx_record *r, void *data)
 	else if (status >= 0 && long_)
 		status = parse_lost(p, r->offset, "record %llu: values of more than %zu bytes",
 				    (unsigned long long)r->number, VALUES_MAX);
+	if (status >= 0 && plan->script)
+		status = scripts_add(&e->scripts, p, &event, e->base);
 	return status;
+}
+
+/* ---- scripts that reach over the ends of a segment ---- */
+
+/*
+ * A script whose parts lie in two segments belongs to the one with its first part; that one looks
+ * on for the rest, the other one looks back and leaves it. Parts are written one behind the other:
+ * what is farther than this from the last one is not looked for.
+ */
+#define NEAR ((size_t)16 * EVTX_CHUNK)
+
+struct around {
+	struct sink sink;
+	struct evtx e;
+	struct parse p;
+	struct state s;
+	struct scripts *into;
+	struct parse *out; /* of scripts that must be let go; NULL: of none */
+	size_t end;	   /* stop behind it */
+};
+
+/* Damage and events that are no parts were told by the segment's own worker. */
+static int around_event(struct sink *sink, const struct event *event)
+{
+	struct around *a = (struct around *)sink;
+	size_t base = a->e.base, bytes = a->into->bytes;
+	int status;
+
+	if (base >= a->end || (a->into->known_only && a->into->whole == a->into->count))
+		return ERR_LIMIT;
+	if (event->kind == KIND_DAMAGE || !script_shape(event->shape))
+		return OK;
+	status = scripts_add(a->into, a->out, event, base);
+	if (a->into->known_only && a->into->bytes > bytes && base + NEAR > a->end)
+		a->end = base + NEAR;
+	return status;
+}
+
+static void look_around(const struct evtx *e, size_t from, size_t to, struct scripts *into,
+			struct parse *out)
+{
+	struct around *a = xcalloc(1, sizeof(*a));
+
+	a->sink.event = around_event;
+	a->into = into;
+	a->out = out;
+	a->end = from + NEAR;
+	parse_init(&a->p, &a->sink, e->p->shapes);
+	evtx_begin(&a->e, &a->p, e->bytes);
+	a->e.scripts.known_only = true; /* and none is known: they go to `into` */
+	(void)evtx_walk_range(&a->e, from, to, emit, &a->s);
+	evtx_end(&a->e);
+	parse_done(&a->p);
+	free(a);
+}
+
+static void scripts_around(struct evtx *e)
+{
+	size_t first, from, to, end = e->bytes.len;
+	struct scripts back = {.silent = true};
+	bool before = false, behind = false;
+
+	evtx_range(e, &first, &from, &to);
+	if ((from <= first && to >= end) || !e->scripts.open)
+		return;
+	for (struct script *x = e->scripts.open; x; x = x->next) {
+		before |= x->first_at < from + NEAR;
+		behind |= x->last_at + NEAR >= to;
+	}
+	/* A log is a ring: its last chunk stands before its first. */
+	if (before) {
+		size_t stop = from > first ? from : end;
+
+		look_around(e, stop > first + NEAR ? stop - NEAR : first, stop, &back, NULL);
+		for (struct script *x = e->scripts.open; x; x = x->next)
+			for (struct script *y = back.open; y && !x->elsewhere; y = y->next)
+				x->elsewhere = x->hash == y->hash && strcmp(x->id, y->id) == 0 &&
+					       strcmp(x->computer, y->computer) == 0;
+		scripts_release(&back);
+	}
+	if (behind) {
+		e->scripts.known_only = e->scripts.silent = true;
+		look_around(e, to < end ? to : first, to < end ? end : from, &e->scripts, e->p);
+	}
 }
 
 static int parse(struct parse *p, struct view bytes)
@@ -1236,6 +1393,11 @@ static int parse(struct parse *p, struct view bytes)
 
 	evtx_begin(&e, p, bytes);
 	status = evtx_walk(&e, emit, &s);
+	if (status >= 0) {
+		scripts_around(&e);
+		status = scripts_end(&e.scripts, p);
+	}
+	scripts_release(&e.scripts);
 	evtx_end(&e);
 	return status;
 }
@@ -1253,7 +1415,7 @@ static int probe(const struct probe *probe)
 const struct parser parser_evtx = {
 	.name = "evtx",
 	.title = "Windows event log",
-	.version = 1,
+	.version = 2,
 	.probe = probe,
 	.parse = parse,
 	.segments = evtx_segments,

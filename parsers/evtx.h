@@ -10,7 +10,7 @@
 #ifndef KONSEKI_PARSERS_EVTX_H
 #define KONSEKI_PARSERS_EVTX_H
 
-#include "parsers/parser.h"
+#include "parsers/script.h"
 
 #define EVTX_CHUNK	 65536u
 #define EVTX_CHUNK_HEAD	 512u
@@ -152,6 +152,7 @@ struct evtx {
 	uint32_t sought[EVTX_SOUGHT], sought_count; /* numbers of templates that were looked for */
 	size_t compiled;			    /* bytes of definitions, in this chunk */
 	const char *why;			    /* reason of the last failure */
+	struct scripts scripts;			    /* script blocks of several events */
 };
 
 void evtx_begin(struct evtx *e, struct parse *p, struct view bytes);
@@ -213,8 +214,14 @@ struct evtx_record {
 	unsigned flags;	  /* enum event_flag */
 };
 uint32_t evtx_segments(struct view bytes);
+/* The part [from, to) of the artefact that was asked for; `first` is where its first chunk is due. */
+void evtx_range(const struct evtx *e, size_t *first, size_t *from, size_t *to);
 int evtx_walk(struct evtx *e,
 	      int (*record)(struct evtx *e, const struct evtx_record *r, void *data), void *data);
+/* The same for [from, to), where chunks are due. */
+int evtx_walk_range(struct evtx *e, size_t from, size_t to,
+		    int (*record)(struct evtx *e, const struct evtx_record *r, void *data),
+		    void *data);
 
 /* What is known of an event id: the kind, and the message as a pattern: "... {Field} ...". */
 struct evtx_known {

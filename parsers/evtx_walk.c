@@ -245,23 +245,87 @@ static int read_head(struct walk *w)
 	return OK;
 }
 
+void evtx_range(const struct evtx *e, size_t *first, size_t *from, size_t *to)
+{
+	size_t last = e->bytes.len / SEGMENT + 1, end = e->bytes.len;
+
+	*first = first_chunk(e->bytes);
+	*from = e->p->segment_from > last ? end : *first + (size_t)(e->p->segment_from * SEGMENT);
+	*to = e->p->segment_to < last ? *first + (size_t)(e->p->segment_to * SEGMENT) : end;
+	*from = *from < end ? *from : end;
+	*to = *to < end ? *to : end;
+}
+
+/* The chunks of [pos, to), and records where none is. */
+static int walk_range(struct walk *w, size_t pos, size_t to)
+{
+	struct evtx *e = w->e;
+	struct view bytes = e->bytes;
+	unsigned flags;
+	int status;
+
+	while (pos < to) {
+		size_t end = pos + EVTX_CHUNK < bytes.len ? pos + EVTX_CHUNK : bytes.len;
+
+		if (chunk_at(bytes, pos)) {
+			if (end < bytes.len && !chunk_at(bytes, end))
+				end = find_chunk(bytes, pos + EVTX_CHUNK_HEAD, end);
+			status = read_chunk(w, pos, end - pos);
+			if (status < 0)
+				return status;
+			pos = end;
+			parse_release(e->p, pos);
+			continue;
+		}
+		end = find_chunk(bytes, pos, to);
+		if (!all_zero(view_sub(bytes, pos, end - pos))) {
+			flags = EVENT_RECOVERED;
+			if (w->log) {
+				status = parse_lost(
+					e->p, pos,
+					"no chunk where one is due, next one %zu bytes on",
+					end - pos);
+				if (status < 0)
+					return status;
+			}
+			/* As long as chunks stand side by side, each begins 64 KiB after the last.
+			 */
+			for (size_t slot = pos; slot < end; slot += EVTX_CHUNK) {
+				size_t stop = end - slot < EVTX_CHUNK ? end : slot + EVTX_CHUNK;
+
+				status = scan(w, slot, stop, slot, flags);
+				if (status < 0)
+					return status;
+				parse_release(e->p, stop);
+			}
+		}
+		pos = end;
+	}
+	return OK;
+}
+
+int evtx_walk_range(struct evtx *e, size_t from, size_t to,
+		    int (*record)(struct evtx *e, const struct evtx_record *r, void *data),
+		    void *data)
+{
+	struct walk w = {.e = e, .record = record, .data = data};
+
+	return walk_range(&w, from, to);
+}
+
 int evtx_walk(struct evtx *e,
 	      int (*record)(struct evtx *e, const struct evtx_record *r, void *data), void *data)
 {
 	struct walk w = {.e = e, .record = record, .data = data};
 	struct view bytes = e->bytes;
-	size_t first = first_chunk(bytes), pos, to = bytes.len;
-	unsigned flags;
+	size_t first, pos, to;
 	int status = read_head(&w);
 
 	if (status < 0)
 		return status;
-	if (e->p->segment_from > (bytes.len / SEGMENT) + 1)
+	evtx_range(e, &first, &pos, &to);
+	if (e->p->segment_from > bytes.len / SEGMENT + 1)
 		return OK;
-	pos = first + (size_t)(e->p->segment_from * SEGMENT);
-	if (e->p->segment_to < bytes.len / SEGMENT + 1)
-		to = first + (size_t)(e->p->segment_to * SEGMENT);
-	to = to < bytes.len ? to : bytes.len;
 	if (e->p->segment_from > 0 && pos < bytes.len && !chunk_at(bytes, pos)) {
 		/* Bytes were lost or gained before: the last chunk of the segment before reaches in
 		 * here. */
@@ -277,43 +341,9 @@ int evtx_walk(struct evtx *e,
 			pos = at;
 		}
 	}
-	while (pos < to) {
-		size_t end = pos + EVTX_CHUNK < bytes.len ? pos + EVTX_CHUNK : bytes.len;
-
-		if (chunk_at(bytes, pos)) {
-			if (end < bytes.len && !chunk_at(bytes, end))
-				end = find_chunk(bytes, pos + EVTX_CHUNK_HEAD, end);
-			status = read_chunk(&w, pos, end - pos);
-			if (status < 0)
-				return status;
-			pos = end;
-			parse_release(e->p, pos);
-			continue;
-		}
-		end = find_chunk(bytes, pos, to);
-		if (!all_zero(view_sub(bytes, pos, end - pos))) {
-			flags = EVENT_RECOVERED;
-			if (w.log) {
-				status = parse_lost(
-					e->p, pos,
-					"no chunk where one is due, next one %zu bytes on",
-					end - pos);
-				if (status < 0)
-					return status;
-			}
-			/* As long as chunks stand side by side, each begins 64 KiB after the last.
-			 */
-			for (size_t slot = pos; slot < end; slot += EVTX_CHUNK) {
-				size_t stop = end - slot < EVTX_CHUNK ? end : slot + EVTX_CHUNK;
-
-				status = scan(&w, slot, stop, slot, flags);
-				if (status < 0)
-					return status;
-				parse_release(e->p, stop);
-			}
-		}
-		pos = end;
-	}
+	status = walk_range(&w, pos, to);
+	if (status < 0)
+		return status;
 	/* Only the one that reads the whole file can know that there is nothing in it. */
 	if (!w.log && !w.seen && !e->p->carve && e->p->segment_from == 0 && to == bytes.len)
 		return parse_fail(

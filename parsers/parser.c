@@ -1,6 +1,7 @@
 #include "parsers/parser.h"
 
 #include "base/text.h"
+#include "parsers/encoded.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -113,6 +114,7 @@ void event_start(struct parse *p, enum event_kind kind, int64_t ts, const char *
 {
 	arena_reset(&p->scratch);
 	p->count = 0;
+	p->decoded = false;
 	p->event = (struct event){.ts = ts, .ts_desc = ts_desc, .kind = kind, .offset = offset};
 }
 
@@ -162,8 +164,29 @@ void event_messagef(struct parse *p, const char *fmt, ...)
 	va_end(args);
 }
 
+/* What the commands of the event hide, in fields of its own. */
+static void add_decoded(struct parse *p)
+{
+	struct view names[ENCODED_FIELDS];
+	struct value values[ENCODED_FIELDS];
+	struct encoded found = {0};
+	size_t n;
+
+	p->decoded = true;
+	for (size_t i = 0; i < p->count; i++)
+		if (encoded_likely(&p->values[i]) && encoded_field(p->names[i]))
+			encoded_find(&p->scratch,
+				     view_text(parse_value_text(&p->scratch, &p->values[i])),
+				     &found);
+	n = encoded_fields(&p->scratch, &found, names, values);
+	for (size_t i = 0; i < n; i++)
+		event_add_named(p, names[i], values[i]);
+}
+
 int event_emit(struct parse *p)
 {
+	if (!p->decoded)
+		add_decoded(p);
 	p->event.shape = shape_intern(p->shapes, p->names, p->count);
 	p->event.values = p->values;
 	if (!p->event.shape)

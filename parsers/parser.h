@@ -84,6 +84,7 @@ struct parse {
 	struct view names[LIMIT_EVENT_FIELDS];
 	struct value values[LIMIT_EVENT_FIELDS];
 	size_t count;
+	bool decoded; /* what its commands hide was looked for (parsers/encoded.h) */
 };
 
 void parse_init(struct parse *p, struct sink *sink, struct shape_table *shapes);
@@ -115,7 +116,7 @@ void parse_release(struct parse *p, uint64_t offset);
  *	if ((status = event_emit(p)) < 0) return status;
  * Names are static strings or live in p->scratch or p->arena; views and strings are not copied
  * before the sink has them, so text made on the fly goes to p->scratch. Absent values and NULL names
- * are left out.
+ * are left out. event_emit adds what a command hides (parsers/encoded.h) in fields of its own.
  */
 void event_start(struct parse *p, enum event_kind kind, int64_t ts, const char *ts_desc,
 		 uint64_t offset);

@@ -442,6 +442,18 @@ static int add_powershell(struct evtx_writer *w)
 	return ADD(powershell, 4104, 2, "Microsoft-Windows-PowerShell/Operational", data_4104, v);
 }
 
+static int add_part(struct evtx_writer *w, uint32_t number, uint32_t total, const char *id,
+		    const char *path, const char *text)
+{
+	const struct evtx_writer_value v[] = {BYTES(0x07, &number, 4), BYTES(0x07, &total, 4),
+					      TEXT(text), TEXT(id), TEXT(path)};
+
+	state = 3; /* one host */
+	fresh(w->record);
+	f.level = 5;
+	return ADD(powershell, 4104, 2, "Microsoft-Windows-PowerShell/Operational", data_4104, v);
+}
+
 static int add_service(struct evtx_writer *w)
 {
 	const struct evtx_writer_value v[] = {TEXT("Vendor Agent"), TEXT(f.text[2]),
@@ -772,6 +784,24 @@ static int fixtures(const char *folder)
 	m->b.data[record_offset(m, 9) + 24 + 10] ^= 0x55;	/* offset of a template */
 	memset(m->b.data, 0, 4096);				/* file header */
 	status |= save(m, folder, "damaged.evtx", m->b.len);
+	drop(m);
+
+	/* Script blocks in parts: out of order, with other records between, with parts missing; and
+	 * commands that are encoded. */
+	m = begin();
+	(void)add_part(&m->w, 2, 3, "aaaaaaaa-0000-0000-0000-000000000001", "C:\\a.ps1",
+		       "-Mimi\nWrite-Host 'two \xf0\x9f\x98\x80'\n");
+	(void)add_part(&m->w, 1, 7, "aaaaaaaa-0000-0000-0000-000000000002", "", "one;");
+	(void)add_part(&m->w, 1, 3, "aaaaaaaa-0000-0000-0000-000000000001", "C:\\a.ps1", "Invoke");
+	(void)add_part(&m->w, 2, 7, "aaaaaaaa-0000-0000-0000-000000000002", "", "two;");
+	(void)add_part(&m->w, 1, 1, "aaaaaaaa-0000-0000-0000-000000000003", "",
+		       "powershell -nop -enc dwBoAG8AYQBtAGkAIAAvAGEAbABsAA==");
+	(void)add_part(&m->w, 5, 7, "aaaaaaaa-0000-0000-0000-000000000002", "", "five;");
+	(void)add_part(&m->w, 3, 3, "aaaaaaaa-0000-0000-0000-000000000001", "C:\\a.ps1",
+		       "# three, and the end");
+	(void)add_part(&m->w, 7, 7, "aaaaaaaa-0000-0000-0000-000000000002", "", "seven");
+	close_log(m);
+	status |= save(m, folder, "scripts.evtx", m->b.len);
 	drop(m);
 
 	m = begin();

@@ -259,6 +259,21 @@ ok(done.stdout.splitlines()[1].split('\t')[1] == '0' and done.stdout.splitlines(
 done = run('detect', '-c', c, '--rules', r, '--suppress', write('k.yml', '- rule: one\n  who: me\n'))
 ok(done.returncode == 2 and 'why' in done.stderr, 'known good without a reason is refused', done.stderr)
 
+# ---- a script in parts: the whole hits where no part does, and nothing hits twice ----
+PS = 'logsource: {product: windows, category: ps_script}\nlevel: high\n'
+scripts = os.path.join(os.environ.get('BUILD', 'build'), 'fixtures/evtx/scripts.evtx')
+r = write('ps.yml', '---\n'.join(rule(t, f's: {{ScriptBlockText|contains: "{w}"}}\ncondition: s', PS)
+                                 for t, w in [('over the cut', 'Invoke-Mimi'), ('in a part', 'Write-Host'), ('in several parts', 'e'), ('over a gap', 'two;five'), ('all', '# three')]))
+for more in ([], ['--plain']):
+    done = run('detect', '--format', 'jsonl', '--rules', r, *more, scripts)
+    found = sorted((h['rule_title'], h['record']) for h in map(json.loads, done.stdout.splitlines()))
+    ok(found == [('all', 7), ('in a part', 1), ('in several parts', 1), ('in several parts', 2), ('in several parts', 3), ('in several parts', 5), ('in several parts', 6),
+                 ('in several parts', 7), ('in several parts', 8), ('over the cut', 3)], f'a script is matched as a whole, and not twice {more}', found)
+c = os.path.join(folder, 'scripts.db')
+run('ingest', '-c', c, scripts)
+done = run('detect', '-c', c, '--format', 'jsonl', '--rules', r)
+ok(sorted((h['rule_title'], h['record']) for h in map(json.loads, done.stdout.splitlines())) == found, 'the same over a case', done.stdout + done.stderr)
+
 # ---- an oracle apart from the engine, on generated rules and events ----
 try:
     import yaml
