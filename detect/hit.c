@@ -70,6 +70,23 @@ uint64_t hit_record(const struct event *event)
 		if (v->type == VALUE_UNSIGNED || v->type == VALUE_SIGNED || v->type == VALUE_HEX)
 			return v->u;
 	}
+	/* A script that was put together: the record of its first part. */
+	if (event->kind == KIND_SCRIPT_BLOCK && s) {
+		const struct value *parts = event_find(event, "PartRecords");
+		struct buffer text = {0};
+		struct view rest, first;
+		uint64_t n = event->offset;
+
+		if (parts)
+			value_append(&text, parts);
+		rest = buffer_as_view(&text);
+		if (rest.len && rest.data[0] == '[') /* as JSON */
+			rest = view_sub(rest, 1, rest.len - 2);
+		if (!view_token(&rest, ',', &first) || !view_decimal(first, &n))
+			n = event->offset;
+		buffer_release(&text);
+		return n;
+	}
 	return event->offset;
 }
 
