@@ -75,6 +75,7 @@ struct collector {
 		size_t count, size;
 	} taken;
 	struct digest_cache *digests;
+	unsigned autorun_parts; /* of live/autoruns.jsonl */
 	char *host;
 	int64_t start;
 	struct collect_result *result;
@@ -132,6 +133,11 @@ void linux_live(struct collector *c);
 void linux_accounts_load(struct collector *c);
 void linux_accounts(struct collector *c);
 void linux_autoruns(struct collector *c);
+/* Those that may be anywhere, as a walk comes by (AUTORUN_WALK); they go on in autoruns.N.jsonl. */
+struct autoruns *linux_autoruns_start(struct collector *c);
+void linux_autoruns_file(struct autoruns *a, int dir_fd, const struct tree_entry *e,
+			 const char *path);
+void linux_autoruns_finish(struct autoruns *a);
 void linux_files(struct collector *c);
 void linux_walk(struct collector *c);
 

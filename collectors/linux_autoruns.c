@@ -4,6 +4,7 @@
 #include "collectors/lines.h"
 #include "collectors/live.h"
 
+#include "base/autorun_place.h"
 #include "base/ssh.h"
 
 #include <errno.h>
@@ -208,154 +209,11 @@ void linux_accounts(struct collector *c)
 
 /* ---- autoruns ---- */
 
-enum reading {
-	READ_FILE,    /* the file itself is run or sourced */
-	READ_LINES,   /* every line that is no comment */
-	READ_CRON,    /* crontab(5) with a user's field */
-	READ_CRONTAB, /* crontab(5) of the user that the file is named after */
-	READ_ANACRON, /* anacrontab(5) */
-	READ_UNIT,    /* systemd.service(5), .timer, .socket, .path */
-	READ_DESKTOP, /* Exec= of a desktop entry or D-Bus service */
-	READ_KEYS,    /* authorized_keys, sshd(8) */
-	READ_MATCH,   /* lines that hold one of the words */
-};
-
-struct place {
-	const char *place, *pattern;
-	enum reading reading;
-	const char *words; /* of READ_MATCH, by | ; lower case */
-	bool live;
-};
-
-static const struct place places[] = {
-	{"cron", "/etc/crontab", READ_CRON, NULL, false},
-	{"cron", "/etc/cron.d/*", READ_CRON, NULL, false},
-	{"cron", "/var/spool/cron/crontabs/*", READ_CRONTAB, NULL, false},
-	{"cron", "/var/spool/cron/tabs/*", READ_CRONTAB, NULL, false},
-	{"cron", "/var/spool/cron/*", READ_CRONTAB, NULL, false},
-	{"cron", "/etc/cron.hourly/*", READ_FILE, NULL, false},
-	{"cron", "/etc/cron.daily/*", READ_FILE, NULL, false},
-	{"cron", "/etc/cron.weekly/*", READ_FILE, NULL, false},
-	{"cron", "/etc/cron.monthly/*", READ_FILE, NULL, false},
-	{"anacron", "/etc/anacrontab", READ_ANACRON, NULL, false},
-	{"at", "/var/spool/cron/atjobs/*", READ_FILE, NULL, false},
-	{"at", "/var/spool/at/*", READ_FILE, NULL, false},
-	{"systemd", "/etc/systemd/system/*", READ_UNIT, NULL, false},
-	{"systemd", "/etc/systemd/system/*.d/*.conf", READ_UNIT, NULL, false},
-	{"systemd", "/run/systemd/system/*", READ_UNIT, NULL, false},
-	{"systemd", "/run/systemd/transient/*", READ_UNIT, NULL, false},
-	{"systemd", "/run/systemd/generator*/*", READ_UNIT, NULL, false},
-	{"systemd", "/usr/local/lib/systemd/system/*", READ_UNIT, NULL, false},
-	{"systemd", "/usr/lib/systemd/system/*", READ_UNIT, NULL, false},
-	{"systemd", "/lib/systemd/system/*", READ_UNIT, NULL, false},
-	{"systemd", "/usr/lib/systemd/system/*.d/*.conf", READ_UNIT, NULL, false},
-	{"systemd-user", "/etc/systemd/user/*", READ_UNIT, NULL, false},
-	{"systemd-user", "/usr/lib/systemd/user/*", READ_UNIT, NULL, false},
-	{"systemd-user", "~/.config/systemd/user/*", READ_UNIT, NULL, false},
-	{"systemd-user", "~/.config/systemd/user/*.d/*.conf", READ_UNIT, NULL, false},
-	{"systemd-user", "~/.local/share/systemd/user/*", READ_UNIT, NULL, false},
-	{"systemd-generator", "/etc/systemd/system-generators/*", READ_FILE, NULL, false},
-	{"systemd-generator", "/usr/local/lib/systemd/system-generators/*", READ_FILE, NULL, false},
-	{"systemd-generator", "/usr/lib/systemd/system-generators/*", READ_FILE, NULL, false},
-	{"systemd-generator", "/etc/systemd/user-generators/*", READ_FILE, NULL, false},
-	{"systemd-generator", "/usr/lib/systemd/user-generators/*", READ_FILE, NULL, false},
-	{"init.d", "/etc/init.d/*", READ_FILE, NULL, false},
-	{"rc.local", "/etc/rc.local", READ_FILE, NULL, false},
-	{"rc.local", "/etc/rc.d/rc.local", READ_FILE, NULL, false},
-	{"profile", "/etc/profile", READ_FILE, NULL, false},
-	{"profile", "/etc/profile.d/*", READ_FILE, NULL, false},
-	{"profile", "/etc/bash.bashrc", READ_FILE, NULL, false},
-	{"profile", "/etc/bashrc", READ_FILE, NULL, false},
-	{"profile", "/etc/bash.bash_logout", READ_FILE, NULL, false},
-	{"profile", "/etc/zsh/*", READ_FILE, NULL, false},
-	{"profile", "/etc/fish/*.fish", READ_FILE, NULL, false},
-	{"profile", "/etc/environment", READ_LINES, NULL, false},
-	{"profile", "/etc/environment.d/*", READ_LINES, NULL, false},
-	{"profile", "~/.bashrc", READ_FILE, NULL, false},
-	{"profile", "~/.bash_profile", READ_FILE, NULL, false},
-	{"profile", "~/.bash_login", READ_FILE, NULL, false},
-	{"profile", "~/.bash_logout", READ_FILE, NULL, false},
-	{"profile", "~/.bash_aliases", READ_FILE, NULL, false},
-	{"profile", "~/.profile", READ_FILE, NULL, false},
-	{"profile", "~/.zshrc", READ_FILE, NULL, false},
-	{"profile", "~/.zshenv", READ_FILE, NULL, false},
-	{"profile", "~/.zprofile", READ_FILE, NULL, false},
-	{"profile", "~/.zlogin", READ_FILE, NULL, false},
-	{"profile", "~/.config/fish/config.fish", READ_FILE, NULL, false},
-	{"profile", "~/.config/fish/conf.d/*", READ_FILE, NULL, false},
-	{"profile", "~/.config/powershell/*profile.ps1", READ_FILE, NULL, false},
-	{"profile", "~/.pam_environment", READ_LINES, NULL, false},
-	{"profile", "~/.xinitrc", READ_FILE, NULL, false},
-	{"profile", "~/.xprofile", READ_FILE, NULL, false},
-	{"profile", "~/.xsession", READ_FILE, NULL, false},
-	{"ld.so.preload", "/etc/ld.so.preload", READ_LINES, NULL, false},
-	{"xdg-autostart", "/etc/xdg/autostart/*.desktop", READ_DESKTOP, NULL, false},
-	{"xdg-autostart", "~/.config/autostart/*.desktop", READ_DESKTOP, NULL, false},
-	{"authorized_keys", "~/.ssh/authorized_keys", READ_KEYS, NULL, false},
-	{"authorized_keys", "~/.ssh/authorized_keys2", READ_KEYS, NULL, false},
-	{"authorized_keys", "/etc/ssh/authorized_keys/*", READ_KEYS, NULL, false},
-	{"pam", "/etc/pam.d/*", READ_LINES, NULL, false},
-	{"udev", "/etc/udev/rules.d/*", READ_MATCH, "run+=|run=|program=|run{|import{program}",
-	 false},
-	{"udev", "/usr/lib/udev/rules.d/*", READ_MATCH, "run+=|run=|program=|run{|import{program}",
-	 false},
-	{"udev", "/lib/udev/rules.d/*", READ_MATCH, "run+=|run=|program=|run{|import{program}",
-	 false},
-	{"modprobe", "/etc/modprobe.d/*", READ_MATCH, "install |remove ", false},
-	{"modprobe", "/usr/lib/modprobe.d/*", READ_MATCH, "install |remove ", false},
-	{"modules-load", "/etc/modules", READ_LINES, NULL, false},
-	{"modules-load", "/etc/modules-load.d/*", READ_LINES, NULL, false},
-	{"motd", "/etc/update-motd.d/*", READ_FILE, NULL, false},
-	{"apt-hook", "/etc/apt/apt.conf", READ_MATCH, "invoke|pre-install-pkgs", false},
-	{"apt-hook", "/etc/apt/apt.conf.d/*", READ_MATCH, "invoke|pre-install-pkgs", false},
-	{"apt-hook", "/etc/dpkg/dpkg.cfg.d/*", READ_MATCH, "invoke", false},
-	{"dnf-plugin", "/etc/dnf/plugins/*", READ_FILE, NULL, false},
-	{"dnf-plugin", "/etc/yum/pluginconf.d/*", READ_FILE, NULL, false},
-	{"sudoers", "/etc/sudoers", READ_LINES, NULL, false},
-	{"sudoers", "/etc/sudoers.d/*", READ_LINES, NULL, false},
-	{"sshd", "/etc/ssh/sshd_config", READ_MATCH,
-	 "command|authorizedkeysfile|permitrootlogin|subsystem|permituserenvironment|"
-	 "passwordauthentication",
-	 false},
-	{"sshd", "/etc/ssh/sshd_config.d/*", READ_MATCH,
-	 "command|authorizedkeysfile|permitrootlogin|subsystem|permituserenvironment|"
-	 "passwordauthentication",
-	 false},
-	{"sshd", "/etc/ssh/sshrc", READ_FILE, NULL, false},
-	{"sshd", "~/.ssh/rc", READ_FILE, NULL, false},
-	{"sshd", "~/.ssh/config", READ_MATCH, "command", false},
-	{"networkmanager", "/etc/NetworkManager/dispatcher.d/**", READ_FILE, NULL, false},
-	{"networkmanager", "/usr/lib/NetworkManager/dispatcher.d/**", READ_FILE, NULL, false},
-	{"ifupdown", "/etc/network/if-*.d/*", READ_FILE, NULL, false},
-	{"ifupdown", "/etc/network/interfaces", READ_MATCH, "up |down ", false},
-	{"dbus", "/usr/share/dbus-1/system-services/*", READ_DESKTOP, NULL, false},
-	{"dbus", "/etc/dbus-1/system.d/*", READ_FILE, NULL, false},
-	{"polkit", "/etc/polkit-1/rules.d/*", READ_FILE, NULL, false},
-	{"polkit", "/etc/polkit-1/localauthority/**", READ_FILE, NULL, false},
-	{"git-hook", "/usr/share/git-core/templates/hooks/*", READ_FILE, NULL, false},
-	{"git-hook", "~/.config/git/hooks/*", READ_FILE, NULL, false},
-	{"git-hook", "~/.gitconfig", READ_MATCH,
-	 "hookspath|sshcommand|fsmonitor|pager|editor|helper", false},
-	{"binfmt", "/etc/binfmt.d/*", READ_LINES, NULL, false},
-	{"binfmt", "/proc/sys/fs/binfmt_misc/*", READ_MATCH, "interpreter ", true},
-	{"core_pattern", "/proc/sys/kernel/core_pattern", READ_MATCH, "|", true},
-	{"initramfs", "/etc/initramfs-tools/hooks/*", READ_FILE, NULL, false},
-	{"initramfs", "/etc/initramfs-tools/scripts/**", READ_FILE, NULL, false},
-	{"initramfs", "/etc/dracut.conf.d/*", READ_LINES, NULL, false},
-	{"grub", "/etc/default/grub", READ_MATCH, "cmdline", false},
-	{"grub", "/etc/grub.d/*", READ_FILE, NULL, false},
-	{"xinetd", "/etc/xinetd.d/*", READ_MATCH, "server", false},
-	{"xinetd", "/etc/inetd.conf", READ_LINES, NULL, false},
-	{"nss", "/etc/nsswitch.conf", READ_LINES, NULL, false},
-	{"container", "/etc/docker/daemon.json", READ_FILE, NULL, false},
-	{"container", "/etc/containers/systemd/**", READ_FILE, NULL, false},
-};
-
 struct autoruns {
 	struct matcher matcher;
 	struct collector *c;
 	struct lines out;
-	const struct place *place;
+	const struct autorun_place *place;
 	/* Names below *.wants and *.requires: what is enabled. */
 	char **enabled;
 	size_t enabled_count, enabled_cap;
@@ -711,24 +569,6 @@ static void read_keys(struct autoruns *a, struct view text)
 	}
 }
 
-static bool holds(struct view line, const char *words)
-{
-	char *lower = xmemdup0(line.data, line.len);
-	bool found = false;
-
-	text_lower(lower, line.len);
-	if (strcmp(words, "|") == 0)
-		found = lower[0] == '|';
-	while (*words && !found) {
-		size_t n = strcspn(words, "|");
-
-		found = n && view_find(view_of(lower, line.len), 0, words, n) < line.len;
-		words += n + (words[n] == '|');
-	}
-	free(lower);
-	return found;
-}
-
 static void read_lines(struct autoruns *a, struct view text, const char *words)
 {
 	struct view line;
@@ -736,7 +576,7 @@ static void read_lines(struct autoruns *a, struct view text, const char *words)
 	for (unsigned n = 1; view_line(&text, &line); n++) {
 		struct found f = {.line = n, .enabled = -1, .command = view_trim(line)};
 
-		if (is_comment(f.command) || (words && !holds(f.command, words)))
+		if (is_comment(f.command) || (words && !autorun_holds(f.command, words)))
 			continue;
 		emit(a, &f);
 	}
@@ -757,7 +597,7 @@ static void match_place(struct matcher *m, int dir_fd, const char *name, const s
 		return;
 	/* A unit that is linked from elsewhere in the unit folders is read there; /dev/null masks
 	 * it. */
-	if (e && e->target && a->place->reading == READ_UNIT &&
+	if (e && e->target && a->place->reading == AUTORUN_UNIT &&
 	    (strcmp(e->target, "/dev/null") == 0 || strstr(e->target, "systemd/") ||
 	     !strchr(e->target, '/')))
 		return;
@@ -769,8 +609,12 @@ static void match_place(struct matcher *m, int dir_fd, const char *name, const s
 	}
 	a->path = path;
 	a->name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+	if (autorun_left_out(a->place, view_text(a->name)))
+		goto out;
+	/* Also the file that a link leads to: /etc/rc3.d/S01x is /etc/init.d/x. */
 	for (size_t i = 0; i < a->done_count; i++)
-		if (strcmp(a->done[i], path) == 0)
+		if (strcmp(a->done[i], path) == 0 ||
+		    (canonical && strcmp(a->done[i], canonical) == 0))
 			goto out;
 	a->done = xgrow(a->done, &a->done_cap, a->done_count + 1, sizeof(char *));
 	a->done[a->done_count++] = xstrdup(path);
@@ -784,28 +628,27 @@ static void match_place(struct matcher *m, int dir_fd, const char *name, const s
 	tree_file_close(&file);
 	piece = buffer_as_view(&text);
 	switch (a->place->reading) {
-	case READ_FILE: {
+	case AUTORUN_FILE: {
 		struct found f = {.enabled = -1,
 				  .image = view_text(path),
 				  .user_text = m->account ? NULL : "root"};
 
-		if (strcmp(a->name, ".placeholder") != 0 && strcmp(a->name, "README") != 0)
-			emit(a, &f);
+		emit(a, &f);
 		break;
 	}
-	case READ_LINES:
+	case AUTORUN_LINES:
 		read_lines(a, piece, NULL);
 		break;
-	case READ_MATCH:
+	case AUTORUN_MATCH:
 		read_lines(a, piece, a->place->words);
 		break;
-	case READ_CRON:
+	case AUTORUN_CRON:
 		read_cron(a, piece, true);
 		break;
-	case READ_CRONTAB:
+	case AUTORUN_CRONTAB:
 		read_cron(a, piece, false);
 		break;
-	case READ_ANACRON: {
+	case AUTORUN_ANACRON: {
 		/* period delay identifier command */
 		struct view line;
 
@@ -829,15 +672,28 @@ static void match_place(struct matcher *m, int dir_fd, const char *name, const s
 		}
 		break;
 	}
-	case READ_UNIT:
+	case AUTORUN_UNIT:
 		read_unit(a, piece);
 		break;
-	case READ_DESKTOP:
+	case AUTORUN_DESKTOP:
 		read_desktop(a, piece);
 		break;
-	case READ_KEYS:
+	case AUTORUN_KEYS:
 		read_keys(a, piece);
 		break;
+	case AUTORUN_DOCKER: {
+		struct buffer container = {0}, command = {0};
+		struct found f = {.enabled = -1};
+
+		if (autorun_docker(piece, &container, &command)) {
+			f.name = container.len ? buffer_text(&container) : NULL;
+			f.command = buffer_as_view(&command);
+			emit(a, &f);
+		}
+		buffer_release(&container);
+		buffer_release(&command);
+		break;
+	}
 	}
 out:
 	if (fd >= 0)
@@ -860,6 +716,40 @@ static void match_wanted(struct matcher *m, int dir_fd, const char *name,
 	a->enabled[a->enabled_count++] = xstrdup(name);
 }
 
+struct autoruns *linux_autoruns_start(struct collector *c)
+{
+	struct autoruns *a = xcalloc(1, sizeof(*a));
+
+	a->c = c;
+	a->out = (struct lines){.c = c,
+				.name = "live/autoruns.jsonl",
+				.collector = "autoruns",
+				.part = c->autorun_parts};
+	return a;
+}
+
+void linux_autoruns_file(struct autoruns *a, int dir_fd, const struct tree_entry *e,
+			 const char *path)
+{
+	a->place = autorun_place_of(view_text(path));
+	a->matcher.account = collect_account(a->c, e->stat.uid);
+	if (a->place && (a->place->flags & AUTORUN_WALK))
+		match_place(&a->matcher, dir_fd, e->name, e, path);
+}
+
+void linux_autoruns_finish(struct autoruns *a)
+{
+	lines_finish(&a->out);
+	a->c->autorun_parts = a->out.part;
+	for (size_t i = 0; i < a->enabled_count; i++)
+		free(a->enabled[i]);
+	free(a->enabled);
+	for (size_t i = 0; i < a->done_count; i++)
+		free(a->done[i]);
+	free(a->done);
+	free(a);
+}
+
 void linux_autoruns(struct collector *c)
 {
 	static const char *const wanted[] = {
@@ -867,24 +757,15 @@ void linux_autoruns(struct collector *c)
 		"/usr/lib/systemd/system/*.wants/*", "/lib/systemd/system/*.wants/*",
 		"/run/systemd/generator*/*.wants/*", "/etc/systemd/user/*.wants/*",
 		"/usr/lib/systemd/user/*.wants/*",   "~/.config/systemd/user/*.wants/*"};
-	struct autoruns a = {
-		.matcher = {.match = match_wanted},
-		.c = c,
-		.out = {.c = c, .name = "live/autoruns.jsonl", .collector = "autoruns"}};
+	struct autoruns *a = linux_autoruns_start(c);
 
+	a->matcher.match = match_wanted;
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
-		collect_match(c, &a.matcher, wanted[i]);
-	a.matcher.match = match_place;
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		a.place = &places[i];
-		if (!a.place->live || c->tree.live)
-			collect_match(c, &a.matcher, a.place->pattern);
-	}
-	lines_finish(&a.out);
-	for (size_t i = 0; i < a.enabled_count; i++)
-		free(a.enabled[i]);
-	free(a.enabled);
-	for (size_t i = 0; i < a.done_count; i++)
-		free(a.done[i]);
-	free(a.done);
+		collect_match(c, &a->matcher, wanted[i]);
+	a->matcher.match = match_place;
+	for (a->place = autorun_places; a->place->place; a->place++)
+		if (!(a->place->flags & AUTORUN_WALK) &&
+		    (!(a->place->flags & AUTORUN_LIVE) || c->tree.live))
+			collect_match(c, &a->matcher, a->place->pattern);
+	linux_autoruns_finish(a);
 }

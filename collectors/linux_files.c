@@ -3,6 +3,7 @@
 #include "collectors/collect.h"
 #include "collectors/lines.h"
 
+#include "base/autorun_place.h"
 #include "base/version.h"
 
 #include <errno.h>
@@ -17,6 +18,8 @@
 #define PART_SIZE ((size_t)8 << 20)
 /* Files whose size nothing tells (those of /proc): read into memory, up to this. */
 #define UNSIZED_LIMIT ((size_t)64 << 20)
+/* Of a file that starts something: scripts and settings. */
+#define PERSISTENCE_LIMIT (16ull << 20)
 
 /* ---- lines ---- */
 
@@ -529,6 +532,20 @@ void linux_files(struct collector *c)
 			missing(c, &f, text, true);
 		}
 	}
+	/* Whatever an autorun was read from is taken too. */
+	for (const struct autorun_place *p = autorun_places;
+	     c->o->profile->autoruns && p->place && c->status == OK; p++) {
+		const struct profile_rule rule = {.collector = "persistence",
+						  .pattern = p->pattern,
+						  .limit = PERSISTENCE_LIMIT};
+		struct taker t = {.matcher = {.match = match_file, .trouble = match_trouble},
+				  .c = c,
+				  .rule = &rule,
+				  .links = &links};
+
+		if (!(p->flags & AUTORUN_WALK) && (!(p->flags & AUTORUN_LIVE) || c->tree.live))
+			collect_match(c, &t.matcher, p->pattern);
+	}
 	lines_finish(&links);
 }
 
@@ -538,6 +555,7 @@ struct walk {
 	struct tree_walker walker;
 	struct collector *c;
 	struct lines body, notable;
+	struct autoruns *autoruns; /* NULL: not asked for */
 	uint64_t troubles;
 };
 
@@ -595,7 +613,6 @@ static bool visit_walk(struct tree_walker *walker, int dir_fd, const struct tree
 	unsigned n = 0;
 	char mode[13];
 
-	(void)dir_fd;
 	mode_text(mode, st->mode);
 	buffer_string(b, "0|");
 	body_name(b, path);
@@ -624,6 +641,13 @@ static bool visit_walk(struct tree_walker *walker, int dir_fd, const struct tree
 		collect_progress(w->c, path);
 
 	if (S_ISREG(st->mode)) {
+		/* The one place of autoruns that may be anywhere. */
+		if (w->autoruns && strstr(path, "/.git/")) {
+			linux_autoruns_file(w->autoruns, dir_fd, e, path);
+			if (w->c->o->profile->autoruns && autorun_place_of(view_text(path)))
+				collect_file(w->c, dir_fd, e->name, path, NULL, "persistence",
+					     PERSISTENCE_LIMIT);
+		}
 		if (st->mode & S_ISUID)
 			reasons[n++] = "suid";
 		if ((st->mode & S_ISGID) && (st->mode & 0010))
@@ -687,7 +711,11 @@ void linux_walk(struct collector *c)
 		.body = {.c = c, .name = "live/bodyfile.txt", .collector = "walk"},
 		.notable = {.c = c, .name = "live/suspicious-files.jsonl", .collector = "walk"}};
 
+	if (c->o->profile->processes)
+		w.autoruns = linux_autoruns_start(c);
 	tree_walk(&c->tree, &w.walker, "/");
+	if (w.autoruns)
+		linux_autoruns_finish(w.autoruns);
 	lines_finish(&w.body);
 	lines_finish(&w.notable);
 }

@@ -5,26 +5,33 @@
 #include "collectors/lines.h"
 #include "collectors/live.h"
 
+#include "base/bundle_format.h"
+
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
 #include <inttypes.h>
+#include <linux/bpf.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
-#define FIELD_LIMIT  ((size_t)64 << 10) /* bytes of a command line, an environment, ... */
+#define FIELD_LIMIT  ((size_t)256 << 10) /* bytes of a command line, an environment, ... */
 #define MAPS_LIMIT   ((size_t)4 << 20)
 #define TABLE_LIMIT  ((size_t)64 << 20) /* of /proc/net/tcp and its like */
+#define NAMESPACES   256		/* of a kind; more are containers of one kind */
 #define FDS_LIMIT    100000
-#define RECOVER_FILE (64ull << 20) /* an executable recovered from a process */
+#define FDS_TEXT     ((size_t)4 << 20)	 /* bytes of what a process has open */
+#define LINE_LIMIT   ((size_t)512 << 10) /* a longer list goes on in another line */
+#define RECOVER_FILE (64ull << 20)	 /* an executable recovered from a process */
 #define RECOVER_ALL  (512ull << 20)
 
 /* ---- reading /proc ---- */
@@ -40,6 +47,10 @@ struct process {
 	uint64_t start_ticks;
 	char *exe, *cwd, *root;
 	struct buffer name, command, cgroup, environment, maps;
+	struct buffer all_maps; /* /proc/PID/maps */
+	struct buffer files;	/* "fd", NUL, what it is, NUL, ... */
+	uint32_t *programs;	/* ids of BPF programs that it holds */
+	size_t program_count, program_cap;
 	uint64_t namespaces[NS_COUNT];
 	uint64_t *sockets; /* inodes */
 	size_t socket_count, socket_cap;
@@ -137,6 +148,24 @@ static void keep_maps(struct process *p, struct view maps)
 	}
 }
 
+/* /proc/PID/fdinfo/N of a BPF program has a line "prog_id:". */
+static void keep_program(struct process *p, int proc_fd, const char *number)
+{
+	struct buffer text = {0};
+	char name[300];
+	uint64_t id;
+
+	(void)snprintf(name, sizeof(name), "fdinfo/%s", number);
+	read_at(proc_fd, name, 4096, &text);
+	id = status_number(buffer_as_view(&text), "prog_id", 0, 10);
+	if (id) {
+		p->programs = xgrow(p->programs, &p->program_cap, p->program_count + 1,
+				    sizeof(*p->programs));
+		p->programs[p->program_count++] = (uint32_t)id;
+	}
+	buffer_release(&text);
+}
+
 struct process_job {
 	struct process p;
 	uint64_t boot_ns, ticks;
@@ -222,8 +251,8 @@ static void read_process(void *arg)
 		free(target);
 	}
 	if (!p->kernel) {
-		read_at(fd, "maps", MAPS_LIMIT, &text);
-		keep_maps(p, buffer_as_view(&text));
+		read_at(fd, "maps", MAPS_LIMIT, &p->all_maps);
+		keep_maps(p, buffer_as_view(&p->all_maps));
 	}
 	sub = openat(fd, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (sub >= 0) {
@@ -232,12 +261,20 @@ static void read_process(void *arg)
 		unsigned n = 0;
 
 		while (dir && (d = readdir(dir)) && n++ < FDS_LIMIT) {
-			char target[64];
+			char target[4096];
 			ssize_t len = readlinkat(sub, d->d_name, target, sizeof(target) - 1);
 
-			if (len < 9 || memcmp(target, "socket:[", 8) != 0)
+			if (len <= 0)
 				continue;
 			target[len] = '\0';
+			if (p->files.len < FDS_TEXT) {
+				buffer_append(&p->files, d->d_name, strlen(d->d_name) + 1);
+				buffer_append(&p->files, target, (size_t)len + 1);
+			}
+			if (strcmp(target, "anon_inode:bpf-prog") == 0)
+				keep_program(p, fd, d->d_name);
+			if (memcmp(target, "socket:[", 8) != 0)
+				continue;
 			p->sockets = xgrow(p->sockets, &p->socket_cap, p->socket_count + 1,
 					   sizeof(*p->sockets));
 			p->sockets[p->socket_count++] = strtoull(target + 8, NULL, 10);
@@ -264,6 +301,9 @@ static void process_release(struct process *p)
 	buffer_release(&p->cgroup);
 	buffer_release(&p->environment);
 	buffer_release(&p->maps);
+	buffer_release(&p->all_maps);
+	buffer_release(&p->files);
+	free(p->programs);
 }
 
 struct live {
@@ -278,6 +318,8 @@ struct live {
 	} * owners; /* by inode */
 	size_t owner_count, owner_cap;
 	uint64_t recovered;
+	struct lines maps, files; /* live/maps.jsonl, live/open-files.jsonl */
+	struct buffer containers; /* podman's list, as it is */
 };
 
 static int by_pid(const void *a, const void *b)
@@ -389,12 +431,11 @@ static struct view image_of(const struct process *p, bool *deleted, bool *memfd)
 	return v;
 }
 
-static bool wanted_variable(struct view name)
+/* A variable whose value nobody should carry away unasked. */
+static bool secret_variable(struct view name)
 {
-	static const char *const patterns[] = {
-		"LD_*",		  "SSH_*",    "SUDO_*",	      "HIST*", "BASH_ENV", "ENV",
-		"PROMPT_COMMAND", "PATH",     "PWD",	      "HOME",  "SHELL",	   "*_PROXY",
-		"PYTHONPATH",	  "PERL5LIB", "NODE_OPTIONS", NULL};
+	static const char *const patterns[] = {"*PASS*",   "*SECRET*",	   "*TOKEN*", "*_KEY",
+					       "*APIKEY*", "*CREDENTIAL*", "*_AUTH",  NULL};
 
 	for (unsigned i = 0; patterns[i]; i++)
 		if (view_glob(name, patterns[i]))
@@ -402,24 +443,25 @@ static bool wanted_variable(struct view name)
 	return false;
 }
 
-static void environment(struct buffer *b, struct view all)
+static void environment(struct buffer *b, struct view all, bool secrets)
 {
 	struct view one;
 	bool any = false;
 
 	while (all.len && view_token(&all, '\0', &one)) {
 		size_t equal = view_find(one, 0, "=", 1);
+		struct view name = view_clip(one, 0, equal);
 
-		if (equal == one.len || !wanted_variable(view_clip(one, 0, equal)))
+		if (one.len == 0)
 			continue;
-		if (any)
-			buffer_char(b, ',');
-		else
-			buffer_string(b, ",\"Environment\":{");
+		buffer_string(b, any ? "," : ",\"Environment\":{");
 		any = true;
-		text_json_quoted(b, view_clip(one, 0, equal));
+		text_json_quoted(b, name);
 		buffer_char(b, ':');
-		text_json_quoted(b, view_from(one, equal + 1));
+		if (!secrets && secret_variable(name))
+			buffer_string(b, "\"(left out: a secret)\"");
+		else
+			text_json_quoted(b, view_from(one, equal < one.len ? equal + 1 : equal));
 	}
 	if (any)
 		buffer_char(b, '}');
@@ -438,6 +480,33 @@ static struct view container_id(struct view cgroup)
 			return view_sub(cgroup, i - 63, 64);
 	}
 	return VIEW_EMPTY;
+}
+
+/* What docker and podman call it. */
+static void container_name(struct live *l, struct buffer *b, struct view id)
+{
+	struct buffer path = {0}, text = {0}, name = {0};
+	struct view all = buffer_as_view(&l->containers);
+
+	buffer_printf(&path, "/var/lib/docker/containers/%.*s/config.v2.json", (int)id.len,
+		      (const char *)id.data);
+	if (tree_slurp(&l->c->tree, buffer_text(&path), 4 << 20, &text) == OK &&
+	    bundle_json_value(buffer_as_view(&text), "Name", &name)) {
+		struct view v = buffer_as_view(&name);
+
+		line_view(b, "ContainerName", v.len && v.data[0] == '/' ? view_from(v, 1) : v);
+	} else if (all.len) {
+		/* [{"id":"...","names":["web"],...},...] */
+		size_t at = view_find(all, 0, id.data, id.len), end;
+
+		at = at < all.len ? view_find(all, at, "\"names\":[\"", 10) : all.len;
+		end = at < all.len ? view_find(all, at + 10, "\"", 1) : all.len;
+		if (end < all.len)
+			line_view(b, "ContainerName", view_sub(all, at + 10, end - at - 10));
+	}
+	buffer_release(&path);
+	buffer_release(&text);
+	buffer_release(&name);
 }
 
 /* tty_nr: minor bits 0-7 and 20-31, major 8-15. */
@@ -566,12 +635,15 @@ static void process_line(struct live *l, struct process *p, struct buffer *b, co
 	terminal(b, p->tty);
 	if (p->cgroup.len) {
 		v = buffer_as_view(&p->cgroup);
-		(void)view_line(&v, &one);
+		/* One line since cgroup v2, one a controller before. */
 		if (!p->kernel)
-			line_view(b, "Cgroup", one);
+			line_view(b, "Cgroup",
+				  view_clip(v, 0, v.len - (v.data[v.len - 1] == '\n')));
 		one = container_id(buffer_as_view(&p->cgroup));
-		if (one.len)
+		if (one.len) {
 			line_view(b, "Container", one);
+			container_name(l, b, one);
+		}
 	}
 	if (p->threads)
 		line_number(b, "Threads", p->threads);
@@ -596,7 +668,7 @@ static void process_line(struct live *l, struct process *p, struct buffer *b, co
 		}
 		line_text(b, "ParentUser", collect_user(c, parent->uid));
 	}
-	environment(b, buffer_as_view(&p->environment));
+	environment(b, buffer_as_view(&p->environment), c->o->secrets);
 	if (p->maps.len) {
 		bool first = true;
 
@@ -642,6 +714,45 @@ static void process_line(struct live *l, struct process *p, struct buffer *b, co
 	buffer_release(&text);
 }
 
+/* {"type":TYPE, ProcessId, Name, FIELD: [...]}: as many lines as the list needs. */
+static void list_line(struct live *l, struct lines *out, const struct process *p, const char *type,
+		      const char *field, struct view rest, bool pairs)
+{
+	struct buffer *b = &out->text;
+
+	while (rest.len) {
+		size_t start = b->len;
+		bool first = true;
+		struct view one, what;
+
+		line_start(b, type);
+		line_number(b, "ProcessId", p->pid);
+		line_view(b, "Name", buffer_as_view(&p->name));
+		line_text(b, "Image", p->exe);
+		user_fields(l->c, b, p->uid);
+		line_name(b, field);
+		buffer_char(b, pairs ? '{' : '[');
+		while (rest.len && b->len - start < LINE_LIMIT) {
+			if (!pairs && !view_line(&rest, &one))
+				break;
+			if (pairs &&
+			    (!view_token(&rest, '\0', &one) || !view_token(&rest, '\0', &what)))
+				break;
+			if (!first)
+				buffer_char(b, ',');
+			first = false;
+			text_json_quoted(b, one);
+			if (pairs) {
+				buffer_char(b, ':');
+				text_json_quoted(b, what);
+			}
+		}
+		buffer_char(b, pairs ? '}' : ']');
+		line_end(b);
+		lines_check(out);
+	}
+}
+
 static void processes(struct live *l)
 {
 	struct lines out = {.c = l->c, .name = "live/processes.jsonl", .collector = "processes"};
@@ -654,6 +765,10 @@ static void processes(struct live *l)
 		collect_progress(l->c, "processes");
 		if (!read_one(l, pids[i], &p))
 			continue;
+		list_line(l, &l->files, &p, "open_files", "Files", buffer_as_view(&p.files), true);
+		list_line(l, &l->maps, &p, "maps", "Maps", buffer_as_view(&p.all_maps), false);
+		buffer_release(&p.files);
+		buffer_release(&p.all_maps);
 		l->processes = xgrow(l->processes, &l->cap, l->count + 1, sizeof(*l->processes));
 		l->processes[l->count++] = p;
 	}
@@ -676,6 +791,8 @@ static void processes(struct live *l)
 		qsort(l->owners, l->owner_count, sizeof(*l->owners), by_inode);
 	l->c->result->processes = l->count;
 	lines_finish(&out);
+	lines_finish(&l->files);
+	lines_finish(&l->maps);
 	if (unreadable) {
 		char text[100];
 
@@ -930,7 +1047,7 @@ static void sockets(struct live *l)
 	static const char *const protocols[] = {"tcp", "udp", "raw"};
 	struct lines out = {.c = l->c, .name = "live/sockets.jsonl", .collector = "sockets"};
 	uint8_t *listening = xcalloc(8192, 1);
-	uint64_t seen[256];
+	uint64_t seen[NAMESPACES];
 	size_t seen_count = 0;
 
 	/* Our own network namespace, then one process of each other. */
@@ -941,7 +1058,7 @@ static void sockets(struct live *l)
 
 		for (size_t k = 0; k < seen_count && !known; k++)
 			known = seen[k] == net;
-		if (known || seen_count == 256)
+		if (known || seen_count == NAMESPACES)
 			continue;
 		seen[seen_count++] = net;
 		if (i)
@@ -1085,6 +1202,30 @@ static void hidden_processes(struct live *l, struct lines *out)
 	buffer_release(&text);
 }
 
+/* A mount on /proc/PID shows something else there, and ps shows nothing. */
+static void covered_processes(struct live *l, struct lines *out)
+{
+	struct buffer text = {0};
+	struct view rest, line, word;
+
+	(void)tree_slurp(&l->c->tree, "/proc/self/mountinfo", 4 << 20, &text);
+	rest = buffer_as_view(&text);
+	while (view_line(&rest, &line)) {
+		uint64_t pid;
+
+		for (unsigned i = 0; i < 5 && view_token(&line, ' ', &word); i++)
+			;
+		if (!view_starts(word, "/proc/", 6) || !view_decimal(view_from(word, 6), &pid))
+			continue;
+		line_start(&out->text, "hidden");
+		line_text(&out->text, "What", "process");
+		line_number(&out->text, "ProcessId", (int64_t)pid);
+		line_text(&out->text, "Reason", "something is mounted over its folder in /proc");
+		line_end(&out->text);
+	}
+	buffer_release(&text);
+}
+
 static bool module_listed(struct view modules, const char *name)
 {
 	struct view line, word;
@@ -1155,6 +1296,7 @@ static void hidden(struct live *l)
 	struct lines out = {.c = l->c, .name = "live/hidden.jsonl", .collector = "hidden"};
 
 	hidden_processes(l, &out);
+	covered_processes(l, &out);
 	hidden_modules(l, &out);
 	lines_finish(&out);
 }
@@ -1252,26 +1394,165 @@ static void modules(struct live *l)
 	buffer_release(&path);
 }
 
-/* ---- mounts ---- */
+/* ---- BPF: bpf(2); reads only ---- */
 
-static void mounts(struct live *l)
+static const char *const program_types[] = {"unspec",
+					    "socket_filter",
+					    "kprobe",
+					    "sched_cls",
+					    "sched_act",
+					    "tracepoint",
+					    "xdp",
+					    "perf_event",
+					    "cgroup_skb",
+					    "cgroup_sock",
+					    "lwt_in",
+					    "lwt_out",
+					    "lwt_xmit",
+					    "sock_ops",
+					    "sk_skb",
+					    "cgroup_device",
+					    "sk_msg",
+					    "raw_tracepoint",
+					    "cgroup_sock_addr",
+					    "lwt_seg6local",
+					    "lirc_mode2",
+					    "sk_reuseport",
+					    "flow_dissector",
+					    "cgroup_sysctl",
+					    "raw_tracepoint_writable",
+					    "cgroup_sockopt",
+					    "tracing",
+					    "struct_ops",
+					    "ext",
+					    "lsm",
+					    "sk_lookup",
+					    "syscall",
+					    "netfilter"};
+
+static void bpf_program(struct live *l, struct buffer *b, uint32_t id)
 {
-	struct lines out = {.c = l->c, .name = "live/mounts.jsonl", .collector = "mounts"};
-	struct buffer text = {0};
-	struct view rest, line;
-	int fd = open("/proc/self", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct bpf_prog_info info = {0};
+	union bpf_attr attr = {.prog_id = id};
+	int fd = (int)syscall(SYS_bpf, BPF_PROG_GET_FD_BY_ID, &attr, sizeof(attr)), error = 0;
+	char name[BPF_OBJ_NAME_LEN + 1] = "", tag[2 * BPF_TAG_SIZE + 1];
+	bool first = true;
 
-	if (fd >= 0) {
-		read_at(fd, "mountinfo", 4 << 20, &text);
+	if (fd < 0) {
+		error = errno;
+	} else {
+		memset(&attr, 0, sizeof(attr));
+		attr.info.bpf_fd = (uint32_t)fd;
+		attr.info.info_len = sizeof(info);
+		attr.info.info = (uint64_t)(uintptr_t)&info;
+		if (syscall(SYS_bpf, BPF_OBJ_GET_INFO_BY_FD, &attr, sizeof(attr)) < 0)
+			error = errno;
 		(void)close(fd);
 	}
-	rest = buffer_as_view(&text);
+	line_start(b, "bpf_program");
+	line_number(b, "Id", id);
+	if (error) {
+		line_text(b, "Error", strerror(error));
+		line_end(b);
+		return;
+	}
+	line_text(b, "ProgramType",
+		  info.type < sizeof(program_types) / sizeof(program_types[0])
+			  ? program_types[info.type]
+			  : "unknown");
+	memcpy(name, info.name, BPF_OBJ_NAME_LEN);
+	line_some(b, "Name", name);
+	for (unsigned i = 0; i < BPF_TAG_SIZE; i++)
+		(void)snprintf(tag + 2 * i, 3, "%02x", info.tag[i]);
+	line_text(b, "Tag", tag);
+	/* load_time is of CLOCK_BOOTTIME. */
+	line_time(b, "LoadTime", (int64_t)(l->boot_ns + info.load_time));
+	user_fields(l->c, b, info.created_by_uid);
+	line_number(b, "Size", info.xlated_prog_len);
+	if (info.ifindex)
+		line_number(b, "InterfaceIndex", info.ifindex);
+	for (size_t i = 0; i < l->count; i++) {
+		const struct process *p = &l->processes[i];
+
+		for (size_t k = 0; k < p->program_count; k++) {
+			if (p->programs[k] != id)
+				continue;
+			buffer_printf(b, "%s%u", first ? ",\"ProcessIds\":[" : ",", p->pid);
+			first = false;
+			break;
+		}
+	}
+	if (!first)
+		buffer_char(b, ']');
+	line_end(b);
+}
+
+struct pins {
+	struct tree_walker walker;
+	struct lines *out;
+};
+
+static bool visit_pin(struct tree_walker *w, int dir_fd, const struct tree_entry *e,
+		      const char *path)
+{
+	struct buffer *b = &((struct pins *)w)->out->text;
+
+	(void)dir_fd;
+	if (S_ISREG(e->stat.mode)) {
+		line_start(b, "bpf_pin");
+		line_text(b, "TargetFilename", path);
+		line_number(b, "UserId", e->stat.uid);
+		line_time(b, "mtime", e->stat.mtime);
+		line_end(b);
+	}
+	return true;
+}
+
+static void trouble_pin(struct tree_walker *w, const char *path, const char *reason)
+{
+	(void)w;
+	(void)path;
+	(void)reason;
+}
+
+static void bpf(struct live *l)
+{
+	struct lines out = {.c = l->c, .name = "live/bpf.jsonl", .collector = "bpf"};
+	struct pins pins = {.walker = {.visit = visit_pin, .trouble = trouble_pin, .pseudo = true},
+			    .out = &out};
+	union bpf_attr attr = {0};
+
+	for (unsigned n = 0; n < 10000; n++) {
+		uint32_t id = attr.next_id;
+
+		memset(&attr, 0, sizeof(attr));
+		attr.start_id = id;
+		if (syscall(SYS_bpf, BPF_PROG_GET_NEXT_ID, &attr, sizeof(attr)) < 0) {
+			/* ENOENT is the end; ENOSYS a kernel without it. */
+			if (errno != ENOENT && errno != ENOSYS)
+				collect_trouble(l->c, "bpf", "loaded BPF programs",
+						strerror(errno));
+			break;
+		}
+		bpf_program(l, &out.text, attr.next_id);
+		lines_check(&out);
+	}
+	tree_walk(&l->c->tree, &pins.walker, "/sys/fs/bpf");
+	lines_finish(&out);
+}
+
+/* ---- mounts ---- */
+
+static void mount_lines(struct live *l, struct lines *out, struct view rest, uint64_t namespace)
+{
+	struct view line;
+
 	while (view_line(&rest, &line)) {
 		/* id parent major:minor root point options [tags] - type source super-options */
 		size_t dash = view_find(line, 0, " - ", 3);
 		struct view tail = view_from(line, dash + 3), words[6] = {VIEW_EMPTY},
 			    more[3] = {VIEW_EMPTY};
-		struct buffer *b = &out.text;
+		struct buffer *b = &out->text;
 		uint64_t number;
 
 		for (unsigned i = 0; i < 6 && view_token(&line, ' ', &words[i]); i++)
@@ -1293,10 +1574,61 @@ static void mounts(struct live *l)
 			line_number(b, "MountId", (int64_t)number);
 		if (view_decimal(words[1], &number))
 			line_number(b, "ParentId", (int64_t)number);
+		if (namespace != l->own[NS_MNT])
+			line_number(b, "MountNamespace", (int64_t) namespace);
 		line_end(b);
+		lines_check(out);
+	}
+}
+
+struct mount_job {
+	uint32_t pid;
+	struct buffer text;
+};
+
+static void read_mountinfo(void *arg)
+{
+	struct mount_job *j = arg;
+	char path[32];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "/proc/%u", j->pid);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	read_at(fd, "mountinfo", 4 << 20, &j->text);
+	(void)close(fd);
+}
+
+static void mounts(struct live *l)
+{
+	struct lines out = {.c = l->c, .name = "live/mounts.jsonl", .collector = "mounts"};
+	uint64_t seen[NAMESPACES];
+	size_t count = 0;
+
+	/* Our own mount namespace, then one process of each other. */
+	for (size_t i = 0; i <= l->count; i++) {
+		uint64_t namespace = i ? l->processes[i - 1].namespaces[NS_MNT] : l->own[NS_MNT];
+		bool known = i && !namespace;
+		struct mount_job *j;
+
+		for (size_t k = 0; k < count && !known; k++)
+			known = seen[k] == namespace;
+		if (known || count == NAMESPACES)
+			continue;
+		seen[count++] = namespace;
+		j = xcalloc(1, sizeof(*j));
+		j->pid = i ? l->processes[i - 1].pid : (uint32_t)getpid();
+		if (!guard_call(&l->c->tree.guard, read_mountinfo, j)) {
+			collect_trouble(l->c, "mounts", "/proc/PID/mountinfo",
+					tree_error(ERR_LIMIT));
+			continue;
+		}
+		mount_lines(l, &out, buffer_as_view(&j->text), namespace);
+		buffer_release(&j->text);
+		free(j);
 	}
 	lines_finish(&out);
-	buffer_release(&text);
 }
 
 /* ---- network ---- */
@@ -1591,7 +1923,10 @@ static void system_line(struct live *l)
 
 void linux_live(struct collector *c)
 {
-	struct live l = {.c = c};
+	struct live l = {
+		.c = c,
+		.maps = {.c = c, .name = "live/maps.jsonl", .collector = "processes"},
+		.files = {.c = c, .name = "live/open-files.jsonl", .collector = "processes"}};
 	struct process self = {0};
 	struct timespec now, up;
 
@@ -1603,11 +1938,14 @@ void linux_live(struct collector *c)
 		memcpy(l.own, self.namespaces, sizeof(l.own));
 		process_release(&self);
 	}
+	(void)tree_slurp(&c->tree, "/var/lib/containers/storage/overlay-containers/containers.json",
+			 16 << 20, &l.containers);
 	processes(&l);
 	sockets(&l);
 	sessions(&l);
 	hidden(&l);
 	modules(&l);
+	bpf(&l);
 	mounts(&l);
 	network(&l);
 	system_line(&l);
@@ -1615,4 +1953,5 @@ void linux_live(struct collector *c)
 		process_release(&l.processes[i]);
 	free(l.processes);
 	free(l.owners);
+	buffer_release(&l.containers);
 }

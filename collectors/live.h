@@ -10,12 +10,15 @@
  *     CommandLine (arguments joined by blanks; those with blanks in them quoted), Arguments (list), CurrentDirectory,
  *     Root (when not "/"), User, UserId (real uid), EffectiveUserId (when another), AuditUser, AuditUserId (loginuid: who
  *     logged on first; absent when unset), SessionId (audit), StartTime, State ("S"), TerminalDevice ("pts/0"), Cgroup,
- *     Container (64 hex digits in the cgroup), Hashes ("SHA256=..."), Deleted (true when the executable's file is gone), Memfd
+ *     Container (64 hex digits in the cgroup), ContainerName (docker's or podman's), Hashes ("SHA256=..."), Deleted (true when the executable's file is gone), Memfd
  *     (true: it runs from memory only), Threads, TracerPid, ParentImage, ParentCommandLine, ParentUser, KernelThread (true), Environment
- *     (object; only LD_*, SSH_*, SUDO_*, HIST*, BASH_ENV, ENV, PROMPT_COMMAND, PATH, PWD, HOME, SHELL, *_PROXY, PYTHONPATH, PERL5LIB,
- *     NODE_OPTIONS), Maps (list of executable mappings that are deleted, memfd or under a writable place), NoNewPrivileges,
+ *     (object; values of names like *PASS*, *SECRET*, *TOKEN*, *_KEY are left out unless asked for), Maps (list of executable mappings that are deleted, memfd or under a writable place), NoNewPrivileges,
  *     Capabilities (effective, hex text, when uid is not 0 and there are any),
  *     Namespaces (object name to id, of those that differ from the collector's), Recovered (member), Error (what could not be read)
+ * live/open-files.jsonl
+ *   type "open_files": ProcessId, Name, Image, User, UserId, Files (object: descriptor to what it is). Long lists go on in another line
+ * live/maps.jsonl
+ *   type "maps": ProcessId, Name, Image, User, UserId, Maps (list of the lines of /proc/PID/maps)
  * live/sockets.jsonl
  *   type "socket": Protocol ("tcp", "udp", "raw", "unix", "packet"), IpVersion (4, 6), SourceIp, SourcePort, DestinationIp, DestinationPort,
  *     State ("LISTEN", "ESTABLISHED", ...; for udp "LISTEN" when it has no peer), Listening (bool), Initiated (bool: an
@@ -27,8 +30,12 @@
  *   type "hidden": What ("process", "module"), ProcessId, ParentProcessId, Name, Image, CommandLine, User, Reason
  * live/modules.jsonl
  *   type "module": Name, Size, RefCount, UsedBy (list), State, Taint, ImageLoaded (file, when found), Hashes, Address
+ * live/bpf.jsonl
+ *   type "bpf_program": Id, ProgramType ("xdp", "kprobe", ...), Name, Tag, LoadTime, User, UserId (who loaded it), Size, InterfaceIndex,
+ *     ProcessIds (who holds it), Error
+ *   type "bpf_pin": TargetFilename (below /sys/fs/bpf), UserId, mtime
  * live/mounts.jsonl
- *   type "mount": Device, MountPoint, FileSystem, Options, Root, MountId, ParentId
+ *   type "mount": Device, MountPoint, FileSystem, Options, Root, MountId, ParentId, MountNamespace (when not our own)
  * live/network.jsonl
  *   type "interface": Name, Index, MacAddress, Addresses (list "10.0.0.1/24"), Flags (list "UP", "PROMISC", ...), Mtu, ReceivedBytes, SentBytes
  *   type "route": Destination ("0.0.0.0/0"), Gateway, Interface, Metric, IpVersion
@@ -42,9 +49,9 @@
  *   type "account": TargetUserName, UserId, GroupId, Home, Shell, Comment, PasswordState ("hash", "locked", "none", absent when
  *     shadow could not be read), LastPasswordChange (RFC 3339 date), Groups (list), AuthorizedKeys (count), Flags (list: "uid0", "no-password", "system-with-shell")
  *   type "group": TargetGroupName, GroupId, Members (list)
- * live/autoruns.jsonl
- *   type "autorun": Place ("cron", "anacron", "at", "systemd-service", "systemd-timer", "systemd-generator", "systemd-user", "init.d", "rc.local",
- *     "profile", "ld.so.preload", "xdg-autostart", "authorized_keys", "pam", "udev", "modprobe", "modules-load", "motd", "apt-hook", "dnf-plugin",
+ * live/autoruns.jsonl (and autoruns.2.jsonl, ...: what the walk of the tree came across)
+ *   type "autorun": Place ("cron", "anacron", "at", "systemd-service", "systemd-timer", "systemd-generator", "systemd-user", "tmpfiles", "init.d", "rc.local",
+ *     "profile", "python", "ld.so.preload", "ld.so.conf", "xdg-autostart", "authorized_keys", "pam", "udev", "modprobe", "modules-load", "motd", "apt-hook", "dnf-plugin",
  *     "sudoers", "sshd", "networkmanager", "ifupdown", "dbus", "polkit", "git-hook", "binfmt", "core_pattern", "initramfs", "grub", "xinetd", "nss",
  *     "container"), Name (unit, file or key), CommandLine (what runs), User (whose rights), TargetFilename (the file that says
  *     so), Line (in it), Schedule, Enabled (bool), Trigger, Image (first word of the command, when a path), Hashes (of Image's file or of TargetFilename's),

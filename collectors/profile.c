@@ -207,11 +207,13 @@ static const struct profile triage_profile = {
 	secret,
 	true,
 	true,
+	true,
 };
 static const struct profile logs_profile = {
-	"logs", "live state, logs and histories", logs, exclude, secret, true, false};
+	"logs", "live state, logs and histories", logs, exclude, secret, true, false, false};
 static const struct profile live_profile = {
-	"live", "live state and autoruns only, no files", nothing, exclude, secret, true, false};
+	"live", "live state and autoruns only, no files", nothing, exclude, secret, true, false,
+	false};
 
 const struct profile *const profiles[] = {&triage_profile, &logs_profile, &live_profile, NULL};
 

@@ -25,6 +25,7 @@ struct profile {
 		*exclude;	   /* patterns where * also crosses '/'; not taken; ended by NULL */
 	const char *const *secret; /* the same, taken only when asked for */
 	bool processes, walk;	   /* live lines; the walk of the whole tree */
+	bool autoruns;		   /* every file of base/autorun_place.h, too */
 };
 
 /* Larger files are left out, and said. */

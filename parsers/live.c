@@ -37,6 +37,10 @@ static const struct type types[] = {
 	{"account", KIND_ACCOUNT_SEEN, NULL, NULL, "LastPasswordChange", "Last Password Set"},
 	{"group", KIND_ACCOUNT_SEEN, NULL, NULL, NULL, NULL},
 	{"autorun", KIND_PERSISTENCE, "mtime", "Content Modification Time", NULL, NULL},
+	{"bpf_program", KIND_PERSISTENCE, "LoadTime", "Start Time", NULL, NULL},
+	{"bpf_pin", KIND_PERSISTENCE, "mtime", "Content Modification Time", NULL, NULL},
+	{"open_files", KIND_OTHER, NULL, NULL, NULL, NULL},
+	{"maps", KIND_OTHER, NULL, NULL, NULL, NULL},
 	{"link", KIND_FILE_METADATA, NULL, NULL, NULL, NULL},
 	{"file", KIND_FILE_METADATA, "mtime", "Content Modification Time", "ctime",
 	 "Metadata Modification Time"},
@@ -207,6 +211,51 @@ static void message(struct parse *p, const struct type *t, const json_t *l)
 		event_messagef(p, "Link %s to %s", string(l, "path"), string(l, "target"));
 	else if (strcmp(t->name, "file") == 0)
 		event_messagef(p, "Remarkable file %s", string(l, "path"));
+	else if (strcmp(t->name, "bpf_program") == 0)
+		event_messagef(p, "BPF program %lld: %s %s", number(l, "Id"),
+			       string(l, "ProgramType"), string(l, "Name"));
+	else if (strcmp(t->name, "bpf_pin") == 0)
+		event_messagef(p, "Pinned BPF object %s", string(l, "TargetFilename"));
+	else if (strcmp(t->name, "open_files") == 0)
+		event_messagef(p, "Open files of %s (%lld)", string(l, "Name"),
+			       number(l, "ProcessId"));
+	else if (strcmp(t->name, "maps") == 0)
+		event_messagef(p, "Memory maps of %s (%lld)", string(l, "Name"),
+			       number(l, "ProcessId"));
+}
+
+static bool has(const json_t *list, const char *text)
+{
+	for (size_t i = 0; i < json_array_size(list); i++)
+		if (json_is_string(json_array_get(list, i)) &&
+		    strcmp(json_string_value(json_array_get(list, i)), text) == 0)
+			return true;
+	return false;
+}
+
+/* How a thing that is no autorun keeps a way open all the same: the second event's Place. */
+static const char *way_back(const struct type *t, const json_t *line)
+{
+	const json_t *reasons = json_object_get(line, "Reasons");
+
+	if (strcmp(t->name, "file") == 0)
+		return has(reasons, "capabilities") ? "capabilities"
+		       : has(reasons, "suid")	    ? "suid"
+		       : has(reasons, "sgid")	    ? "sgid"
+						    : NULL;
+	if (strcmp(t->name, "account") == 0 && has(json_object_get(line, "Flags"), "uid0") &&
+	    strcmp(string(line, "TargetUserName"), "root") != 0)
+		return "uid0";
+	return NULL;
+}
+
+static void add_members(struct parse *p, const json_t *line)
+{
+	const char *key;
+	json_t *item;
+
+	json_object_foreach((json_t *)(uintptr_t)line, key, item) if (strcmp(key, "type") != 0)
+		event_add(p, strcmp(key, "path") == 0 ? "TargetFilename" : key, value_of(p, item));
 }
 
 static int emit(struct parse *p, const json_t *line, uint64_t offset, uint64_t number_of_line)
@@ -214,8 +263,7 @@ static int emit(struct parse *p, const json_t *line, uint64_t offset, uint64_t n
 	const struct type *t = type_of(json_string_value(json_object_get(line, "type")));
 	enum event_kind kind;
 	int64_t ts, second;
-	const char *key, *user;
-	json_t *item;
+	const char *user, *place;
 	int status;
 
 	if (!t)
@@ -234,8 +282,9 @@ static int emit(struct parse *p, const json_t *line, uint64_t offset, uint64_t n
 	else
 		event_start(p, kind, ts, t->ts_desc, offset);
 	p->event.record = number_of_line;
-	json_object_foreach((json_t *)(uintptr_t)line, key, item) if (strcmp(key, "type") != 0)
-		event_add(p, strcmp(key, "path") == 0 ? "TargetFilename" : key, value_of(p, item));
+	if (strncmp(t->name, "bpf_", 4) == 0)
+		event_add(p, "Place", value_text("ebpf"));
+	add_members(p, line);
 	/* What else than the type tells these from others of their kind. */
 	if (strcmp(t->name, "hidden") == 0)
 		event_add(p, "Hidden", value_bool(true));
@@ -247,6 +296,26 @@ static int emit(struct parse *p, const json_t *line, uint64_t offset, uint64_t n
 	second = time_of(line, t->second);
 	if (status >= 0 && second != TIME_NONE)
 		status = event_emit_at(p, second, t->second_desc);
+	place = way_back(t, line);
+	if (status >= 0 && place) {
+		if (ts == TIME_NONE)
+			event_start(p, KIND_PERSISTENCE, p->mtime,
+				    p->mtime == TIME_NONE ? "Not a time" : "Collection Time",
+				    offset);
+		else
+			event_start(p, KIND_PERSISTENCE, ts, t->ts_desc, offset);
+		p->event.record = number_of_line;
+		event_add(p, "Place", value_text(place));
+		add_members(p, line);
+		if (*user)
+			event_user(p, value_text(user));
+		if (strcmp(t->name, "account") == 0)
+			event_messagef(p, "Account %s has the rights of root (uid 0)", user);
+		else
+			event_messagef(p, "File with rights of its own (%s): %s", place,
+				       string(line, "path"));
+		status = event_emit(p);
+	}
 	return status;
 }
 
@@ -282,7 +351,7 @@ static int parse(struct parse *p, struct view bytes)
 const struct parser parser_live = {
 	.name = "live",
 	.title = "The running system, as a collector saw it",
-	.version = 2,
+	.version = 3,
 	.probe = probe,
 	.parse = parse,
 };

@@ -99,6 +99,22 @@ static int parse(struct parse *p, struct view bytes)
 		if (type != 'g')
 			event_user(p, value_view(field[0]));
 		status = event_emit(p);
+		/* Any name but root's with root's number is a way back in. */
+		if (status >= 0 && type == 'p' && view_is(field[2], "0") &&
+		    !view_is(field[0], "root")) {
+			event_start(p, KIND_PERSISTENCE, ts,
+				    ts == TIME_NONE ? "Not a time" : "Content Modification Time",
+				    offset);
+			p->event.record = number;
+			event_add(p, "Place", value_text("uid0"));
+			event_add(p, "TargetUserName", value_view(field[0]));
+			event_add(p, "UserId", value_unsigned(0));
+			event_add(p, "Shell", value_view(field[6]));
+			event_user(p, value_view(field[0]));
+			event_messagef(p, "Account %s has the rights of root (uid 0)",
+				       parse_text(&p->scratch, field[0]));
+			status = event_emit(p);
+		}
 	}
 	return status;
 }
@@ -106,7 +122,7 @@ static int parse(struct parse *p, struct view bytes)
 const struct parser parser_passwd = {
 	.name = "passwd",
 	.title = "Unix accounts (passwd, group, shadow)",
-	.version = 1,
+	.version = 2,
 	.probe = probe,
 	.parse = parse,
 };

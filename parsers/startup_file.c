@@ -5,80 +5,38 @@
  */
 #include "parsers/autorun.h"
 
-enum reading { WHOLE, LINES, DESKTOP, MATCH };
+#include "base/autorun_place.h"
 
-static const struct place {
-	const char *place, *pattern;
-	enum reading reading;
-	const char *words; /* of MATCH */
-} places[] = {
-	{"ld.so.preload", "*etc/ld.so.preload", LINES, NULL},
-	{"cron", "*etc/cron.hourly/*", WHOLE, NULL},
-	{"cron", "*etc/cron.daily/*", WHOLE, NULL},
-	{"cron", "*etc/cron.weekly/*", WHOLE, NULL},
-	{"cron", "*etc/cron.monthly/*", WHOLE, NULL},
-	{"at", "*var/spool/cron/atjobs/*", WHOLE, NULL},
-	{"at", "*var/spool/at/a*", WHOLE, NULL},
-	{"rc.local", "*etc/rc.local", WHOLE, NULL},
-	{"rc.local", "*etc/rc.d/rc.local", WHOLE, NULL},
-	{"init.d", "*etc/init.d/*", WHOLE, NULL},
-	{"systemd-generator", "*systemd/system-generators/*", WHOLE, NULL},
-	{"profile", "*etc/profile", WHOLE, NULL},
-	{"profile", "*etc/profile.d/*", WHOLE, NULL},
-	{"profile", "*etc/bash.bashrc", WHOLE, NULL},
-	{"profile", "*/.bashrc", WHOLE, NULL},
-	{"profile", "*/.bash_profile", WHOLE, NULL},
-	{"profile", "*/.bash_login", WHOLE, NULL},
-	{"profile", "*/.bash_logout", WHOLE, NULL},
-	{"profile", "*/.profile", WHOLE, NULL},
-	{"profile", "*/.zshrc", WHOLE, NULL},
-	{"profile", "*/.zshenv", WHOLE, NULL},
-	{"profile", "*/.zprofile", WHOLE, NULL},
-	{"profile", "*/.config/fish/config.fish", WHOLE, NULL},
-	{"profile", "*etc/environment", LINES, NULL},
-	{"xdg-autostart", "*/autostart/*.desktop", DESKTOP, NULL},
-	{"dbus", "*/dbus-1/system-services/*.service", DESKTOP, NULL},
-	{"pam", "*etc/pam.d/*", LINES, NULL},
-	{"udev", "*/udev/rules.d/*.rules", MATCH, "RUN"},
-	{"modprobe", "*/modprobe.d/*.conf", MATCH, "install "},
-	{"modules-load", "*etc/modules-load.d/*", LINES, NULL},
-	{"modules-load", "*etc/modules", LINES, NULL},
-	{"motd", "*etc/update-motd.d/*", WHOLE, NULL},
-	{"apt-hook", "*etc/apt/apt.conf.d/*", MATCH, "Invoke"},
-	{"sudoers", "*etc/sudoers", LINES, NULL},
-	{"sudoers", "*etc/sudoers.d/*", LINES, NULL},
-	{"sshd", "*etc/ssh/sshd_config", MATCH, "Command"},
-	{"sshd", "*/.ssh/rc", WHOLE, NULL},
-	{"networkmanager", "*/NetworkManager/dispatcher.d/*", WHOLE, NULL},
-};
-
-static const struct place *place_of(const char *path)
+/* The places of which the file tells all by itself; crontabs, units and keys have parsers of their
+ * own. */
+static const struct autorun_place *place_of(const char *path)
 {
-	struct view v = view_text(path);
+	const struct autorun_place *place = autorun_place_of(view_text(path));
 
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
-		if (view_glob(v, places[i].pattern))
-			return &places[i];
-	return NULL;
+	return place && (place->reading == AUTORUN_FILE || place->reading == AUTORUN_LINES ||
+			 place->reading == AUTORUN_DESKTOP || place->reading == AUTORUN_MATCH ||
+			 place->reading == AUTORUN_DOCKER)
+		       ? place
+		       : NULL;
 }
 
 static int probe(const struct probe *p)
 {
-	const struct place *place;
+	const struct autorun_place *place;
 
 	if (p->size == 0 || p->size > 16u << 20)
 		return BID_NO;
 	place = place_of(p->path);
-	if (!place ||
-	    (place->reading != WHOLE && p->head.len && memchr(p->head.data, 0, p->head.len)))
+	if (!place || autorun_left_out(place, autorun_name(p->path)) ||
+	    (place->reading != AUTORUN_FILE && p->head.len && memchr(p->head.data, 0, p->head.len)))
 		return BID_NO;
 	return BID_NAME;
 }
 
 static int parse(struct parse *p, struct view bytes)
 {
-	static const struct place entry = {"xdg-autostart", "", DESKTOP, NULL};
-	const struct place *place = place_of(p->path);
+	static const struct autorun_place entry = {"xdg-autostart", "", AUTORUN_DESKTOP, NULL, 0};
+	const struct autorun_place *place = place_of(p->path);
 	struct view rest = bytes, line, user = parse_path_user(p->path);
 	struct autorun found = {
 		.place = place ? place->place : "file", .user = user, .enabled = -1};
@@ -89,8 +47,20 @@ static int parse(struct parse *p, struct view bytes)
 		place = &entry;
 		found.place = entry.place;
 	}
-	if (!place || place->reading == WHOLE)
+	if (!place || place->reading == AUTORUN_FILE)
 		return autorun_emit(p, &found, 0);
+	if (place->reading == AUTORUN_DOCKER) {
+		struct buffer name = {0}, command = {0};
+
+		if (autorun_docker(bytes, &name, &command)) {
+			found.name = buffer_as_view(&name);
+			found.command = buffer_as_view(&command);
+			status = autorun_emit(p, &found, 0);
+		}
+		buffer_release(&name);
+		buffer_release(&command);
+		return status;
+	}
 	while (status >= 0 && view_line(&rest, &line)) {
 		struct autorun a = {
 			.place = place->place, .user = user, .line = ++number, .enabled = -1};
@@ -99,7 +69,7 @@ static int parse(struct parse *p, struct view bytes)
 		a.command = view_trim(line);
 		if (autorun_comment(a.command))
 			continue;
-		if (place->reading == DESKTOP) {
+		if (place->reading == AUTORUN_DESKTOP) {
 			if ((value = autorun_value(a.command, "Exec")).len && !found.command.len) {
 				found.command = value;
 				found.line = number;
@@ -114,8 +84,7 @@ static int parse(struct parse *p, struct view bytes)
 			}
 			continue;
 		}
-		if (place->reading == MATCH &&
-		    view_find(a.command, 0, place->words, strlen(place->words)) == a.command.len)
+		if (place->reading == AUTORUN_MATCH && !autorun_holds(a.command, place->words))
 			continue;
 		status = autorun_emit(p, &a, (uint64_t)(line.data - bytes.data));
 	}

@@ -9,17 +9,18 @@ static int probe(const struct probe *p)
 	static const char *const types[] = {"*.service", "*.timer", "*.socket",
 					    "*.path",	 "*.mount", "*.swap"};
 	struct view path = view_text(p->path), name = view_text(p->name);
-	bool type = view_glob(path, "*systemd/*.d/*.conf");
+	static const char *const sections[] = {"[Service]", "[Unit]",  "[Timer]", "[Socket]",
+					       "[Path]",    "[Mount]", "[Swap]",  "[Install]"};
+	bool type = view_glob(path, "*systemd/*.d/*.conf"), section = false;
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
 		type = type || view_glob(name, types[i]);
 	if (!type || view_glob(path, "*dbus-1/*") || p->size > 1u << 20 ||
 	    (p->head.len && memchr(p->head.data, 0, p->head.len)))
 		return BID_NO;
-	if (view_find(p->head, 0, "[Service]", 9) == p->head.len &&
-	    view_find(p->head, 0, "[Unit]", 6) == p->head.len &&
-	    view_find(p->head, 0, "[Timer]", 7) == p->head.len &&
-	    view_find(p->head, 0, "[Socket]", 8) == p->head.len)
+	for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]) && !section; i++)
+		section = view_find(p->head, 0, sections[i], strlen(sections[i])) < p->head.len;
+	if (!section)
 		return BID_NO;
 	return view_glob(path, "*systemd/*") ? BID_BOTH : BID_CONTENT;
 }
