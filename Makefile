@@ -48,7 +48,8 @@ $(BUILD)/small/%.o: %.c
 # compiler takes ours for Microsoft's.
 WINDOWS_CC := x86_64-w64-mingw32-gcc
 WINDOWS_SRC := cmd/windows/main.c $(wildcard collectors/windows/*.c) collectors/bundle.c collectors/ntfs.c \
-	$(addprefix base/,base64.c buffer.c bundle_format.c ed25519.c fe25519.c memory.c option.c sha256.c sha512.c ssh.c status.c text.c timestamp.c view.c)
+	$(addprefix base/,aead.c age.c base64.c buffer.c bundle_format.c curve25519.c ed25519.c fe25519.c memory.c option.c persistence.c \
+	sha256.c sha512.c ssh.c status.c text.c timestamp.c view.c)
 WINDOWS_OBJ := $(WINDOWS_SRC:%.c=build/windows/%.o)
 .PHONY: windows deps-windows
 windows: deps-windows
@@ -57,7 +58,7 @@ build/windows/libzstd.a: scripts/build-zstd-windows
 	scripts/build-zstd-windows build/windows
 build/windows/konseki-collect.exe: $(WINDOWS_OBJ) build/windows/libzstd.a
 	$(WINDOWS_CC) -static -municode -Wl,--gc-sections -Wl,-s -Wl,--no-insert-timestamp -o $@ $^ \
-		-lws2_32 -liphlpapi -lwtsapi32 -lpsapi -ladvapi32 -lwinpthread
+		-lole32 -loleaut32 -lpsapi -ladvapi32 -lwinpthread
 build/windows/%.o: %.c | build/windows/libzstd.a
 	@mkdir -p $(@D)
 	$(WINDOWS_CC) -std=gnu11 -I. -isystem build/windows $(WARN) -Wno-format -fno-strict-aliasing -O2 -g0 -ffunction-sections \

@@ -6,7 +6,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#ifndef _WIN32 /* collectors/windows/missing.h has it there */
 #include <sys/random.h>
+#endif
 
 #define CHUNK	 65536
 #define FILE_KEY 16

@@ -132,6 +132,27 @@ void text_utf16z(struct buffer *out, struct view v)
 	text_utf16(out, view_clip(v, 0, n));
 }
 
+void text_wtf8(struct buffer *out, struct view v)
+{
+	for (size_t i = 0; i + 2 <= v.len; i += 2) {
+		uint32_t c = view_get16(v, i), low = view_get16(v, i + 2);
+		char *at = buffer_reserve(out, 4);
+
+		if (c >= 0xd800 && c < 0xdc00 && low >= 0xdc00 && low < 0xe000) {
+			c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+			i += 2;
+		}
+		if (c >= 0xd800 && c < 0xe000) {
+			at[0] = (char)(0xe0 | c >> 12);
+			at[1] = (char)(0x80 | (c >> 6 & 0x3f));
+			at[2] = (char)(0x80 | (c & 0x3f));
+			out->len += 3;
+		} else {
+			out->len += text_encode(c, (uint8_t *)at);
+		}
+	}
+}
+
 void text_cp1252(struct buffer *out, struct view v)
 {
 	static const uint16_t high[32] = {0x20ac, 0x81,	  0x201a, 0x0192, 0x201e, 0x2026, 0x2020,

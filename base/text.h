@@ -1,7 +1,7 @@
 /*
  * Text from evidence: UTF-16 to UTF-8, and escaping for each place that text can go to. Every
- * function takes any bytes at all and produces valid UTF-8: what is not (lone surrogates, stray
- * bytes) becomes U+FFFD.
+ * function takes any bytes at all and produces valid UTF-8 (but text_wtf8): what is not (lone
+ * surrogates, stray bytes) becomes U+FFFD.
  */
 #ifndef KONSEKI_BASE_TEXT_H
 #define KONSEKI_BASE_TEXT_H
@@ -13,6 +13,12 @@ void text_utf16(struct buffer *out, struct view utf16);
 
 /* The same, stopping at the first NUL unit. */
 void text_utf16z(struct buffer *out, struct view utf16);
+
+/*
+ * The same, but a lone surrogate as the three bytes that UTF-8 would have for it (WTF-8): names of
+ * Windows that differ only there stay apart. The one function here whose output may be no UTF-8.
+ */
+void text_wtf8(struct buffer *out, struct view utf16);
 
 /* Repairs: appends the bytes as valid UTF-8. */
 void text_utf8(struct buffer *out, struct view bytes);

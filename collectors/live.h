@@ -67,31 +67,53 @@
  * live/recovered/PID-NAME: executables that only a process still has (deleted, memfd); the line of the
  *   process says Recovered with this name.
  *
- * Windows (collectors/windows) writes the same files and types; paths as it has them (C:\x), User as DOMAIN\name. There is more or less of these:
+ * Windows (collectors/windows) writes the same files and types; paths as it has them (C:\x), User as DOMAIN\name or, of a registry hive, as
+ * its folder is called. Each of these members comes from a collector of its own with a time limit; an empty one says that nothing was found.
+ * Where a line names a program's file, it may have: Hashes, Signed (bool), Signature (who signed), SignatureStatus ("Valid", "Unavailable": not
+ * signed, "Bad digest", "Expired", "Untrusted root", ... or a code), SignatureType ("Embedded", "Catalog"), Missing (true: no such file).
  * live/processes.jsonl
- *   "process": + IntegrityLevel ("Low", "Medium", "High", "System", "Untrusted"), SessionId (of the terminal); Name is the file's. No Arguments,
- *     Environment, Maps, EffectiveUserId and what else is Linux's own
+ *   "process": + IntegrityLevel ("Low", "Medium", "High", "System", "Untrusted"), Elevated, SessionId (of the terminal), Wow64; Name is the file's.
+ *     No Arguments, Environment, Maps, EffectiveUserId and what else is Linux's own
+ *   "hidden": a process that can be opened though no list has it; the fields of a process
  * live/sockets.jsonl
- *   "socket": tcp and udp, no Inode; udp without its peer, which Windows does not tell
+ *   "socket": + CreationTime; tcp and udp, no Inode; udp without its peer, which Windows does not tell
+ * live/loaded-modules.jsonl
+ *   type "loaded_module": ProcessId, Image, CommandLine, User (of the process), ImageLoaded, BaseAddress, Size, Deleted, Reasons (list: "deleted",
+ *     "odd-path", "unsigned"; absent when there is none)
+ * live/handles.jsonl
+ *   type "handle": ObjectType ("Process", "Mutant"), ProcessId, Image, CommandLine, User (of its owner), TargetProcessId, TargetImage,
+ *     GrantedAccess ("0x1fffff") of another process's handle that may read or write its memory, start threads or take handles; ObjectName of a mutex
  * live/sessions.jsonl
- *   "logon": + TargetDomainName, State ("Active", "Disconnected", ...)
+ *   "logon": + TargetDomainName, State ("Active", "Disconnected", ...), DisconnectTime of a terminal session; TargetLogonId, LogonType,
+ *     AuthenticationPackageName, LogonServer, TargetUserSid of a logon session
+ * live/pipes.jsonl       type "pipe": PipeName ("\x"), Instances
+ * live/dns.jsonl         type "dns_cache": QueryName, QueryType ("A", ...), QueryResults ("10.0.0.1;...", from the cache alone), TimeToLive (seconds)
+ * live/network.jsonl     "interface": + Description, Nameservers (list), Gateways (list), DnsSuffix, Up (bool); "route", "neighbour": Interface is an
+ *     index; "host_entry"
+ * live/shares.jsonl
+ *   type "share": ShareName, ShareLocalPath, ShareType ("disk", "printer", "device", "ipc"), Special (bool), Remark, CurrentUses, SecurityDescriptor
+ *   type "share_use": ShareName, LocalName, User, State: what this host is connected to
+ *   type "share_session": TargetUserName, WorkstationName, ConnectedSeconds, IdleSeconds; type "share_file": TargetFilename, TargetUserName, AccessMask
  * live/services.jsonl, live/drivers.jsonl
- *   type "service": ServiceName, DisplayName, ServiceType ("user mode service", "user mode service, shared process", "kernel mode driver",
- *     "file system driver"), State ("Running", "Stopped", ...), StartType ("boot start", "system start", "auto start", "demand start", "disabled"),
- *     ImagePath (the command), AccountName, ProcessId, ServiceDll, Image (the file of ImagePath), Hashes (of that)
- * live/modules.jsonl
- *   "module": what is loaded into the kernel: Name, ImageLoaded, Hashes
- * live/network.jsonl
- *   "interface": + Description, Nameservers (list), Gateways (list), DnsSuffix, Up (bool)
- *   "route", "neighbour" of IPv4; Interface is an index
- * live/system.jsonl
- *   "system": + OperatingSystem, Domain, InstallTime, RegisteredOwner, TimeZone, TimeZoneBias (minutes), Elevated (bool)
- * live/autoruns.jsonl
- *   "autorun": Place ("run", "run-once", "run-once-ex", "run-services", "policies-run", "windows-load", "appinit-dlls", "winlogon", "winlogon-notify",
- *     "ifeo", "silent-process-exit", "aedebug", "active-setup", "cmd-autorun", "logon-script", "screensaver", "boot-execute", "appcert-dlls",
- *     "known-dlls", "safe-boot", "lsa", "security-providers", "network-provider", "print-monitor", "time-provider", "dns-plugin", "autodial",
- *     "setup-cmdline", "netsh-helper", "startup-folder"), Name (of the value or file), CommandLine (its data), User, TargetObject (HKLM\... or
- *     HKU\SID\...), TargetFilename (in a startup folder), Image, Hashes, mtime (last write of the key, or of the file)
+ *   type "service": ServiceName, ImagePath (the command), State ("Running", "Stopped", ...), ProcessId, ServiceDllHashes, ServiceDllSignatureStatus,
+ *     and the fields of an autorun; Place is "Service" or "Driver"; StartType ("boot", "system", "auto", "demand", "disabled"), ServiceType, ServiceDll,
+ *     DisplayName, FailureCommand, RequiredPrivileges, Triggers (count), DelayedAutoStart, ServiceMain, Group
+ * live/modules.jsonl     "module": what is loaded into the kernel: Name, ImageLoaded, Address
+ * live/autoruns.jsonl, live/tasks.jsonl, live/wmi.jsonl
+ *   "autorun": Place, Name, CommandLine, Image, ImageLoaded (what rundll32 and its kind load), User, TargetObject (HKLM\... or HKU\name\...) and the
+ *     place's further fields, as the parser of a hive (base/persistence.h), of tasks, of shortcuts or of WMI's repository has them; mtime (of the key or
+ *     file); of a task RegistrationTime, LastRunTime, LastCompletionTime, LastResult; of WMI CreatorSid, ConsumerClass
+ *   type "protection": Name, Product (class), Image, ReportingImage, ProductState, Enabled, UpToDate, Timestamp; type "hotfix": Name, Description,
+ *     InstalledBy, InstalledOn
+ * live/accounts.jsonl    "account": TargetUserName, UserId (RID), TargetSid, FullName, Comment, Home, ScriptPath, LastPasswordChange, LastLogonTime,
+ *     LogonCount, BadPasswordCount, Administrator, Flags (list: "disabled", "locked", "no-password-required", ...); "group": TargetGroupName, Comment, Members
+ * live/software.jsonl    type "package": Name, Version, Publisher, InstallDate, InstallLocation, InstallSource, UninstallString, TargetObject, User, mtime
+ * live/firewall.jsonl    type "firewall_profile": Profile, Enabled, DefaultInbound; type "firewall_rule": RuleId, RuleName, Action, Direction, Enabled,
+ *     ApplicationPath, ServiceName, Protocol, LocalPorts, RemotePorts, RemoteAddresses, Profiles, Description, Group; both TargetObject
+ * live/settings.jsonl    type "setting", "environment": Name, TargetObject, Details, mtime; type "audit_policy": Category, Subcategory, SubcategoryGuid,
+ *     Setting ("none", "success", "failure", "success and failure")
+ * live/system.jsonl      "system": + OperatingSystem, Edition, Domain, InstallTime, RegisteredOwner, TimeZone, TimeZoneBias (minutes, now), SystemRoot,
+ *     SecureBoot, Elevated (bool)
  */
 /* clang-format on */
 #ifndef KONSEKI_COLLECTORS_LIVE_H

@@ -175,7 +175,7 @@ static bool is_named(struct view utf16, const char *name)
 	struct buffer b = {0};
 	bool same;
 
-	text_utf16(&b, utf16);
+	text_wtf8(&b, utf16);
 	same = view_is(buffer_as_view(&b), name);
 	buffer_release(&b);
 	return same;
@@ -736,7 +736,7 @@ static int list_entries(struct listing *l, struct view node, size_t at)
 			break;
 		}
 		name.len = 0;
-		text_utf16(&name, view_sub(key, 66, (size_t)view_get8(key, 64) * 2));
+		text_wtf8(&name, view_sub(key, 66, (size_t)view_get8(key, 64) * 2));
 		status = l->entry(
 			l->data,
 			&(struct ntfs_entry){.name = buffer_text(&name),
@@ -855,7 +855,7 @@ static int tell_stream(struct ntfs *n, uint64_t number, struct told *t, struct v
 	struct ntfs_stream *s;
 	int status = OK;
 
-	text_utf16(&name, utf16);
+	text_wtf8(&name, utf16);
 	(void)buffer_text(&name);
 	for (size_t at = 0; at < t->names.len; at += strlen(t->names.data + at) + 1)
 		if (strcmp(t->names.data + at, name.data) == 0)

@@ -49,7 +49,7 @@ int ntfs_lookup(struct ntfs *n, const char *path, uint64_t *record);
 /* Entries of a directory, DOS names left out. The callback returns OK to go on; any other value
  * ends the list and is returned. */
 struct ntfs_entry {
-	const char *name; /* UTF-8; lone surrogates as U+FFFD */
+	const char *name; /* UTF-8; lone surrogates as text_wtf8 */
 	uint64_t record, size;
 	bool directory, reparse;
 };

@@ -24,7 +24,8 @@ static const struct type types[] = {
 	{"socket", KIND_OTHER, NULL, NULL, NULL, NULL}, /* by its state */
 	{"logon", KIND_LOGON_SEEN, "LogonTime", "Start Time", NULL, NULL},
 	{"hidden", KIND_PROCESS_SEEN, NULL, NULL, NULL, NULL},
-	{"service", KIND_PERSISTENCE, NULL, NULL, NULL, NULL}, /* of Windows, drivers too */
+	{"service", KIND_PERSISTENCE, "mtime", "Content Modification Time", NULL,
+	 NULL}, /* of Windows, drivers too */
 	{"module", KIND_MODULE_SEEN, NULL, NULL, NULL, NULL},
 	{"mount", KIND_MOUNT_SEEN, NULL, NULL, NULL, NULL},
 	{"interface", KIND_INTERFACE_SEEN, NULL, NULL, NULL, NULL},
@@ -44,6 +45,23 @@ static const struct type types[] = {
 	{"link", KIND_FILE_METADATA, NULL, NULL, NULL, NULL},
 	{"file", KIND_FILE_METADATA, "mtime", "Content Modification Time", "ctime",
 	 "Metadata Modification Time"},
+	/* Windows' own. */
+	{"loaded_module", KIND_IMAGE_LOAD, NULL, NULL, NULL, NULL},
+	{"handle", KIND_OTHER, NULL, NULL, NULL, NULL}, /* into a process: an access */
+	{"dns_cache", KIND_DNS_QUERY, NULL, NULL, NULL, NULL},
+	{"pipe", KIND_PIPE_CREATE, NULL, NULL, NULL, NULL},
+	{"share", KIND_NETWORK_SHARE, NULL, NULL, NULL, NULL},
+	{"share_session", KIND_NETWORK_SHARE, NULL, NULL, NULL, NULL},
+	{"share_file", KIND_NETWORK_SHARE, NULL, NULL, NULL, NULL},
+	{"share_use", KIND_NETWORK_SHARE, NULL, NULL, NULL, NULL},
+	{"package", KIND_PACKAGE_INSTALL, "mtime", "Content Modification Time", NULL, NULL},
+	{"hotfix", KIND_PACKAGE_INSTALL, NULL, NULL, NULL, NULL},
+	{"firewall_rule", KIND_OTHER, NULL, NULL, NULL, NULL},
+	{"firewall_profile", KIND_OTHER, NULL, NULL, NULL, NULL},
+	{"setting", KIND_SYSTEM_INFO, "mtime", "Content Modification Time", NULL, NULL},
+	{"environment", KIND_SYSTEM_INFO, "mtime", "Content Modification Time", NULL, NULL},
+	{"audit_policy", KIND_SYSTEM_INFO, NULL, NULL, NULL, NULL},
+	{"protection", KIND_SYSTEM_INFO, NULL, NULL, NULL, NULL},
 };
 
 static const struct type *type_of(const char *name)
@@ -57,7 +75,7 @@ static const struct type *type_of(const char *name)
 static int probe(const struct probe *p)
 {
 	struct view rest = p->head, line;
-	char name[16];
+	char name[32];
 	size_t end;
 
 	if (!view_starts(rest, "{\"type\":\"", 9) || !view_line(&rest, &line))
@@ -140,6 +158,64 @@ static int64_t time_of(const json_t *line, const char *name)
 		       : TIME_NONE;
 }
 
+static void windows_message(struct parse *p, const char *type, const json_t *l)
+{
+	/* Texts around the values of up to three fields. */
+	static const struct {
+		const char *type, *text[3], *field[3];
+	} forms[] = {
+		{"loaded_module",
+		 {"Loaded: ", " by ", " "},
+		 {"ImageLoaded", "Image", "SignatureStatus"}},
+		{"dns_cache",
+		 {"Resolved: ", " ", ": "},
+		 {"QueryName", "QueryType", "QueryResults"}},
+		{"pipe", {"Named pipe ", "", ""}, {"PipeName", "", ""}},
+		{"share", {"Share ", " of ", " "}, {"ShareName", "ShareLocalPath", "Remark"}},
+		{"share_session",
+		 {"", " uses a share from ", ""},
+		 {"TargetUserName", "WorkstationName", ""}},
+		{"share_file",
+		 {"Open through a share: ", " by ", ""},
+		 {"TargetFilename", "TargetUserName", ""}},
+		{"share_use",
+		 {"Connected to ", " as ", " by "},
+		 {"ShareName", "LocalName", "User"}},
+		{"package", {"Installed: ", " ", ""}, {"Name", "Version", ""}},
+		{"hotfix", {"Installed: ", " ", " "}, {"Name", "Description", "InstalledOn"}},
+		{"firewall_rule",
+		 {"Firewall rule ", ": ", " "},
+		 {"RuleName", "Action", "ApplicationPath"}},
+		{"firewall_profile", {"Firewall, profile ", "", ""}, {"Profile", "", ""}},
+		{"setting", {"Setting ", ": ", ""}, {"TargetObject", "Details", ""}},
+		{"environment", {"Environment: ", "=", ""}, {"Name", "Details", ""}},
+		{"audit_policy", {"Audited: ", ": ", ""}, {"Subcategory", "Setting", ""}},
+		{"protection", {"Protection: ", " ", ""}, {"Name", "Image", ""}},
+	};
+
+	if (strcmp(type, "handle") == 0 && *string(l, "ObjectName"))
+		event_messagef(p, "%s %s is open in %s (%lld)", string(l, "ObjectType"),
+			       string(l, "ObjectName"), string(l, "Image"), number(l, "ProcessId"));
+	else if (strcmp(type, "handle") == 0)
+		event_messagef(p, "%s (%lld) has access %s to %s (%lld)", string(l, "Image"),
+			       number(l, "ProcessId"), string(l, "GrantedAccess"),
+			       string(l, "TargetImage"), number(l, "TargetProcessId"));
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		const char *v[3];
+
+		if (strcmp(type, forms[i].type) != 0)
+			continue;
+		for (size_t f = 0; f < 3; f++)
+			v[f] = string(l, forms[i].field[f]);
+		event_messagef(p, "%s%s%s%s%s%s%s", forms[i].text[0], v[0],
+			       *v[1] ? forms[i].text[1] : "", v[1], *v[2] ? forms[i].text[2] : "",
+			       v[2],
+			       strcmp(type, "firewall_profile") != 0	     ? ""
+			       : json_is_true(json_object_get(l, "Enabled")) ? " is on"
+									     : " is off");
+	}
+}
+
 static void message(struct parse *p, const struct type *t, const json_t *l)
 {
 	const char *command = string(l, "CommandLine"), *image = string(l, "Image");
@@ -174,8 +250,10 @@ static void message(struct parse *p, const struct type *t, const json_t *l)
 		event_messagef(p, "Hidden %s: %s (%lld): %s", string(l, "What"), command,
 			       number(l, "ProcessId"), string(l, "Reason"));
 	else if (strcmp(t->name, "service") == 0)
-		event_messagef(p, "Service %s (%s, %s): %s", string(l, "ServiceName"),
-			       string(l, "State"), string(l, "StartType"), string(l, "ImagePath"));
+		event_messagef(p, "%s %s (%s, %s): %s",
+			       *string(l, "Place") ? string(l, "Place") : "Service",
+			       string(l, "ServiceName"), string(l, "State"), string(l, "StartType"),
+			       string(l, "ImagePath"));
 	else if (strcmp(t->name, "module") == 0)
 		event_messagef(p, "Kernel module %s%s%s", string(l, "Name"),
 			       *string(l, "Taint")	   ? ", taints: "
@@ -222,6 +300,8 @@ static void message(struct parse *p, const struct type *t, const json_t *l)
 	else if (strcmp(t->name, "maps") == 0)
 		event_messagef(p, "Memory maps of %s (%lld)", string(l, "Name"),
 			       number(l, "ProcessId"));
+	else
+		windows_message(p, t->name, l);
 }
 
 static bool has(const json_t *list, const char *text)
@@ -276,6 +356,8 @@ static int emit(struct parse *p, const json_t *line, uint64_t offset, uint64_t n
 									: KIND_OTHER;
 	if (strcmp(t->name, "hidden") == 0 && strcmp(string(line, "What"), "module") == 0)
 		kind = KIND_MODULE_SEEN;
+	if (strcmp(t->name, "handle") == 0 && json_object_get(line, "TargetProcessId"))
+		kind = KIND_PROCESS_ACCESS;
 	if (ts == TIME_NONE)
 		event_start(p, kind, p->mtime,
 			    p->mtime == TIME_NONE ? "Not a time" : "Collection Time", offset);

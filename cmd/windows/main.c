@@ -286,6 +286,7 @@ static int run(int argc, char **argv)
 			return EXIT_MISUSE;
 		}
 	o.secrets = secrets;
+	o.item_seconds = 20;
 	o.drives = drives;
 	o.case_id = case_id;
 	o.operator_name = operator_name;

@@ -21,16 +21,6 @@ char *windows_host(void)
 	return utf8_of(name);
 }
 
-void windows_member(struct windows_collector *c, const char *member, const char *collector,
-		    struct buffer *lines)
-{
-	const struct bundle_file file = {
-		.member = member, .collector = collector, .mtime = time_now()};
-
-	if (lines->len && c->status == OK)
-		c->status = bundle_whole(c->w, &file, buffer_as_view(lines), NULL);
-}
-
 static bool elevated(void)
 {
 	TOKEN_ELEVATION e = {0};
@@ -114,10 +104,11 @@ int windows_collect(const struct windows_options *o, struct bundle_output *out,
 	if (!c.w)
 		return ERR_MEMORY;
 	windows_live(&c);
-	windows_autoruns(&c);
 	windows_files(&c);
 	/* A system has more than this, whatever it is: something went wrong and must not look like
 	 * success. */
+	for (r->processes = 0; windows_process_at((size_t)r->processes); r->processes++)
+		;
 	r->near_empty = bundle_counts(c.w).members < 30 || r->processes < 2;
 	r->end = time_now();
 	if (c.status == OK) {

@@ -4,8 +4,11 @@
 #define KONSEKI_COLLECTORS_WINDOWS_MISSING_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 void *memmem(const void *hay, size_t hay_size, const void *needle, size_t needle_size);
+
+ssize_t getrandom(void *out, size_t n, unsigned flags);
 
 static inline void explicit_bzero(void *p, size_t n)
 {

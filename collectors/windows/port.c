@@ -10,21 +10,39 @@
 
 wchar_t *wide_of(const char *utf8)
 {
-	int n = MultiByteToWideChar(CP_UTF8, 0, utf8 ? utf8 : "", -1, NULL, 0);
-	wchar_t *w = xcalloc((size_t)(n > 0 ? n : 1), sizeof(*w));
+	struct view rest = view_text(utf8 ? utf8 : "");
+	wchar_t *wide = xcalloc(rest.len + 1, sizeof(*wide)), *at = wide;
+	uint32_t c = 0;
 
-	if (n > 0)
-		(void)MultiByteToWideChar(CP_UTF8, 0, utf8 ? utf8 : "", -1, w, n);
-	return w;
+	while (rest.len) {
+		const uint8_t *b = (const uint8_t *)rest.data;
+
+		/* A surrogate in three bytes, as utf8_of makes it of a lone one. */
+		if (rest.len >= 3 && b[0] == 0xed && b[1] >= 0xa0 && b[1] < 0xc0 &&
+		    (b[2] & 0xc0) == 0x80) {
+			*at++ = (wchar_t)(0xd000 | (b[1] & 0x3f) << 6 | (b[2] & 0x3f));
+			rest = view_from(rest, 3);
+			continue;
+		}
+		(void)text_decode(&rest, &c);
+		if (c >= 0x10000) {
+			*at++ = (wchar_t)(0xd800 + ((c - 0x10000) >> 10));
+			*at++ = (wchar_t)(0xdc00 + ((c - 0x10000) & 0x3ff));
+		} else {
+			*at++ = (wchar_t)c;
+		}
+	}
+	return wide;
 }
 
+/* Stops at a NUL. */
 char *utf8_of_n(const wchar_t *wide, size_t units)
 {
 	struct buffer b = {0};
 	char *text;
 
 	if (wide)
-		text_utf16z(&b, view_of(wide, 2 * units)); /* stops at a NUL */
+		text_wtf8(&b, view_of(wide, 2 * wcsnlen(wide, units)));
 	text = xmemdup0(b.data ? b.data : "", b.len);
 	buffer_release(&b);
 	return text;
@@ -50,7 +68,7 @@ wchar_t *wide_path(const char *path)
 
 const char *windows_error(DWORD code)
 {
-	static char text[400];
+	static __thread char text[400]; /* several collectors may run */
 	wchar_t wide[300];
 	DWORD n = FormatMessageW(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS |
 					 FORMAT_MESSAGE_MAX_WIDTH_MASK,
@@ -76,6 +94,19 @@ const char *windows_error(DWORD code)
 int64_t time_of_filetime(FILETIME t)
 {
 	return time_from_filetime((uint64_t)t.dwHighDateTime << 32 | t.dwLowDateTime);
+}
+
+void *windows_proc(const wchar_t *dll, const char *name)
+{
+	wchar_t path[MAX_PATH + 64];
+	UINT n = GetSystemDirectoryW(path, MAX_PATH);
+	HMODULE module;
+
+	if (n == 0 || n >= MAX_PATH)
+		return NULL;
+	(void)_snwprintf(path + n, 64, L"\\%ls", dll);
+	module = LoadLibraryW(path);
+	return module ? (void *)(uintptr_t)GetProcAddress(module, name) : NULL;
 }
 
 bool enable_privilege(const wchar_t *name)
@@ -203,4 +234,15 @@ void *memmem(const void *hay, size_t hay_size, const void *needle, size_t needle
 		at++;
 	}
 	return NULL;
+}
+
+/* RtlGenRandom, which advapi32.dll exports under its first name. */
+BOOLEAN NTAPI SystemFunction036(PVOID out, ULONG n);
+
+ssize_t getrandom(void *out, size_t n, unsigned flags)
+{
+	(void)flags;
+	if (n > 1u << 20)
+		n = 1u << 20;
+	return SystemFunction036(out, (ULONG)n) ? (ssize_t)n : -1;
 }

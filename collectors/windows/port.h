@@ -9,13 +9,15 @@
 #ifndef WIN32_LEAN_AND_MEAN
 #define WIN32_LEAN_AND_MEAN
 #endif
+#include <stdio.h>
+#include <wchar.h>
 #include <winsock2.h>
 #include <windows.h>
 
 #include "base/buffer.h"
 #include "base/timestamp.h"
 
-/* Both are the caller's (free). Lone surrogates go through wide_of(utf8_of(x)) as U+FFFD. NULL
+/* Both are the caller's (free). Lone surrogates come through both ways (WTF-8, text_wtf8). NULL
  * gives "". */
 wchar_t *wide_of(const char *utf8);
 char *utf8_of(const wchar_t *wide);
@@ -29,6 +31,14 @@ wchar_t *wide_path(const char *path);
 const char *windows_error(DWORD code);
 
 int64_t time_of_filetime(FILETIME t);
+
+/*
+ * A function of a DLL of System32, or NULL. What is not in every Windows since 7 is called so, and
+ * what is in no DLL that Windows itself names by its full path (KnownDLLs): a planted iphlpapi.dll
+ * beside the program is not loaded.
+ */
+void *windows_proc(const wchar_t *dll, const char *name);
+#define PROC(variable, dll, name) __typeof__(name) *variable = windows_proc(dll, #name)
 bool enable_privilege(const wchar_t *name); /* false: the token has none such */
 
 /*

@@ -10,7 +10,8 @@ struct windows_options {
 	bool secrets;
 	const char *drives; /* letters to collect from ("CE"); NULL: every fixed drive */
 	const char *case_id, *operator_name, *reference_time;
-	int64_t reference; /* the time of reference_time or TIME_NONE */
+	int64_t reference;     /* the time of reference_time or TIME_NONE */
+	unsigned item_seconds; /* time limit of a collector of live state */
 	/* Not NULL: nothing is collected, each file is told here (path with '/'; error: why it
 	 * would not be taken). */
 	void (*list)(void *data, const char *group, const char *path, uint64_t size,
@@ -27,6 +28,7 @@ struct windows_result {
 	struct bundle_counts counts;
 	struct buffer failures; /* "path: reason", each with a NUL behind it */
 	uint64_t processes, autoruns, raw_volumes;
+	unsigned lost; /* collectors that did not come back: their threads still run */
 	bool elevated, near_empty;
 };
 
@@ -53,15 +55,73 @@ extern const struct profile_rule windows_triage[];
 
 void windows_files(struct windows_collector *c);
 void windows_live(struct windows_collector *c);
-void windows_autoruns(struct windows_collector *c);
-/* A member of live/ from its lines; an empty one is left out. */
-void windows_member(struct windows_collector *c, const char *member, const char *collector,
-		    struct buffer *lines);
-/* "SHA256=..." of a file by its path with '/' or '\', kept for the next who asks; "" when it cannot
- * be read. */
-const char *windows_hash(const char *path);
+
+/*
+ * A collector of live state runs in a thread of its own, so that one that does not come back costs
+ * its time limit and not the collection: what it wrote until then is kept, and the rest is said to
+ * be missing. It owns what it works on and shares only what is told here; after the limit it may
+ * still run, unheard.
+ */
+struct step;
+typedef void step_fn(struct step *s);
+struct step_plan {
+	const char *member; /* "live/processes.jsonl" */
+	const char *collector;
+	step_fn *run;
+	unsigned limits; /* of the time of an item (o->item_seconds) */
+};
+/* Where the next line goes: line_start(step_lines(s), ...), then step_end(s). */
+struct buffer *step_lines(struct step *s);
+void step_end(struct step *s); /* line_end, and the line counts */
+/* Something could not be read: a failure of the collection; more may follow. */
+__attribute__((format(gnu_printf, 2, 3))) void step_failed(struct step *s, const char *fmt, ...);
+const struct windows_result *step_result(const struct step *s); /* only what is set before it */
+/* True when its time is over: long loops end then. */
+bool step_over(const struct step *s);
+
+step_fn windows_processes, windows_modules, windows_handles, windows_sockets, windows_network,
+	windows_dns, windows_shares, windows_pipes, windows_sessions, windows_accounts,
+	windows_services, windows_drivers, windows_kernel_modules, windows_system, windows_settings,
+	windows_firewall, windows_software, windows_autoruns, windows_wmi, windows_tasks;
+
+/* Processes that windows_processes found. Text stays good until the end; NULL: none of that id. */
+struct windows_process {
+	DWORD id, parent;
+	int64_t start;
+	char *name, *image, *command, *directory, *user;
+	const char *integrity;
+	DWORD session, threads;
+	bool has_session, elevated, has_elevated, wow64, hidden;
+	char *error;
+};
+const struct windows_process *windows_process_of(DWORD id);
+const struct windows_process *windows_process_at(size_t i); /* NULL past the last */
+
+/* Fields of who owns a thing: ProcessId, Image, CommandLine, User. */
+void windows_owner(struct buffer *b, DWORD process);
+void line_own(struct buffer *b, const char *name, char *text);		 /* takes the text */
+void line_wide(struct buffer *b, const char *name, const wchar_t *wide); /* left out when empty */
+
 /* The file that a command starts, as a path ("%SystemRoot%\x.exe -k y" gives C:\Windows\x.exe), or
  * NULL. The caller's. */
 char *windows_image(const char *command);
+char *windows_expanded(const char *text); /* %variables%; the caller's */
+char *windows_folder(void);		  /* C:\Windows; the caller's */
+void windows_images_begin(void);	  /* before all others */
+/* "SHA256=..." of a file by its path with '/' or '\'; "" when it cannot be read. Kept. */
+const char *windows_hash(const char *path);
+/* Hashes, Signed, Signature, SignatureStatus, SignatureType. */
+void windows_image_fields(struct buffer *b, const char *path);
+bool windows_image_trusted(const char *path);		/* as the fields said */
+const char *windows_signature_status(const char *path); /* "Valid", ...; "" when it is not known */
+/* The home folder of every profile of the registry's list, the services' own too. */
+void windows_profiles(void (*fn)(struct step *s, const char *home), struct step *s);
+
+/* Offline, or to be fetched when it is read (FILE_ATTRIBUTE_OFFLINE, RECALL_ON_OPEN,
+ * RECALL_ON_DATA_ACCESS). */
+static inline bool windows_elsewhere(DWORD attributes)
+{
+	return attributes & (0x1000 | 0x40000 | 0x400000);
+}
 
 #endif

@@ -118,8 +118,9 @@ try:
     ok(len(me) == 1 and me[0]['Image'].endswith('konseki-collect.exe') and '--drives CE' in me[0]['CommandLine'] and 'User' in me[0] and
        me[0]['Hashes'] == 'SHA256=' + hashlib.sha256(open(exe, 'rb').read()).hexdigest(), 'our own process: image, command line, user, hash')
     evil = [a for a in live('autoruns.jsonl') if a['Name'] == 'Évil']
-    ok(len(evil) == 1 and evil[0]['TargetObject'].startswith('HKU\\S-1-5-') and evil[0]['Image'].lower() == r'c:\windows\system32\cmd.exe' and
-       'mtime' in evil[0], 'a Run value: whose, where, its image')
+    ok(len(evil) == 1 and evil[0]['TargetObject'].startswith('HKU\\') and evil[0]['TargetObject'].endswith('\\CurrentVersion\\Run\\Évil') and
+       evil[0]['Place'] == 'Run key' and evil[0]['User'] in evil[0]['TargetObject'] and evil[0]['Hashes'].startswith('SHA256=') and
+       evil[0]['Image'].lower() == r'c:\windows\system32\cmd.exe' and 'mtime' in evil[0], 'a Run value: whose, where, its image, as a hive is told of')
     ok(any(s['ServiceName'] == 'Eventlog' and s.get('ImagePath') for s in live('services.jsonl')), 'services with their commands')
 
     # ---- list, refusals ----
