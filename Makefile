@@ -89,6 +89,8 @@ unit: $(UNIT)
 # Event logs, for the benchmarks and as fixtures.
 $(BUILD)/tests/load: $(BUILD)/tests/bench/load.o $(BUILD)/libkonseki.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(BUILD)/tests/match: $(BUILD)/tests/bench/match.o $(BUILD)/libkonseki.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 $(BUILD)/tests/make_evtx: $(BUILD)/tests/bench/make_evtx.o $(BUILD)/tests/lib/evtx_writer.o $(BUILD)/libkonseki.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 

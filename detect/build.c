@@ -345,7 +345,11 @@ static double guess(const struct engine *e, uint32_t index)
 	bool anchored = p->text.len && (p->text.data[0] != PATTERN_ANY ||
 					p->text.data[p->text.len - 1] != PATTERN_ANY);
 	const char *field = e->set->fields[p->field];
-	double cost = length <= 3 ? 0.5 : length <= 5 ? 0.2 : anchored ? 0.04 : 0.5 / length;
+	double cost = e->how[index] == HOW_EAGER ? 0.02
+		      : length <= 3		 ? 0.5
+		      : length <= 5		 ? 0.2
+		      : anchored		 ? 0.04
+						 : 0.5 / length;
 
 	/* Everybody starts shells: a path's end says little, what stands in a command line much. */
 	if (strstr(field, "Image") || strcmp(field, "OriginalFileName") == 0)
@@ -548,6 +552,49 @@ static void covers_of(const struct engine *e, const struct node *n, struct cover
 	free(c.predicates);
 }
 
+/* Whether a value of its field alone decides the predicate. */
+static bool may_be_eager(const struct engine *e, uint32_t index)
+{
+	const struct predicate *p = &e->set->predicates[index];
+
+	return e->how[index] == HOW_LAZY && p->field != FIELD_ANY &&
+	       !e->fields[p->field].constant &&
+	       (p->type == PREDICATE_STRING || p->type == PREDICATE_REGEX ||
+		p->type == PREDICATE_CIDR || p->type == PREDICATE_NUMBER ||
+		p->type == PREDICATE_COMPARE);
+}
+
+static void make_eager(struct engine *e, const struct node *n)
+{
+	if (n->type == NODE_PREDICATE && may_be_eager(e, n->predicate)) {
+		struct field_index *f = &e->fields[e->set->predicates[n->predicate].field];
+
+		e->how[n->predicate] = HOW_EAGER;
+		f->eager_count++;
+		f->scanned = true;
+	}
+	for (uint32_t i = 0; i < n->count; i++)
+		make_eager(e, n->kids[i]);
+}
+
+static void index_eager(struct engine *e)
+{
+	uint32_t at = 0;
+
+	for (uint32_t f = 0; f < e->set->field_count; f++) {
+		e->fields[f].eager_first = at;
+		at += e->fields[f].eager_count;
+		e->fields[f].eager_count = 0;
+	}
+	e->eager = xcalloc((size_t)at + 1, sizeof(*e->eager));
+	for (uint32_t i = 0; i < e->set->predicate_count; i++) {
+		struct field_index *f = &e->fields[e->set->predicates[i].field];
+
+		if (e->how[i] == HOW_EAGER)
+			e->eager[f->eager_first + f->eager_count++] = i;
+	}
+}
+
 static void index_rules(struct engine *e, enum level level)
 {
 	struct ruleset *set = e->set;
@@ -568,6 +615,10 @@ static void index_rules(struct engine *e, enum level level)
 		if (!rule->condition || (rule->level < level && !rule->referenced))
 			continue;
 		covers_of(e, rule->condition, best);
+		if (best[0].none && !e->plain) {
+			make_eager(e, rule->condition);
+			covers_of(e, rule->condition, best);
+		}
 		if (best[0].none)
 			e->uncovered[r / 64] |= UINT64_C(1) << (r % 64);
 		if (best[1].none)
@@ -590,6 +641,7 @@ static void index_rules(struct engine *e, enum level level)
 		feeds_make(e, &e->feeds[k], &pairs[k]);
 		free(pairs[k].list);
 	}
+	index_eager(e);
 	free(seen);
 }
 
@@ -952,6 +1004,7 @@ void engine_free(struct engine *e)
 	free(e->single);
 	free(e->conditions);
 	free(e->lists_of);
+	free(e->eager);
 	free(e->in_list);
 	free(e->fields);
 	free(e->literals);

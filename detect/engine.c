@@ -48,20 +48,20 @@ static void key_make(struct engine_state *s, const struct event *e,
 	static const struct shape none = {.provider = -1, .channel = -1, .event_id = -1};
 	const struct shape *shape = e->shape ? e->shape : &none;
 
-	s->key.len = 0;
+	s->context_key.len = 0;
 	if (shape->channel >= 0 || shape->provider >= 0) {
-		buffer_char(&s->key, 'c');
-		key_value(&s->key, e, shape->channel);
-		key_value(&s->key, e, shape->provider);
-		key_value(&s->key, e, shape->event_id);
+		buffer_char(&s->context_key, 'c');
+		key_value(&s->context_key, e, shape->channel);
+		key_value(&s->context_key, e, shape->provider);
+		key_value(&s->context_key, e, shape->event_id);
 	} else {
 		const char *parser = parser_of(e, origin);
 		uint32_t kind = e->kind;
 
-		buffer_char(&s->key, 'k');
-		buffer_append(&s->key, &kind, sizeof(kind));
-		key_value(&s->key, e, shape->event_id);
-		buffer_string(&s->key, parser);
+		buffer_char(&s->context_key, 'k');
+		buffer_append(&s->context_key, &kind, sizeof(kind));
+		key_value(&s->context_key, e, shape->event_id);
+		buffer_string(&s->context_key, parser);
 	}
 }
 
@@ -140,58 +140,72 @@ static bool source_fits(const struct source *source, const struct event *e,
 	return true;
 }
 
-/* Truth as far as the context's constants tell: 0 no, 1 yes, 2 depends on the event. */
-static int partial(struct engine_state *s, const struct node *n)
+enum truth { FALSE, TRUE, OPEN };
+
+/* Truth as far as the leaves that are known tell. */
+static enum truth partial(struct engine_state *s, const struct node *n,
+			  enum truth (*leaf)(struct engine_state *s, uint32_t predicate))
 {
-	int all = 1, one = 0;
+	enum truth kid, all = TRUE, one = FALSE;
 	uint32_t yes = 0, open = 0;
 
 	switch ((enum node_type)n->type) {
-	case NODE_PREDICATE: {
-		const struct predicate *p = &s->engine->set->predicates[n->predicate];
-
-		if (p->field == FIELD_ANY || !s->engine->fields[p->field].constant ||
-		    p->type == PREDICATE_FIELDREF)
-			return 2;
-		return predicate_eval(s, n->predicate);
-	}
+	case NODE_PREDICATE:
+		return leaf(s, n->predicate);
 	case NODE_SELECTION:
-		return partial(s, n->kids[0]);
+		return partial(s, n->kids[0], leaf);
 	case NODE_NOT:
-		one = partial(s, n->kids[0]);
-		return one == 2 ? 2 : !one;
+		kid = partial(s, n->kids[0], leaf);
+		return kid == OPEN ? OPEN : kid == TRUE ? FALSE : TRUE;
 	case NODE_NEVER:
-		return 0;
+		return FALSE;
 	case NODE_AND:
 		for (uint32_t i = 0; i < n->count; i++) {
-			int t = partial(s, n->kids[i]);
-
-			if (t == 0)
-				return 0;
-			if (t == 2)
-				all = 2;
+			kid = partial(s, n->kids[i], leaf);
+			if (kid == FALSE)
+				return FALSE;
+			if (kid == OPEN)
+				all = OPEN;
 		}
 		return all;
 	case NODE_OR:
 		for (uint32_t i = 0; i < n->count; i++) {
-			int t = partial(s, n->kids[i]);
-
-			if (t == 1)
-				return 1;
-			if (t == 2)
-				one = 2;
+			kid = partial(s, n->kids[i], leaf);
+			if (kid == TRUE)
+				return TRUE;
+			if (kid == OPEN)
+				one = OPEN;
 		}
 		return one;
 	case NODE_COUNT:
 		for (uint32_t i = 0; i < n->count; i++) {
-			int t = partial(s, n->kids[i]);
-
-			yes += t == 1;
-			open += t == 2;
+			kid = partial(s, n->kids[i], leaf);
+			yes += kid == TRUE;
+			open += kid == OPEN;
 		}
-		return yes >= n->need ? 1 : yes + open >= n->need ? 2 : 0;
+		return yes >= n->need ? TRUE : yes + open >= n->need ? OPEN : FALSE;
 	}
-	return 2;
+	return OPEN;
+}
+
+/* What the context's constants decide. */
+static enum truth constant_leaf(struct engine_state *s, uint32_t predicate)
+{
+	const struct predicate *p = &s->engine->set->predicates[predicate];
+
+	if (p->field == FIELD_ANY || !s->engine->fields[p->field].constant ||
+	    p->type == PREDICATE_FIELDREF)
+		return OPEN;
+	return predicate_eval(s, predicate) ? TRUE : FALSE;
+}
+
+/* What the scan alone decides: the same for all events with the same findings. */
+static enum truth found_leaf(struct engine_state *s, uint32_t predicate)
+{
+	if (s->mark[predicate] == MARK_TRUE)
+		return TRUE;
+	return s->mark[predicate] == MARK_UNKNOWN && s->engine->how[predicate] != HOW_LAZY ? FALSE
+											   : OPEN;
 }
 
 static void context_free(struct context *c)
@@ -392,8 +406,8 @@ static struct context *context_make(struct engine_state *s, uint64_t hash)
 	c->hash = hash;
 	c->shape_hash = s->event->shape ? s->event->shape->hash : 0;
 	c->shape_count = s->event->shape ? s->event->shape->count : 0;
-	c->key = (uint8_t *)xmemdup0(s->key.data, s->key.len);
-	c->key_len = s->key.len;
+	c->key = (uint8_t *)xmemdup0(s->context_key.data, s->context_key.len);
+	c->key_len = s->context_key.len;
 	c->has_channel = s->event->shape &&
 			 (s->event->shape->channel >= 0 || s->event->shape->provider >= 0);
 	c->slot_of_field = xcalloc(set->field_count + 1, sizeof(*c->slot_of_field));
@@ -419,7 +433,7 @@ static struct context *context_make(struct engine_state *s, uint64_t hash)
 		for (uint64_t bits = c->rules[w]; bits; bits &= bits - 1) {
 			uint32_t r = w * 64 + (uint32_t)__builtin_ctzll(bits);
 
-			if (partial(s, set->rules[r]->condition) == 0) {
+			if (partial(s, set->rules[r]->condition, constant_leaf) == FALSE) {
 				c->rules[w] &= ~(UINT64_C(1) << (r % 64));
 				continue;
 			}
@@ -464,12 +478,14 @@ static struct context *context_find(struct engine_state *s, const struct event *
 	key_make(s, e, origin);
 	c = s->last;
 	if (c && c->shape_hash == shape_hash && c->shape_count == count &&
-	    c->key_len == s->key.len && memcmp(c->key, s->key.data, s->key.len) == 0)
+	    c->key_len == s->context_key.len &&
+	    memcmp(c->key, s->context_key.data, s->context_key.len) == 0)
 		return c;
-	hash = hash_of(shape_hash, s->key.data, s->key.len);
+	hash = hash_of(shape_hash, s->context_key.data, s->context_key.len);
 	for (c = s->contexts[hash % CONTEXT_SLOTS]; c; c = c->next)
 		if (c->hash == hash && c->shape_hash == shape_hash && c->shape_count == count &&
-		    c->key_len == s->key.len && memcmp(c->key, s->key.data, s->key.len) == 0)
+		    c->key_len == s->context_key.len &&
+		    memcmp(c->key, s->context_key.data, s->context_key.len) == 0)
 			return s->last = c;
 	if (s->context_count >= CONTEXT_MAX)
 		contexts_drop(s);
@@ -488,7 +504,7 @@ static inline void find(struct engine_state *s, uint32_t predicate)
 	    (s->relevant && !(s->relevant[predicate / 64] >> (predicate % 64) & 1)))
 		return;
 	s->epochs[predicate] = s->epoch;
-	s->found[s->found_count++] = predicate;
+	s->finds[s->find_count++] = predicate;
 }
 
 struct scan {
@@ -559,27 +575,43 @@ static void scan_text(struct engine_state *s, uint32_t field, struct view text)
 
 static void epoch_next(struct engine_state *s)
 {
-	s->found_count = 0;
+	s->find_count = 0;
 	if (++s->epoch == 0) {
 		memset(s->epochs, 0, (s->engine->set->predicate_count + 1) * sizeof(*s->epochs));
 		s->epoch = 1;
 	}
 }
 
-static void apply(struct engine_state *s, const uint32_t *found, size_t count)
+/* Notes what was found, for the evaluation of rules. */
+static void mark_found(struct engine_state *s, const uint32_t *found, size_t count)
 {
 	const struct engine *e = s->engine;
 
 	for (size_t i = 0; i < count; i++) {
-		uint32_t p = found[i];
-		struct list one = e->feeds[0].of[p], two = e->feeds[1].of[p];
+		uint32_t p = found[i] & ~FOUND_TRUE;
+		bool sure = found[i] & FOUND_TRUE || e->how[p] == HOW_EXACT;
 
-		if (s->mark[p] != MARK_UNKNOWN)
+		if (s->mark[p] != MARK_UNKNOWN) {
+			if (sure)
+				s->mark[p] = MARK_TRUE;
 			continue;
-		s->mark[p] = e->how[p] == HOW_EXACT ? MARK_TRUE : MARK_MAYBE;
+		}
+		s->mark[p] = sure ? MARK_TRUE : MARK_MAYBE;
 		s->touched[s->touched_count++] = p;
 		for (uint32_t k = 0; k < e->lists_of[p].count; k++)
 			s->lists[e->in_list[e->lists_of[p].first + k]] = s->serial;
+	}
+}
+
+/* The rules that cannot do without what was found. */
+static void feed(struct engine_state *s, const uint32_t *found, size_t count)
+{
+	const struct engine *e = s->engine;
+
+	for (size_t i = 0; i < count; i++) {
+		uint32_t p = found[i] & ~FOUND_TRUE;
+		struct list one = e->feeds[0].of[p], two = e->feeds[1].of[p];
+
 		for (const struct fed *f = e->feeds[0].fed + one.first, *end = f + one.count;
 		     f < end; f++)
 			s->candidates[f->word] |= f->rules;
@@ -623,25 +655,98 @@ static bool value_is_plain(const struct value *v)
 	return false;
 }
 
-/* Looks for a field's literals in the texts of a value. */
+/* The texts of a field that are being scanned. */
+struct scanned {
+	uint32_t field;
+	const struct value *value; /* NULL: a derived field, whose texts the event keeps */
+	struct text_list folded, raw;
+};
+
+static const struct text_list *scanned_texts(struct engine_state *s, struct scanned *x, bool folded)
+{
+	if (folded)
+		return &x->folded;
+	if (!x->raw.made) {
+		if (x->value) {
+			x->raw.first = (uint32_t)s->text_count;
+			value_texts(s, x->value, false, &x->raw);
+		} else {
+			x->raw = *field_texts(s, x->field, false);
+		}
+		x->raw.made = true;
+	}
+	return &x->raw;
+}
+
+static bool scanned_holds(struct engine_state *s, struct scanned *x, uint32_t predicate)
+{
+	bool folded = predicate_wants_folded(&s->engine->set->predicates[predicate]);
+	const struct text_list *list = scanned_texts(s, x, folded);
+
+	for (uint32_t i = 0; i < list->count; i++)
+		if (predicate_text(s, predicate, text_view(s, &s->texts[list->first + i], folded)))
+			return true;
+	return false;
+}
+
+/* Decides, where the texts are short, what a literal only hints at; `from`: the first of s->finds that is this field's. */
+static void settle(struct engine_state *s, struct scanned *x, size_t from)
+{
+	const struct engine *e = s->engine;
+	const struct field_index *f = &e->fields[x->field];
+	size_t bytes = 0, kept = from;
+	bool brief;
+
+	for (uint32_t i = 0; i < x->folded.count; i++)
+		bytes += s->texts[x->folded.first + i].len;
+	brief = bytes <= SETTLE_MAX && x->field != FIELD_ANY;
+	for (size_t i = from; i < s->find_count; i++) {
+		uint32_t p = s->finds[i];
+
+		if (brief && e->how[p] == HOW_VERIFY) {
+			if (!scanned_holds(s, x, p))
+				continue;
+			p |= FOUND_TRUE;
+		}
+		s->finds[kept++] = p;
+	}
+	s->find_count = kept;
+	for (uint32_t i = 0; i < f->eager_count && x->folded.count; i++) {
+		uint32_t p = e->eager[f->eager_first + i];
+
+		if (s->relevant && !(s->relevant[p / 64] >> (p % 64) & 1))
+			continue;
+		if (!brief)
+			s->finds[s->find_count++] = p;
+		else if (scanned_holds(s, x, p))
+			s->finds[s->find_count++] = p | FOUND_TRUE;
+	}
+}
+
+/* Looks for a field's predicates in the texts of a value. */
 static void scan_value(struct engine_state *s, uint32_t field, const struct value *v)
 {
-	struct text_list list = {.first = (uint32_t)s->text_count};
-	size_t texts = s->text_count, folded = s->folded.len;
+	struct scanned x = {.field = field, .value = v, .folded.first = (uint32_t)s->text_count};
+	size_t texts = s->text_count, folded = s->folded.len, raw = s->raw.len,
+	       from = s->find_count;
 
-	value_texts(s, v, true, &list);
-	for (uint32_t i = 0; i < list.count; i++)
-		scan_text(s, field, text_view(s, &s->texts[list.first + i], true));
+	value_texts(s, v, true, &x.folded);
+	for (uint32_t i = 0; i < x.folded.count; i++)
+		scan_text(s, field, text_view(s, &s->texts[x.folded.first + i], true));
+	settle(s, &x, from);
 	s->text_count = texts;
 	s->folded.len = folded;
+	s->raw.len = raw;
 }
 
 static void scan_derived(struct engine_state *s, uint32_t field)
 {
-	struct text_list *list = field_texts(s, field, true);
+	struct scanned x = {.field = field, .folded = *field_texts(s, field, true)};
+	size_t from = s->find_count;
 
-	for (uint32_t i = 0; i < list->count; i++)
-		scan_text(s, field, text_view(s, &s->texts[list->first + i], true));
+	for (uint32_t i = 0; i < x.folded.count; i++)
+		scan_text(s, field, text_view(s, &s->texts[x.folded.first + i], true));
+	settle(s, &x, from);
 }
 
 /* The bytes that a value is told by, or NULL where it is not remembered. */
@@ -681,39 +786,77 @@ static bool memo_is(const struct memo *m, const struct context *c, const struct 
 }
 
 static void remember(struct engine_state *s, struct memo *m, const struct context *c,
-		     const struct plan *p, const struct value *v, const uint8_t *data, uint32_t len)
+		     const struct plan *p, const struct value *v, const uint8_t *data, uint32_t len,
+		     const struct found *found)
 {
-	size_t found = s->found_count, more = 0;
-
 	m->context = 0; /* none */
-	if (!m->data || m->cap < len)
-		more += len + 64 - m->cap;
-	if (m->found_cap < found)
-		more += (found - m->found_cap) * sizeof(*m->found);
-	if (s->memo_bytes + more > MEMO_TOTAL)
-		return;
-	s->memo_bytes += more;
 	if (!m->data || m->cap < len) {
+		if (s->memo_bytes + len + 64 - m->cap > MEMO_TOTAL)
+			return;
+		s->memo_bytes += len + 64 - m->cap;
 		free(m->data);
 		m->cap = len + 64;
 		m->data = xmalloc(m->cap);
 	}
-	if (m->found_cap < found) {
-		free(m->found);
-		m->found_cap = (uint32_t)found;
-		m->found = xmalloc(m->found_cap * sizeof(*m->found));
-	}
 	memcpy(m->data, data, len);
-	if (found)
-		memcpy(m->found, s->found, found * sizeof(*m->found));
 	m->context = c->serial;
 	m->index = p->index;
 	m->type = v->type;
 	m->len = len;
-	m->count = (uint32_t)found;
+	m->found = found;
 }
 
-/* Finds, into s->found, what the value makes true in all of its fields. */
+/* Findings and verdicts go together: what is remembered of values points to them. */
+static void verdicts_drop(struct engine_state *s)
+{
+	memset(s->found_sets, 0, FOUND_SLOTS * sizeof(*s->found_sets));
+	memset(s->verdicts, 0, VERDICT_SLOTS * sizeof(*s->verdicts));
+	for (uint32_t i = 0; i < MEMO_SLOTS; i++)
+		s->memo[i].context = 0;
+	arena_reset(&s->verdict_arena);
+}
+
+static void *verdict_alloc(struct engine_state *s, size_t n)
+{
+	void *p = arena_alloc(&s->verdict_arena, n);
+
+	if (!p) /* far past VERDICT_TOTAL, which is looked at between events */
+		(void)xcalloc(1, SIZE_MAX / 2);
+	return p;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* The one copy of what was just found; NULL for nothing. */
+static const struct found *found_intern(struct engine_state *s)
+{
+	size_t bytes = s->find_count * sizeof(*s->finds);
+	struct found *f;
+	uint64_t hash;
+
+	if (!s->find_count)
+		return NULL;
+	if (s->find_count > 1)
+		qsort(s->finds, s->find_count, sizeof(*s->finds), by_number);
+	hash = hash_of(s->find_count, s->finds, bytes);
+	for (f = s->found_sets[hash % FOUND_SLOTS]; f; f = f->next)
+		if (f->hash == hash && f->count == s->find_count &&
+		    memcmp(f->predicates, s->finds, bytes) == 0)
+			return f;
+	f = verdict_alloc(s, sizeof(*f) + bytes);
+	f->hash = hash;
+	f->count = (uint32_t)s->find_count;
+	memcpy(f->predicates, s->finds, bytes);
+	f->next = s->found_sets[hash % FOUND_SLOTS];
+	return s->found_sets[hash % FOUND_SLOTS] = f;
+}
+
+/* What the value makes true in all of its fields. */
 static void scan_planned(struct engine_state *s, struct context *c, const struct plan *p,
 			 const struct value *v, bool any)
 {
@@ -735,43 +878,43 @@ static void scan_planned(struct engine_state *s, struct context *c, const struct
 }
 
 /* The same values come by the thousand: what was found in one before is not looked for again. */
-static void scan_plan(struct engine_state *s, struct context *c, struct plan *p)
+static const struct found *scan_plan(struct engine_state *s, struct context *c, struct plan *p)
 {
 	const struct event *e = s->event;
 	const struct value *v = p->index >= 0		? &e->values[p->index]
 				: p->index == SLOT_USER ? &e->user
 				: p->index == SLOT_HOST ? &e->host
 							: &e->message;
+	const struct found *found;
 	const uint8_t *data;
 	uint32_t len = 0;
 	struct memo *m;
+	uint64_t hash;
 	bool any;
 
 	if (v->type == VALUE_ABSENT)
-		return;
+		return NULL;
 	/* Numbers and the like are left out unless some keyword could be one. */
 	any = p->any && (c->any_plain || !value_is_plain(v));
 	if (!any && !p->count)
-		return;
+		return NULL;
 	data = value_bytes(v, &len);
 	if (!data) {
 		scan_planned(s, c, p, v, any);
-		apply(s, s->found, s->found_count);
-		return;
+		return found_intern(s);
 	}
 	m = p->last;
-	if (!m || !memo_is(m, c, p, v, data, len)) {
-		uint64_t hash = hash_of(c->serial << 16 ^ (uint32_t)p->index, data, len);
-
-		p->last = m = &s->memo[hash % MEMO_SLOTS];
-		if (!memo_is(m, c, p, v, data, len)) {
-			scan_planned(s, c, p, v, any);
-			apply(s, s->found, s->found_count);
-			remember(s, m, c, p, v, data, len);
-			return;
-		}
-	}
-	apply(s, m->found, m->count);
+	if (m && memo_is(m, c, p, v, data, len))
+		return m->found;
+	hash = hash_of(c->serial << 16 ^ (uint32_t)p->index, data, len);
+	p->last = m = &s->memo[hash % MEMO_SLOTS];
+	if (m->hash == hash && memo_is(m, c, p, v, data, len))
+		return m->found;
+	scan_planned(s, c, p, v, any);
+	found = found_intern(s);
+	remember(s, m, c, p, v, data, len, found);
+	m->hash = hash;
+	return found;
 }
 
 static void scan_constants(struct engine_state *s, struct context *c)
@@ -789,27 +932,94 @@ static void scan_constants(struct engine_state *s, struct context *c)
 		if (v->type == VALUE_ABSENT)
 			continue;
 		scan_planned(s, c, p, v, p->any);
-		c->constant = xgrow(c->constant, &cap, c->constant_count + s->found_count + 1,
+		c->constant = xgrow(c->constant, &cap, c->constant_count + s->find_count + 1,
 				    sizeof(*c->constant));
-		if (s->found_count)
-			memcpy(c->constant + c->constant_count, s->found,
-			       s->found_count * sizeof(*s->found));
-		c->constant_count += (uint32_t)s->found_count;
+		if (s->find_count)
+			memcpy(c->constant + c->constant_count, s->finds,
+			       s->find_count * sizeof(*s->finds));
+		c->constant_count += (uint32_t)s->find_count;
 	}
 }
 
+/* The findings of the event's values: s->key. */
 static void scan_event(struct engine_state *s, struct context *c)
 {
 	s->relevant = c->relevant;
-	apply(s, c->constant, c->constant_count);
+	s->key_count = 0;
+	s->key = xgrow(s->key, &s->key_cap, (size_t)c->plan_count + c->loose_count + 1,
+		       sizeof(*s->key));
 	for (uint32_t i = 0; i < c->plan_count; i++)
-		if (!c->plans[i].constant)
-			scan_plan(s, c, &c->plans[i]);
+		s->key[s->key_count++] =
+			c->plans[i].constant ? NULL : scan_plan(s, c, &c->plans[i]);
 	for (uint32_t i = 0; i < c->loose_count; i++) {
 		epoch_next(s);
 		scan_derived(s, c->loose[i]);
-		apply(s, s->found, s->found_count);
+		s->key[s->key_count++] = found_intern(s);
 	}
+}
+
+static void mark_event(struct engine_state *s, const struct context *c)
+{
+	mark_found(s, c->constant, c->constant_count);
+	for (size_t i = 0; i < s->key_count; i++)
+		if (s->key[i])
+			mark_found(s, s->key[i]->predicates, s->key[i]->count);
+}
+
+/* The rules of the event's context that its findings, now marked, do not make false. */
+static struct verdict *verdict_make(struct engine_state *s, const struct context *c, uint64_t hash)
+{
+	const struct engine *e = s->engine;
+	struct verdict *v = verdict_alloc(s, sizeof(*v) + s->key_count * sizeof(*v->key));
+	size_t count = 0;
+
+	feed(s, c->constant, c->constant_count);
+	for (size_t i = 0; i < s->key_count; i++)
+		if (s->key[i])
+			feed(s, s->key[i]->predicates, s->key[i]->count);
+	for (uint32_t w = 0; w < e->words; w++) {
+		uint64_t bits = (s->candidates[w] & (s->seconds[w] | e->single[w]) & c->rules[w]) |
+				c->always[w];
+
+		s->candidates[w] = s->seconds[w] = 0;
+		for (; bits; bits &= bits - 1) {
+			uint32_t r = w * 64 + (uint32_t)__builtin_ctzll(bits);
+
+			if (partial(s, e->conditions[r], found_leaf) == FALSE)
+				continue;
+			s->undecided = xgrow(s->undecided, &s->undecided_cap, count + 1,
+					     sizeof(*s->undecided));
+			s->undecided[count++] = r;
+		}
+	}
+	*v = (struct verdict){.hash = hash, .context = c->serial, .rule_count = (uint32_t)count};
+	memcpy(v->key, s->key, s->key_count * sizeof(*s->key));
+	if (count) {
+		uint32_t *rules = verdict_alloc(s, count * sizeof(*rules));
+
+		memcpy(rules, s->undecided, count * sizeof(*rules));
+		v->rules = rules;
+	}
+	v->next = s->verdicts[hash % VERDICT_SLOTS];
+	return s->verdicts[hash % VERDICT_SLOTS] = v;
+}
+
+/* What there is to evaluate of the event; its findings are marked where that is anything. */
+static const struct verdict *verdict_of(struct engine_state *s, const struct context *c)
+{
+	size_t bytes = s->key_count * sizeof(*s->key);
+	uint64_t hash = hash_of(c->serial, s->key, bytes);
+
+	for (struct verdict *v = s->verdicts[hash % VERDICT_SLOTS]; v; v = v->next) {
+		if (v->hash == hash && v->context == c->serial &&
+		    memcmp(v->key, s->key, bytes) == 0) {
+			if (v->rule_count)
+				mark_event(s, c);
+			return v;
+		}
+	}
+	mark_event(s, c);
+	return verdict_make(s, c, hash);
 }
 
 /* All literals of one field, whatever the context wants. */
@@ -830,7 +1040,7 @@ static void scan_field(struct engine_state *s, uint32_t field)
 		while ((v = slot_value(s, slot, &at)))
 			scan_value(s, field, v);
 	}
-	apply(s, s->found, s->found_count);
+	mark_found(s, s->finds, s->find_count);
 }
 
 /* ---- evaluation ---- */
@@ -978,17 +1188,21 @@ static int report(struct engine_state *s, const struct rule *rule, engine_hit *f
 static int match(const struct engine *e, struct engine_state *s, const struct event *event,
 		 const struct event_origin *origin, engine_hit *fn, void *data)
 {
+	const struct verdict *verdict;
 	struct context *c;
 	uint32_t guards = UINT32_MAX;
 	int status = OK;
 
 	if (event->kind == KIND_DAMAGE && !event->shape)
 		return OK;
+	if (s->verdict_arena.used > VERDICT_TOTAL)
+		verdicts_drop(s);
 	event_begin(s, event, origin);
 	s->context = NULL;
 	c = s->context = context_find(s, event, origin);
 	scan_event(s, c);
-	if (c->guarded) {
+	verdict = verdict_of(s, c);
+	if (c->guarded && verdict->rule_count) {
 		guards = 0;
 		for (uint32_t i = 0; i < c->source_count; i++) {
 			const struct node *g = e->guards[c->sources[i]->index].node;
@@ -997,23 +1211,13 @@ static int match(const struct engine *e, struct engine_state *s, const struct ev
 				guards |= UINT32_C(1) << i;
 		}
 	}
-	for (uint32_t w = 0; w < e->words && status >= 0; w++) {
-		uint64_t bits = (s->candidates[w] & (s->seconds[w] | e->single[w]) & c->rules[w]) |
-				c->always[w];
+	for (uint32_t i = 0; i < verdict->rule_count && status >= 0; i++) {
+		uint32_t r = verdict->rules[i];
 
-		s->candidates[w] = s->seconds[w] = 0;
-		for (; bits && status >= 0; bits &= bits - 1) {
-			uint32_t r = w * 64 + (uint32_t)__builtin_ctzll(bits);
-
-			if (c->guarded && !(c->rule_sources[r] & guards))
-				continue;
-			if (holds(s, e->conditions[r]))
-				status = report(s, e->set->rules[r], fn, data);
-		}
-	}
-	if (status < 0) {
-		memset(s->candidates, 0, e->words * sizeof(*s->candidates));
-		memset(s->seconds, 0, e->words * sizeof(*s->seconds));
+		if (c->guarded && !(c->rule_sources[r] & guards))
+			continue;
+		if (holds(s, e->conditions[r]))
+			status = report(s, e->set->rules[r], fn, data);
 	}
 	event_end(s);
 	return status;
@@ -1149,8 +1353,6 @@ bool engine_explain(const struct engine *e, struct engine_state *s, const struct
 		if (e->fields[f].scanned)
 			scan_field(s, f);
 	}
-	memset(s->candidates, 0, e->words * sizeof(*s->candidates));
-	memset(s->seconds, 0, e->words * sizeof(*s->seconds));
 	for (uint32_t i = 0; i < c->source_count; i++) {
 		const struct node *g = e->guards[c->sources[i]->index].node;
 
@@ -1176,7 +1378,9 @@ struct engine_state *engine_state_new(const struct engine *e)
 	s->mark = xcalloc(n, sizeof(*s->mark));
 	s->touched = xcalloc(n, sizeof(*s->touched));
 	s->epochs = xcalloc(n, sizeof(*s->epochs));
-	s->found = xcalloc(n, sizeof(*s->found));
+	s->finds = xcalloc(n, sizeof(*s->finds));
+	s->found_sets = xcalloc(FOUND_SLOTS, sizeof(*s->found_sets));
+	s->verdicts = xcalloc(VERDICT_SLOTS, sizeof(*s->verdicts));
 	s->candidates = xcalloc(e->words + 1, sizeof(*s->candidates));
 	s->seconds = xcalloc(e->words + 1, sizeof(*s->seconds));
 	s->lists = xcalloc(e->list_count + 1, sizeof(*s->lists));
@@ -1197,15 +1401,18 @@ void engine_state_free(struct engine_state *s)
 	if (!s)
 		return;
 	contexts_drop(s);
-	for (uint32_t i = 0; i < MEMO_SLOTS; i++) {
+	for (uint32_t i = 0; i < MEMO_SLOTS; i++)
 		free(s->memo[i].data);
-		free(s->memo[i].found);
-	}
+	free(s->found_sets);
+	free(s->verdicts);
+	free(s->key);
+	free(s->undecided);
+	arena_release(&s->verdict_arena);
 	free(s->memo);
 	free(s->mark);
 	free(s->touched);
 	free(s->epochs);
-	free(s->found);
+	free(s->finds);
 	free(s->candidates);
 	free(s->seconds);
 	free(s->lists);
@@ -1213,7 +1420,7 @@ void engine_state_free(struct engine_state *s)
 	free(s->raw_list);
 	free(s->folded_list);
 	free(s->matched);
-	buffer_release(&s->key);
+	buffer_release(&s->context_key);
 	buffer_release(&s->raw);
 	buffer_release(&s->folded);
 	buffer_release(&s->scratch_text);

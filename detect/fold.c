@@ -6,6 +6,9 @@
 #include <locale.h>
 #include <stdlib.h>
 #include <wctype.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 static uint16_t *bmp; /* of each code point below 0x10000 */
 static locale_t unicode;
@@ -40,13 +43,65 @@ uint32_t fold_code(uint32_t code)
 	return unicode ? (uint32_t)towlower_l((wint_t)code, unicode) : code;
 }
 
+#ifdef __SSE2__
+static __m128i lower(__m128i ascii)
+{
+	__m128i upper = _mm_and_si128(_mm_cmpgt_epi8(ascii, _mm_set1_epi8('A' - 1)),
+				      _mm_cmplt_epi8(ascii, _mm_set1_epi8('Z' + 1)));
+
+	return _mm_add_epi8(ascii, _mm_and_si128(upper, _mm_set1_epi8(32)));
+}
+#endif
+
+/* ASCII at the beginning of UTF-8, sixteen at a time: how many were folded into out. */
+static size_t ascii8(const uint8_t *in, size_t n, char *out)
+{
+	size_t i = 0;
+#ifdef __SSE2__
+	for (; i + 16 <= n; i += 16) {
+		__m128i x = _mm_loadu_si128((const __m128i *)(const void *)(in + i));
+
+		if (_mm_movemask_epi8(x))
+			break;
+		_mm_storeu_si128((__m128i *)(void *)(out + i), lower(x));
+	}
+#else
+	(void)in;
+	(void)n;
+	(void)out;
+#endif
+	return i;
+}
+
+/* The same of UTF-16: units. */
+static size_t ascii16(const uint8_t *in, size_t units, char *out)
+{
+	size_t i = 0;
+#ifdef __SSE2__
+	for (; i + 16 <= units; i += 16) {
+		__m128i x = _mm_loadu_si128((const __m128i *)(const void *)(in + 2 * i)),
+			y = _mm_loadu_si128((const __m128i *)(const void *)(in + 2 * i + 16)),
+			high = _mm_and_si128(_mm_or_si128(x, y), _mm_set1_epi16((short)0xff80));
+
+		if (_mm_movemask_epi8(_mm_cmpeq_epi16(high, _mm_setzero_si128())) != 0xffff)
+			break;
+		_mm_storeu_si128((__m128i *)(void *)(out + i), lower(_mm_packus_epi16(x, y)));
+	}
+#else
+	(void)in;
+	(void)units;
+	(void)out;
+#endif
+	return i;
+}
+
 void fold_utf8(struct buffer *out, struct view text)
 {
 	uint32_t code;
 
 	while (text.len) {
 		char *at = buffer_reserve(out, text.len + 4);
-		size_t n = 0;
+		size_t n = ascii8(text.data, text.len, at);
 
 		while (n < text.len && text.data[n] < 0x80) {
 			uint8_t c = text.data[n];
@@ -70,8 +125,10 @@ void fold_utf16(struct buffer *out, struct view v)
 		/* At most three bytes a unit. */
 		char *at = buffer_reserve(out, 3 * (units - i) + 4);
 		char *start = at;
+		size_t n = ascii16(v.data + 2 * i, units - i, at);
 
-		for (; i < units; i++) {
+		at += n;
+		for (i += n; i < units; i++) {
 			uint32_t c = (uint32_t)v.data[2 * i] | (uint32_t)v.data[2 * i + 1] << 8;
 
 			if (c >= 0x80)

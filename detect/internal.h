@@ -13,6 +13,7 @@ enum how {
 	HOW_LAZY,   /* computed when a rule asks */
 	HOW_EXACT,  /* the scan of its field decides */
 	HOW_VERIFY, /* the scan says no or perhaps; the pattern then decides */
+	HOW_EAGER, /* computed for each value that is scanned: a rule has nothing better to be found by */
 };
 
 struct use { /* of a literal by a predicate */
@@ -34,9 +35,10 @@ struct field_index {
 	uint32_t literal_first, literal_count;
 	hs_database_t *database;
 	uint32_t whole_max; /* bytes of the longest whole text, + 1; 0: none */
-	bool numbers;  /* some whole text is a number: 0x values are looked up as numbers too */
-	bool scanned;  /* a value must be looked at when the event comes */
-	bool constant; /* part of a context: EventID, Channel, Provider_Name */
+	bool numbers; /* some whole text is a number: 0x values are looked up as numbers too */
+	bool scanned; /* a value must be looked at when the event comes */
+	uint32_t eager_first, eager_count; /* in eager */
+	bool constant;			   /* part of a context: EventID, Channel, Provider_Name */
 };
 struct list {
 	uint32_t first, count;
@@ -78,6 +80,7 @@ struct engine {
 	uint32_t *whole_slots;
 	size_t whole_mask;
 
+	uint32_t *eager;	  /* HOW_EAGER predicates, by field */
 	uint64_t *uncovered;	  /* rules that are evaluated whatever was found */
 	uint64_t **source_rules;  /* by source */
 	struct list *rule_fields; /* by rule: fields of its predicates */
@@ -144,17 +147,46 @@ struct text_list {
 	uint32_t first, count;
 };
 
+/*
+ * Predicates that were found in a value, sorted; with FOUND_TRUE where more than the literal was looked at and it holds. Equal ones
+ * are one, so that a pointer tells them apart.
+ */
+struct found {
+	uint64_t hash;
+	struct found *next;
+	uint32_t count;
+	uint32_t predicates[];
+};
+#define FOUND_TRUE UINT32_C(0x80000000)
+/* Bytes of a value's texts up to which its patterns are evaluated at once, to be remembered with it. */
+#define SETTLE_MAX  4096u
+#define FOUND_SLOTS 16384u
+
 /* What was found in a value, by all fields that it makes in its context. */
 struct memo {
 	uint64_t hash, context;
 	int32_t index;
-	uint32_t type, len, cap, count, found_cap;
+	uint32_t type, len, cap;
 	uint8_t *data;
-	uint32_t *found;
+	const struct found *found;
 };
 #define MEMO_SLOTS 16384u
 #define MEMO_BYTES 16384u      /* of a value */
-#define MEMO_TOTAL (24u << 20) /* of all values and what was found in them */
+#define MEMO_TOTAL (24u << 20) /* of all values */
+
+/*
+ * What is left to evaluate where a context's values have these findings: the rules that they do not
+ * decide. Most events of a log share their findings with others, and most findings leave nothing.
+ */
+struct verdict {
+	uint64_t hash, context;
+	struct verdict *next;
+	uint32_t rule_count;
+	const uint32_t *rules;
+	const struct found *key[]; /* by plan of the context, then by loose field */
+};
+#define VERDICT_SLOTS 16384u
+#define VERDICT_TOTAL (24u << 20) /* bytes of all findings and verdicts, forgotten together */
 
 #define CONTEXT_SLOTS 4096u
 #define CONTEXT_MAX   2048u
@@ -166,18 +198,25 @@ struct engine_state {
 	uint32_t *touched;
 	size_t touched_count;
 	uint32_t *epochs, epoch; /* by predicate: found in the text being scanned */
-	uint32_t *found;
-	size_t found_count;
+	uint32_t *finds;	 /* in the value being scanned */
+	size_t find_count;
 	uint64_t *candidates, *seconds; /* rules of which the one, the other list is there */
 	uint32_t *lists, serial;	/* by list: the event in which one of it was found */
 	struct memo *memo;
 	size_t memo_bytes;
+	struct found **found_sets;
+	struct verdict **verdicts;
+	struct arena verdict_arena;
+	const struct found **key; /* of the event, as verdict.key */
+	size_t key_count, key_cap;
+	uint32_t *undecided;
+	size_t undecided_cap;
 	const uint64_t *relevant; /* of the context, or NULL: all predicates */
 	uint64_t serials;	  /* of contexts */
 
 	struct context *contexts[CONTEXT_SLOTS], *last;
 	uint32_t context_count;
-	struct buffer key;
+	struct buffer context_key;
 
 	/* of the event */
 	const struct event *event;
@@ -207,11 +246,21 @@ static inline uint64_t mix(uint64_t h, uint64_t x)
 static inline uint64_t hash_of(uint64_t h, const void *data, size_t n)
 {
 	const uint8_t *p = data;
-	uint64_t x;
+	uint64_t x, y, other = ~h;
 
-	for (; n >= 8; p += 8, n -= 8) {
+	for (; n >= 16;
+	     p += 16, n -= 16) { /* two lanes, because one waits for its multiplications */
+		memcpy(&x, p, 8);
+		memcpy(&y, p + 8, 8);
+		h = mix(h, x);
+		other = mix(other, y);
+	}
+	h = mix(h, other);
+	if (n >= 8) {
 		memcpy(&x, p, 8);
 		h = mix(h, x);
+		p += 8;
+		n -= 8;
 	}
 	x = n;
 	for (size_t i = 0; i < n; i++)
