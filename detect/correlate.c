@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* qsort_r */
 #include "detect/correlate.h"
 
 #include "base/text.h"
@@ -5,6 +6,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
 
 /* ---- what is needed of an event ---- */
 
@@ -65,16 +68,16 @@ void correlate_encode(struct buffer *out, const struct engine *engine, const str
 	buffer_release(&text);
 }
 
-/* ---- what was fed: records, sorted in runs ---- */
+/* ---- what was fed: records, sorted by group and time, in runs ---- */
 
 struct record {
 	int64_t ts;
-	uint64_t order; /* of feeding: equal times keep it */
-	uint32_t size;	/* of all of it, with the bytes behind */
-	uint32_t correlation, rule;
-	uint32_t host, source, texts; /* bytes of each, behind this struct in this order */
 	uint64_t number;
 	int64_t id;
+	uint64_t order;			      /* of feeding: the last resort */
+	uint32_t size;			      /* of all of it, with the bytes behind */
+	uint32_t correlation, rule, position; /* position: of the rule in the correlation */
+	uint32_t group, values, host, source; /* bytes of each, behind this struct in this order */
 };
 
 struct run {
@@ -82,14 +85,30 @@ struct run {
 	struct buffer next; /* the record to be taken, empty at the end */
 };
 
+/* Records of the correlations of one level: those that refer to rules only, then those that refer to those, ... */
+struct sorter {
+	struct buffer memory;
+	size_t *offsets, offset_count, offset_cap;
+	struct run *runs;
+	size_t run_count, run_cap;
+};
+
 struct held { /* an event in a window */
 	int64_t ts;
-	uint32_t rule;
-	uint64_t hash; /* of the value */
-	double number;
-	char *host, *source;
 	uint64_t record;
 	int64_t id;
+	uint64_t hash; /* of the value */
+	double number;
+	const char *host, *source; /* in the correlator's pool */
+	uint32_t rule, position;
+};
+
+/* temporal_ordered: an event and the shortest chain of events before it. */
+struct link {
+	struct link *before;
+	struct held held;
+	int64_t from; /* time of the chain's first event */
+	unsigned references;
 };
 
 struct distinct {
@@ -97,151 +116,285 @@ struct distinct {
 	uint32_t count;
 };
 
+/* Numbers in order, so that a rank is found without sorting them all again: blocks of sorted numbers. */
+#define RANK_BLOCK 512u
+struct rank_block {
+	uint32_t count;
+	double numbers[RANK_BLOCK];
+};
+struct ranks {
+	struct rank_block **blocks;
+	size_t count, cap;
+};
+
+/* Of one group of one correlation: all there is at a time, since records come group by group. */
 struct window {
-	struct window *next; /* same slot */
-	uint64_t hash;
 	uint32_t correlation;
 	struct buffer group; /* texts of group-by */
 	struct held *held;   /* a ring */
 	size_t head, count, cap;
 	struct distinct *values;
-	size_t value_mask, value_count; /* used slots; distinct ones are counted apart */
+	size_t value_mask, value_used; /* slots; value_used: also those whose count fell to 0 */
 	size_t distinct;
-	double sum;
-	bool holds, cut;
-	int64_t begun;
-	struct held **
-		chains; /* temporal_ordered: by position, the events of the latest chain that ends there */
-	int64_t *chain_from;
+	size_t of_rule[LIMIT_CORRELATION_RULES]; /* events by position of their rule */
+	struct ranks ranks;
+	long double sum;
+	uint64_t pushed, fired; /* events so far; of these, at the last hit */
+	bool cut;
+	struct link **chains; /* [length - 1][position of the last] */
+	struct held
+		*ties; /* events of the latest time, for which the order of two files is unknown */
+	size_t tie_count, tie_cap;
 };
 
 struct correlator {
 	const struct ruleset *set;
-	struct buffer memory;
-	size_t *offsets, offset_count, offset_cap;
-	struct run *runs;
-	size_t run_count, run_cap;
-	uint64_t order, timeless;
-	struct window **slots;
-	size_t mask, windows;
+	uint32_t *level; /* by rule: of its sorter; 0 for what is no correlation */
+	struct sorter *sorters;
+	uint32_t levels;
+	uint32_t reading; /* level that is being walked: its records stay where they are */
+	uint64_t order, timeless, seed;
+	char **pool; /* hosts and sources, by hash */
+	size_t pool_mask, pool_count;
+	struct window window;
 	correlated_hit *fn;
 	void *data;
-	unsigned depth;
-	int64_t swept;
 };
+
+/* Reads the next of a list of texts; false at the end or where it is none. */
+static bool text_next(struct view *rest, struct view *text, bool *there)
+{
+	uint32_t n;
+
+	if (!view_u32le(*rest, 0, &n))
+		return false;
+	*there = n != UINT32_MAX;
+	*text = *there ? view_sub(*rest, 4, n) : VIEW_EMPTY;
+	if (*there && text->len != n)
+		return false;
+	*rest = view_from(*rest, 4 + (size_t)(*there ? n : 0));
+	return true;
+}
+
+static uint32_t level_of_rule(struct correlator *c, uint32_t rule)
+{
+	const struct correlation *own = c->set->rules[rule]->correlation;
+	uint32_t level = 1;
+
+	if (!own || c->level[rule])
+		return c->level[rule];
+	for (uint32_t i = 0; i < own->rule_count;
+	     i++) { /* without circles: ruleset_finish saw to it */
+		uint32_t below = level_of_rule(c, own->rules[i]) + 1;
+
+		level = below > level ? below : level;
+	}
+	return c->level[rule] = level;
+}
 
 struct correlator *correlator_new(const struct ruleset *set)
 {
 	struct correlator *c = xcalloc(1, sizeof(*c));
 
 	c->set = set;
-	c->mask = 4095;
-	c->slots = xcalloc(c->mask + 1, sizeof(struct window *));
+	c->level = xcalloc(set->rule_count + 1, sizeof(*c->level));
+	for (uint32_t i = 0; i < set->rule_count; i++) {
+		uint32_t level = level_of_rule(c, i);
+
+		c->levels = level + 1 > c->levels ? level + 1 : c->levels;
+	}
+	c->sorters = xcalloc(c->levels + 1, sizeof(*c->sorters));
+	c->pool_mask = 1023;
+	c->pool = xcalloc(c->pool_mask + 1, sizeof(*c->pool));
+	/* Evidence must not choose values that collide. */
+	if (getrandom(&c->seed, sizeof(c->seed), GRND_NONBLOCK) != sizeof(c->seed))
+		c->seed = (uint64_t)(uintptr_t)c ^ (uint64_t)time(NULL);
 	return c;
 }
 
-static void held_release(struct held *h)
+static uint64_t hash_bytes(uint64_t h, const void *data, size_t n)
 {
-	free(h->host);
-	free(h->source);
-	h->host = h->source = NULL;
+	const uint8_t *p = data;
+	uint64_t x;
+
+	for (; n >= 8; p += 8, n -= 8) {
+		memcpy(&x, p, 8);
+		h = (h ^ x) * UINT64_C(0x9e3779b97f4a7c15);
+		h ^= h >> 32;
+	}
+	x = n;
+	for (size_t i = 0; i < n; i++)
+		x = x << 8 | p[i];
+	h = (h ^ x) * UINT64_C(0x9e3779b97f4a7c15);
+	return h ^ h >> 32;
 }
 
-static void window_free(struct window *w, uint32_t positions)
+static size_t pool_slot(const struct correlator *c, const char *text, size_t n)
 {
-	for (size_t i = 0; i < w->count; i++)
-		held_release(&w->held[(w->head + i) % w->cap]);
-	for (uint32_t i = 0; w->chains && i < positions; i++) {
-		for (uint32_t k = 0; w->chains[i] && k <= i; k++)
-			held_release(&w->chains[i][k]);
-		free(w->chains[i]);
+	size_t at = hash_bytes(c->seed, text, n) & c->pool_mask;
+
+	while (c->pool[at] && (strncmp(c->pool[at], text, n) != 0 || c->pool[at][n]))
+		at = (at + 1) & c->pool_mask;
+	return at;
+}
+
+/* One copy of each host and source: there are as many as files, and events without number name them. */
+static const char *pooled(struct correlator *c, const char *text, size_t n)
+{
+	size_t at;
+
+	n = strnlen(text, n);
+	if (2 * c->pool_count > c->pool_mask) {
+		char **old = c->pool;
+		size_t count = c->pool_mask + 1;
+
+		c->pool_mask = 2 * count - 1;
+		c->pool = xcalloc(c->pool_mask + 1, sizeof(*c->pool));
+		for (size_t i = 0; i < count; i++)
+			if (old[i])
+				c->pool[pool_slot(c, old[i], strlen(old[i]))] = old[i];
+		free(old);
 	}
+	at = pool_slot(c, text, n);
+	if (!c->pool[at]) {
+		c->pool[at] = xmemdup0(text, n);
+		c->pool_count++;
+	}
+	return c->pool[at];
+}
+
+static void link_release(struct link *l)
+{
+	while (l && --l->references == 0) {
+		struct link *before = l->before;
+
+		free(l);
+		l = before;
+	}
+}
+
+static void chains_release(struct window *w, const struct correlation *own)
+{
+	for (size_t i = 0; w->chains && i < (size_t)own->rule_count * own->rule_count; i++)
+		link_release(w->chains[i]);
 	free(w->chains);
-	free(w->chain_from);
-	free(w->held);
-	free(w->values);
-	buffer_release(&w->group);
-	free(w);
+	w->chains = NULL;
+}
+
+static void ranks_release(struct ranks *r)
+{
+	for (size_t i = 0; i < r->count; i++)
+		free(r->blocks[i]);
+	free(r->blocks);
+	memset(r, 0, sizeof(*r));
+}
+
+/* Empties the window; what it allocated serves the next group. */
+static void window_clear(struct correlator *c)
+{
+	struct window *w = &c->window;
+
+	if (w->chains)
+		chains_release(w, c->set->rules[w->correlation]->correlation);
+	ranks_release(&w->ranks);
+	if (w->value_used)
+		memset(w->values, 0, (w->value_mask + 1) * sizeof(*w->values));
+	memset(w->of_rule, 0, sizeof(w->of_rule));
+	w->head = w->count = w->value_used = w->distinct = w->tie_count = 0;
+	w->sum = 0;
+	w->pushed = w->fired = 0;
+	w->cut = false;
+	w->group.len = 0;
 }
 
 void correlator_free(struct correlator *c)
 {
 	if (!c)
 		return;
-	for (size_t i = 0; i <= c->mask; i++) {
-		while (c->slots[i]) {
-			struct window *w = c->slots[i];
+	window_clear(c);
+	free(c->window.held);
+	free(c->window.values);
+	free(c->window.ties);
+	buffer_release(&c->window.group);
+	for (uint32_t i = 0; i < c->levels; i++) {
+		struct sorter *s = &c->sorters[i];
 
-			c->slots[i] = w->next;
-			window_free(w, c->set->rules[w->correlation]->correlation->rule_count);
+		for (size_t k = 0; k < s->run_count; k++) {
+			if (s->runs[k].file)
+				(void)fclose(s->runs[k].file);
+			buffer_release(&s->runs[k].next);
 		}
+		free(s->runs);
+		free(s->offsets);
+		buffer_release(&s->memory);
 	}
-	for (size_t i = 0; i < c->run_count; i++) {
-		if (c->runs[i].file)
-			(void)fclose(c->runs[i].file);
-		buffer_release(&c->runs[i].next);
-	}
-	free(c->runs);
-	free(c->slots);
-	free(c->offsets);
-	buffer_release(&c->memory);
+	free(c->sorters);
+	for (size_t i = 0; i <= c->pool_mask; i++)
+		free(c->pool[i]);
+	free(c->pool);
+	free(c->level);
 	free(c);
 }
 
-static int by_time(const void *a, const void *b, void *data)
+static int by_bytes(const char *a, uint32_t n, const char *b, uint32_t m)
 {
-	const struct correlator *c = data;
-	struct record x, y;
+	int order = memcmp(a, b, n < m ? n : m);
 
-	memcpy(&x, c->memory.data + *(const size_t *)a, sizeof(x));
-	memcpy(&y, c->memory.data + *(const size_t *)b, sizeof(y));
+	return order ? order : n < m ? -1 : n > m;
+}
+
+/* By correlation, group and time; equal times by their place in one file, so that the way there does not matter. */
+static int by_group_and_time(const char *a, const char *b)
+{
+	struct record x, y;
+	int order;
+
+	memcpy(&x, a, sizeof(x));
+	memcpy(&y, b, sizeof(y));
+	a += sizeof(x);
+	b += sizeof(y);
+	if (x.correlation != y.correlation)
+		return x.correlation < y.correlation ? -1 : 1;
+	if ((order = by_bytes(a, x.group, b, y.group)) != 0)
+		return order;
 	if (x.ts != y.ts)
 		return x.ts < y.ts ? -1 : 1;
+	a += x.group + x.values + x.host;
+	b += y.group + y.values + y.host;
+	if ((order = by_bytes(a, x.source, b, y.source)) != 0)
+		return order;
+	if (x.number != y.number)
+		return x.number < y.number ? -1 : 1;
+	if (x.position != y.position)
+		return x.position < y.position ? -1 : 1;
 	return x.order < y.order ? -1 : x.order > y.order;
 }
 
-/* A heap sort of offsets: qsort has no place for the memory they point into, and no recursion here. */
-static void sort_offsets(struct correlator *c)
+static int offsets_order(const void *a, const void *b, void *memory)
 {
-	size_t n = c->offset_count, *a = c->offsets;
-
-	for (size_t end = n, start = n / 2; end > 1;) {
-		size_t root, child, t;
-
-		if (start > 0) {
-			start--;
-		} else {
-			end--;
-			t = a[end];
-			a[end] = a[0];
-			a[0] = t;
-		}
-		root = start;
-		while ((child = 2 * root + 1) < end) {
-			if (child + 1 < end && by_time(&a[child], &a[child + 1], c) < 0)
-				child++;
-			if (by_time(&a[root], &a[child], c) >= 0)
-				break;
-			t = a[root];
-			a[root] = a[child];
-			a[child] = t;
-			root = child;
-		}
-	}
+	return by_group_and_time((const char *)memory + *(const size_t *)a,
+				 (const char *)memory + *(const size_t *)b);
 }
 
-static int spill(struct correlator *c)
+static void sort_offsets(struct sorter *s)
+{
+	if (s->offset_count)
+		qsort_r(s->offsets, s->offset_count, sizeof(*s->offsets), offsets_order,
+			s->memory.data);
+}
+
+static int spill(struct sorter *s)
 {
 	FILE *f = tmpfile();
 
 	if (!f)
 		return ERR_IO;
-	sort_offsets(c);
-	for (size_t i = 0; i < c->offset_count; i++) {
+	sort_offsets(s);
+	for (size_t i = 0; i < s->offset_count; i++) {
 		struct record r;
 
-		memcpy(&r, c->memory.data + c->offsets[i], sizeof(r));
-		if (fwrite(c->memory.data + c->offsets[i], 1, r.size, f) != r.size) {
+		memcpy(&r, s->memory.data + s->offsets[i], sizeof(r));
+		if (fwrite(s->memory.data + s->offsets[i], 1, r.size, f) != r.size) {
 			(void)fclose(f);
 			return ERR_IO;
 		}
@@ -251,11 +404,68 @@ static int spill(struct correlator *c)
 		return ERR_IO;
 	}
 	rewind(f);
-	c->runs = xgrow(c->runs, &c->run_cap, c->run_count + 1, sizeof(*c->runs));
-	c->runs[c->run_count++] = (struct run){.file = f};
-	c->memory.len = 0;
-	c->offset_count = 0;
+	s->runs = xgrow(s->runs, &s->run_cap, s->run_count + 1, sizeof(*s->runs));
+	s->runs[s->run_count++] = (struct run){.file = f};
+	/* The other levels need the memory now. */
+	buffer_release(&s->memory);
+	free(s->offsets);
+	s->offsets = NULL;
+	s->offset_count = s->offset_cap = 0;
 	return OK;
+}
+
+static size_t sorter_bytes(const struct sorter *s)
+{
+	return s->memory.len + s->offset_count * sizeof(*s->offsets);
+}
+
+/* Puts a record where its level reads it. The correlation's group and values are in `texts`. */
+static int record_add(struct correlator *c, uint32_t correlation, uint32_t rule,
+		      const struct hit_place *place, struct view texts)
+{
+	const struct correlation *own = c->set->rules[correlation]->correlation;
+	struct sorter *s = &c->sorters[c->level[correlation]], *largest = s;
+	struct record r = {.ts = place->ts,
+			   .number = place->record,
+			   .id = place->id,
+			   .correlation = correlation,
+			   .rule = rule};
+	struct view rest = texts, text;
+	size_t total = 0;
+	bool there;
+
+	/* A field that an event lacks leaves the event out. */
+	for (uint32_t i = 0; i < own->group_count + own->field_count; i++) {
+		if (i == own->group_count)
+			r.group = (uint32_t)(texts.len - rest.len);
+		if (!text_next(&rest, &text, &there) || !there)
+			return OK;
+	}
+	if (!own->field_count)
+		r.group = (uint32_t)(texts.len - rest.len);
+	r.values = (uint32_t)(texts.len - rest.len) - r.group;
+	r.order = c->order++;
+	r.host = (uint32_t)place->host.len;
+	r.source = (uint32_t)place->source.len;
+	r.size = (uint32_t)(sizeof(r) + r.group + r.values + r.host + r.source);
+	for (r.position = 0; r.position < own->rule_count && own->rules[r.position] != rule;)
+		r.position++;
+	if (r.position == own->rule_count)
+		return ERR_FORMAT;
+	s->offsets = xgrow(s->offsets, &s->offset_cap, s->offset_count + 1, sizeof(*s->offsets));
+	s->offsets[s->offset_count++] = s->memory.len;
+	buffer_append(&s->memory, &r, sizeof(r));
+	buffer_view(&s->memory, view_clip(texts, 0, r.group + r.values));
+	buffer_view(&s->memory, place->host);
+	buffer_view(&s->memory, place->source);
+	for (uint32_t i = 0; i < c->levels; i++) {
+		if (i <= c->reading)
+			continue;
+		total += sorter_bytes(&c->sorters[i]);
+		if (sorter_bytes(&c->sorters[i]) > sorter_bytes(largest))
+			largest = &c->sorters[i];
+	}
+	return total > LIMIT_CORRELATION_MEMORY ? spill(largest) : OK;
 }
 
 int correlator_feed(struct correlator *c, uint32_t rule, const struct hit_place *place,
@@ -270,76 +480,36 @@ int correlator_feed(struct correlator *c, uint32_t rule, const struct hit_place 
 		return OK;
 	}
 	while (at < encoded.len) {
-		struct record r = {
-			.ts = place->ts, .rule = rule, .number = place->record, .id = place->id};
 		uint32_t index, size;
+		int status;
 
 		if (!view_u32le(encoded, at, &index) || !view_u32le(encoded, at + 4, &size) ||
 		    !view_has(encoded, at + 8, size) || index >= c->set->rule_count ||
 		    !c->set->rules[index]->correlation)
 			return ERR_FORMAT;
-		r.correlation = index;
-		r.order = c->order++;
-		r.host = (uint32_t)place->host.len;
-		r.source = (uint32_t)place->source.len;
-		r.texts = size;
-		r.size = (uint32_t)(sizeof(r) + place->host.len + place->source.len + size);
-		c->offsets =
-			xgrow(c->offsets, &c->offset_cap, c->offset_count + 1, sizeof(*c->offsets));
-		c->offsets[c->offset_count++] = c->memory.len;
-		buffer_append(&c->memory, &r, sizeof(r));
-		buffer_view(&c->memory, place->host);
-		buffer_view(&c->memory, place->source);
-		buffer_view(&c->memory, view_sub(encoded, at + 8, size));
+		status = record_add(c, index, rule, place, view_sub(encoded, at + 8, size));
+		if (status < 0)
+			return status;
 		at += 8 + (size_t)size;
 	}
-	return c->memory.len > LIMIT_CORRELATION_MEMORY ? spill(c) : OK;
+	return OK;
 }
 
 /* ---- windows ---- */
-
-static uint64_t hash_bytes(uint64_t h, const void *data, size_t n)
-{
-	const uint8_t *p = data;
-
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ p[i]) * UINT64_C(0x100000001b3);
-	return h ^ h >> 29;
-}
-
-static struct window *window_find(struct correlator *c, uint32_t correlation, struct view group)
-{
-	uint64_t hash =
-		hash_bytes(UINT64_C(0xcbf29ce484222325) ^ correlation, group.data, group.len);
-	struct window *w;
-
-	for (w = c->slots[hash & c->mask]; w; w = w->next)
-		if (w->hash == hash && w->correlation == correlation &&
-		    view_equal(buffer_as_view(&w->group), group))
-			return w;
-	w = xcalloc(1, sizeof(*w));
-	w->hash = hash;
-	w->correlation = correlation;
-	w->begun = TIME_NONE;
-	buffer_view(&w->group, group);
-	w->next = c->slots[hash & c->mask];
-	c->slots[hash & c->mask] = w;
-	c->windows++;
-	return w;
-}
 
 static struct distinct *value_slot(struct window *w, uint64_t hash)
 {
 	size_t at;
 
-	if (w->value_count * 2 >= w->value_mask) {
-		size_t mask = w->value_mask ? w->value_mask * 2 + 1 : 15;
+	if (w->value_used * 2 >= w->value_mask) {
 		struct distinct *old = w->values;
-		size_t n = w->values ? w->value_mask + 1 : 0;
+		size_t n = w->values ? w->value_mask + 1 : 0, mask = 15;
 
+		while (mask < 4 * (w->distinct + 1))
+			mask = mask * 2 + 1;
 		w->values = xcalloc(mask + 1, sizeof(*w->values));
 		w->value_mask = mask;
-		w->value_count = 0;
+		w->value_used = 0;
 		for (size_t i = 0; i < n; i++)
 			if (old[i].count)
 				*value_slot(w, old[i].hash) = old[i];
@@ -348,31 +518,118 @@ static struct distinct *value_slot(struct window *w, uint64_t hash)
 	for (at = hash & w->value_mask; w->values[at].hash != hash; at = (at + 1) & w->value_mask) {
 		if (w->values[at].hash == 0) {
 			w->values[at].hash = hash;
-			w->value_count++;
+			w->value_used++;
 			break;
 		}
 	}
 	return &w->values[at];
 }
 
-static void window_pop(struct window *w)
+/* The block where the number stands or belongs. */
+static size_t rank_find(const struct ranks *r, double number)
+{
+	size_t low = 0, high = r->count - 1;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (r->blocks[middle]->numbers[r->blocks[middle]->count - 1] < number)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static void rank_block_add(struct ranks *r, size_t at, struct rank_block *block)
+{
+	r->blocks = xgrow(r->blocks, &r->cap, r->count + 1, sizeof(struct rank_block *));
+	memmove(&r->blocks[at + 1], &r->blocks[at], (r->count - at) * sizeof(struct rank_block *));
+	r->blocks[at] = block;
+	r->count++;
+}
+
+static void rank_add(struct ranks *r, double number)
+{
+	struct rank_block *b;
+	size_t at;
+	uint32_t i;
+
+	if (!r->count)
+		rank_block_add(r, 0, xcalloc(1, sizeof(*b)));
+	at = r->blocks[0]->count ? rank_find(r, number) : 0;
+	b = r->blocks[at];
+	if (b->count == RANK_BLOCK) {
+		struct rank_block *half = xcalloc(1, sizeof(*half));
+
+		b->count = RANK_BLOCK / 2;
+		half->count = RANK_BLOCK - b->count;
+		memcpy(half->numbers, b->numbers + b->count, half->count * sizeof(double));
+		rank_block_add(r, at + 1, half);
+		if (b->numbers[b->count - 1] < number)
+			b = half;
+	}
+	for (i = b->count; i > 0 && b->numbers[i - 1] > number; i--)
+		b->numbers[i] = b->numbers[i - 1];
+	b->numbers[i] = number;
+	b->count++;
+}
+
+static void rank_remove(struct ranks *r, double number)
+{
+	size_t at = rank_find(r, number);
+	struct rank_block *b = r->blocks[at];
+	uint32_t i = 0;
+
+	while (i + 1 < b->count && b->numbers[i] < number)
+		i++;
+	memmove(&b->numbers[i], &b->numbers[i + 1], (b->count - i - 1) * sizeof(double));
+	if (--b->count == 0 && r->count > 1) {
+		free(b);
+		memmove(&r->blocks[at], &r->blocks[at + 1],
+			(r->count - at - 1) * sizeof(struct rank_block *));
+		r->count--;
+	}
+}
+
+static double rank_get(const struct ranks *r, size_t rank)
+{
+	for (size_t i = 0; i < r->count; i++) {
+		if (rank < r->blocks[i]->count)
+			return r->blocks[i]->numbers[rank];
+		rank -= r->blocks[i]->count;
+	}
+	return 0;
+}
+
+static bool is_ranked(const struct correlation *c)
+{
+	return c->type == CORRELATE_VALUE_PERCENTILE || c->type == CORRELATE_VALUE_MEDIAN;
+}
+
+static void window_pop(struct window *w, const struct correlation *own)
 {
 	struct held *h = &w->held[w->head];
-	struct distinct *d = value_slot(w, h->hash);
 
-	if (d->count && --d->count == 0)
-		w->distinct--;
+	if (own->type == CORRELATE_VALUE_COUNT) {
+		struct distinct *d = value_slot(w, h->hash);
+
+		if (d->count && --d->count == 0)
+			w->distinct--;
+	}
+	if (is_ranked(own))
+		rank_remove(&w->ranks, h->number);
 	w->sum -= h->number;
-	held_release(h);
+	w->of_rule[h->position]--;
 	w->head = (w->head + 1) % w->cap;
 	if (--w->count == 0)
 		w->sum = 0;
 }
 
-static void window_push(struct window *w, struct held *h)
+static void window_push(struct window *w, const struct correlation *own, const struct held *h)
 {
 	if (w->count >= LIMIT_WINDOW) {
-		window_pop(w);
+		window_pop(w, own);
 		w->cut = true;
 	}
 	if (w->count == w->cap) {
@@ -387,32 +644,24 @@ static void window_push(struct window *w, struct held *h)
 		w->cap = cap;
 	}
 	w->held[(w->head + w->count++) % w->cap] = *h;
-	if (value_slot(w, h->hash)->count++ == 0)
+	if (own->type == CORRELATE_VALUE_COUNT && value_slot(w, h->hash)->count++ == 0)
 		w->distinct++;
+	if (is_ranked(own))
+		rank_add(&w->ranks, h->number);
 	w->sum += h->number;
-}
-
-static int by_number(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
+	w->of_rule[h->position]++;
+	w->pushed++;
 }
 
 /* Linear interpolation between the ranks around p (0..100), as spreadsheets and numpy do. */
 static double percentile(const struct window *w, double p)
 {
-	double *all = xmalloc(w->count * sizeof(*all)), rank = p / 100 * (double)(w->count - 1),
-	       result;
+	double rank = p / 100 * (double)(w->count - 1), result;
 	size_t low = (size_t)rank;
 
-	for (size_t i = 0; i < w->count; i++)
-		all[i] = w->held[(w->head + i) % w->cap].number;
-	qsort(all, w->count, sizeof(*all), by_number);
-	result = all[low];
+	result = rank_get(&w->ranks, low);
 	if (low + 1 < w->count)
-		result += (rank - (double)low) * (all[low + 1] - all[low]);
-	free(all);
+		result += (rank - (double)low) * (rank_get(&w->ranks, low + 1) - result);
 	return result;
 }
 
@@ -422,9 +671,9 @@ static double measure(const struct correlation *c, const struct window *w)
 	case CORRELATE_VALUE_COUNT:
 		return (double)w->distinct;
 	case CORRELATE_VALUE_SUM:
-		return w->sum;
+		return (double)w->sum;
 	case CORRELATE_VALUE_AVG:
-		return w->count ? w->sum / (double)w->count : 0;
+		return w->count ? (double)(w->sum / (long double)w->count) : 0;
 	case CORRELATE_VALUE_MEDIAN:
 		return w->count ? percentile(w, 50) : 0;
 	case CORRELATE_VALUE_PERCENTILE:
@@ -446,29 +695,21 @@ static bool in_range(const struct correlation *c, double x)
 	return (!c->has_equal || x == c->equal) && (!c->has_unequal || x != c->unequal);
 }
 
-static bool seen(const struct correlation *c, const struct window *w, uint32_t position)
-{
-	for (size_t i = 0; i < w->count; i++)
-		if (w->held[(w->head + i) % w->cap].rule == c->rules[position])
-			return true;
-	return false;
-}
-
-static bool expression(const struct correlation *c, const struct window *w, const struct node *n)
+static bool expression(const struct window *w, const struct node *n)
 {
 	switch ((enum node_type)n->type) {
 	case NODE_PREDICATE:
-		return seen(c, w, n->predicate);
+		return w->of_rule[n->predicate] > 0;
 	case NODE_NOT:
-		return !expression(c, w, n->kids[0]);
+		return !expression(w, n->kids[0]);
 	case NODE_AND:
 		for (uint32_t i = 0; i < n->count; i++)
-			if (!expression(c, w, n->kids[i]))
+			if (!expression(w, n->kids[i]))
 				return false;
 		return true;
 	case NODE_OR:
 		for (uint32_t i = 0; i < n->count; i++)
-			if (expression(c, w, n->kids[i]))
+			if (expression(w, n->kids[i]))
 				return true;
 		return false;
 	case NODE_COUNT:
@@ -481,15 +722,17 @@ static bool expression(const struct correlation *c, const struct window *w, cons
 
 static bool window_holds(const struct correlation *c, const struct window *w, double *value)
 {
+	*value = 0;
+	if (w->count == 0)
+		return false;
 	if (c->type != CORRELATE_TEMPORAL) {
 		*value = measure(c, w);
-		return w->count > 0 && in_range(c, *value);
+		return in_range(c, *value);
 	}
-	*value = 0;
 	for (uint32_t i = 0; i < c->rule_count; i++)
-		*value += seen(c, w, i);
+		*value += w->of_rule[i] > 0;
 	if (c->condition)
-		return expression(c, w, c->condition);
+		return expression(w, c->condition);
 	/* A range of temporal says how many of the rules; without one all of them. */
 	if (c->has_lower || c->has_upper || c->has_equal || c->has_unequal)
 		return in_range(c, *value);
@@ -512,7 +755,7 @@ static void event_ref(struct buffer *out, const struct ruleset *set, const struc
 	json_text(out, "{\"rule_id\":", set->rules[h->rule]->id);
 	buffer_string(out, ",\"ts\":\"");
 	time_append(out, h->ts);
-	json_text(out, "\",\"host\":", h->host && *h->host ? h->host : NULL);
+	json_text(out, "\",\"host\":", *h->host ? h->host : NULL);
 	json_text(out, ",\"source\":", h->source);
 	buffer_string(out, ",\"record\":");
 	buffer_unsigned(out, h->record);
@@ -522,27 +765,42 @@ static void event_ref(struct buffer *out, const struct ruleset *set, const struc
 		buffer_string(out, ",\"id\":null}");
 }
 
-/* Reads the next of a list of texts; false at the end or where it is none. */
-static bool text_next(struct view *rest, struct view *text, bool *there)
+/* What refers to this correlation sees it as an event with the fields of its group. */
+static int feed_outer(struct correlator *c, const struct rule *rule, struct view group,
+		      const struct hit_place *place)
 {
-	uint32_t n;
+	const struct correlation *own = rule->correlation;
+	int status = OK;
 
-	if (!view_u32le(*rest, 0, &n))
-		return false;
-	*there = n != UINT32_MAX;
-	*text = *there ? view_sub(*rest, 4, n) : VIEW_EMPTY;
-	if (*there && text->len != n)
-		return false;
-	*rest = view_from(*rest, 4 + (size_t)(*there ? n : 0));
-	return true;
+	for (uint32_t i = 0; rule->referenced && status >= 0 && i < c->set->rule_count; i++) {
+		const struct correlation *outer = c->set->rules[i]->correlation;
+		struct buffer texts = {0};
+
+		if (!outer || !refers(outer, rule->index))
+			continue;
+		for (uint32_t k = 0; k < outer->group_count + outer->field_count; k++) {
+			const char *name = field_of(outer,
+						    k < outer->group_count
+							    ? outer->group_by[k]
+							    : outer->fields[k - outer->group_count],
+						    rule->index);
+			struct view rest = group, text = VIEW_EMPTY;
+			bool there = false, found = false;
+
+			for (uint32_t g = 0;
+			     !found && g < own->group_count && text_next(&rest, &text, &there); g++)
+				found = strcmp(own->group_by[g], name) == 0;
+			put_text(&texts, found && there, text);
+		}
+		status = record_add(c, i, rule->index, place, buffer_as_view(&texts));
+		buffer_release(&texts);
+	}
+	return status;
 }
 
-static int feed_window(struct correlator *c, uint32_t correlation, struct held *h,
-		       struct view texts);
-
-static int fire(struct correlator *c, struct window *w, const struct held *const *events,
-		size_t count, uint64_t total, double value)
+static int fire(struct correlator *c, const struct held *const *events, size_t count, double value)
 {
+	const struct window *w = &c->window;
 	const struct rule *rule = c->set->rules[w->correlation];
 	const struct correlation *own = rule->correlation;
 	const struct held *last = events[count - 1];
@@ -557,7 +815,7 @@ static int fire(struct correlator *c, struct window *w, const struct held *const
 				 .first = events[0]->ts,
 				 .last = last->ts,
 				 .place = &place,
-				 .count = total,
+				 .count = count,
 				 .value = value,
 				 .one_host = true,
 				 .cut = w->cut};
@@ -572,8 +830,7 @@ static int fire(struct correlator *c, struct window *w, const struct held *const
 		event_ref(&list, c->set, events[i]);
 	}
 	for (size_t i = 0; i < count; i++)
-		hit.one_host &= strcmp(events[i]->host ? events[i]->host : "",
-				       last->host ? last->host : "") == 0;
+		hit.one_host &= strcmp(events[i]->host, last->host) == 0;
 	buffer_char(&list, ']');
 	buffer_char(&group, '{');
 	for (uint32_t i = 0; i < own->group_count && text_next(&rest, &text, &there); i++) {
@@ -586,135 +843,137 @@ static int fire(struct correlator *c, struct window *w, const struct held *const
 	hit.events = buffer_text(&list);
 	if (!rule->silent)
 		status = c->fn(c->data, &hit);
-	/* What refers to this correlation sees it as an event with the fields of its group. */
-	for (uint32_t i = 0;
-	     rule->referenced && status >= 0 && c->depth < 32 && i < c->set->rule_count; i++) {
-		const struct correlation *outer = c->set->rules[i]->correlation;
-		struct buffer texts = {0};
-		struct held h = *last;
-
-		if (!outer || !refers(outer, rule->index))
-			continue;
-		for (uint32_t k = 0; k < outer->group_count + outer->field_count; k++) {
-			const char *name = field_of(outer,
-						    k < outer->group_count
-							    ? outer->group_by[k]
-							    : outer->fields[k - outer->group_count],
-						    rule->index);
-			bool found = false;
-
-			rest = buffer_as_view(&w->group);
-			for (uint32_t g = 0;
-			     g < own->group_count && text_next(&rest, &text, &there); g++) {
-				if (strcmp(own->group_by[g], name) == 0) {
-					put_text(&texts, there, text);
-					found = true;
-				}
-			}
-			if (!found)
-				put_text(&texts, false, VIEW_EMPTY);
-		}
-		h.rule = rule->index;
-		h.host = last->host ? xstrdup(last->host) : NULL;
-		h.source = last->source ? xstrdup(last->source) : NULL;
-		c->depth++;
-		status = feed_window(c, i, &h, buffer_as_view(&texts));
-		c->depth--;
-		buffer_release(&texts);
-	}
+	if (status >= 0)
+		status = feed_outer(c, rule, buffer_as_view(&w->group), &place);
 	buffer_release(&list);
 	buffer_release(&group);
 	return status;
 }
 
-static int fire_window(struct correlator *c, struct window *w, double value)
+static int fire_window(struct correlator *c, double value)
 {
+	const struct window *w = &c->window;
 	const struct held **events = xmalloc((w->count + 1) * sizeof(*events));
 	int status;
 
 	for (size_t i = 0; i < w->count; i++)
 		events[i] = &w->held[(w->head + i) % w->cap];
-	status = fire(c, w, events, w->count, w->count, value);
+	status = fire(c, events, w->count, value);
 	free(events);
 	return status;
 }
 
-static struct held held_copy(const struct held *h)
+/* How many rules must have happened in their order. */
+static uint32_t chain_length(const struct correlation *own)
 {
-	struct held copy = *h;
-
-	copy.host = h->host ? xstrdup(h->host) : NULL;
-	copy.source = h->source ? xstrdup(h->source) : NULL;
-	return copy;
+	if (own->has_equal)
+		return (uint32_t)own->equal;
+	return !own->has_lower ? own->rule_count : (uint32_t)own->lower + own->lower_open;
 }
 
-/* For each position the chain whose first event is the latest: it is the shortest that can still be finished. */
-static int ordered(struct correlator *c, const struct correlation *own, struct window *w,
-		   struct held *h)
+/*
+ * For each length and last position the chain whose first event is the latest: it is the shortest that can
+ * still be finished. *longer when the event made one; *hit when one is whole.
+ */
+static void extend_chains(struct window *w, const struct correlation *own, const struct held *h,
+			  struct link **whole, bool *longer)
 {
-	uint32_t n = own->rule_count;
-	int status = OK;
+	uint32_t n = own->rule_count, p = h->position, need = chain_length(own);
 
-	if (!w->chains) {
-		w->chains = xcalloc(n, sizeof(struct held *));
-		w->chain_from = xcalloc(n, sizeof(*w->chain_from));
-	}
-	for (uint32_t k = n; k-- > 0;) {
-		struct held *chain;
+	for (uint32_t length = need; length-- > 0;) {
+		struct link **at = &w->chains[(size_t)length * n + p], *before = NULL, *made;
 
-		if (own->rules[k] != h->rule)
-			continue;
-		if (k > 0 && (!w->chains[k - 1] || h->ts - w->chain_from[k - 1] > own->timespan))
-			continue;
-		chain = xcalloc(k + 1, sizeof(*chain));
-		for (uint32_t i = 0; i < k; i++)
-			chain[i] = held_copy(&w->chains[k - 1][i]);
-		chain[k] = held_copy(h);
-		for (uint32_t i = 0; w->chains[k] && i <= k; i++)
-			held_release(&w->chains[k][i]);
-		free(w->chains[k]);
-		w->chains[k] = chain;
-		w->chain_from[k] = chain[0].ts;
-	}
-	w->begun = h->ts; /* of the latest event: tells when the window may go */
-	if (w->chains[n - 1]) {
-		const struct held *events[64] = {0};
+		for (uint32_t q = 0; length > 0 && q < p; q++) {
+			struct link *l = w->chains[(size_t)(length - 1) * n + q];
 
-		for (uint32_t i = 0; i < n; i++)
-			events[i] = &w->chains[n - 1][i];
-		status = fire(c, w, events, n, n, n);
-		for (uint32_t k = 0; k < n; k++) { /* each event counts for one hit */
-			for (uint32_t i = 0; w->chains[k] && i <= k; i++)
-				held_release(&w->chains[k][i]);
-			free(w->chains[k]);
-			w->chains[k] = NULL;
+			if (l && h->ts - l->from <= own->timespan &&
+			    (!before || l->from > before->from))
+				before = l;
 		}
+		if (length > 0 && !before)
+			continue;
+		/* A second look at an event of the same time: only a later beginning is better. */
+		if (*at && (*at)->held.ts == h->ts &&
+		    (before ? before->from : h->ts) <= (*at)->from)
+			continue;
+		made = xcalloc(1, sizeof(*made));
+		*made = (struct link){.before = before,
+				      .held = *h,
+				      .from = before ? before->from : h->ts,
+				      .references = 1};
+		if (before)
+			before->references++;
+		link_release(*at);
+		*at = made;
+		*longer = true;
+		if (length + 1 == need)
+			*whole = made;
 	}
-	held_release(h);
+}
+
+static int ordered(struct correlator *c, const struct correlation *own, const struct held *h)
+{
+	const struct held *events[LIMIT_CORRELATION_RULES] = {0};
+	struct window *w = &c->window;
+	uint32_t need = chain_length(own), n = need;
+	struct link *whole = NULL;
+	bool longer = false;
+	int status;
+
+	if (!w->chains)
+		w->chains =
+			xcalloc((size_t)own->rule_count * own->rule_count, sizeof(struct link *));
+	if (w->tie_count && w->ties[0].ts != h->ts)
+		w->tie_count = 0;
+	extend_chains(w, own, h, &whole, &longer);
+	/* Of two files nobody knows which came first at the same time: both orders count. */
+	for (uint32_t round = 0; longer && !whole && w->tie_count && round < need; round++) {
+		longer = false;
+		for (size_t i = 0; i < w->tie_count && !whole; i++)
+			if (w->ties[i].source != h->source)
+				extend_chains(w, own, &w->ties[i], &whole, &longer);
+	}
+	if (w->tie_count < LIMIT_TIES) {
+		w->ties = xgrow(w->ties, &w->tie_cap, w->tie_count + 1, sizeof(*w->ties));
+		w->ties[w->tie_count++] = *h;
+	}
+	if (!whole)
+		return OK;
+	for (const struct link *l = whole; l; l = l->before)
+		events[--n] = &l->held;
+	status = fire(c, events, need, need);
+	chains_release(w, own); /* each event counts for one hit */
+	w->tie_count = 0;
 	return status;
 }
 
+static bool has_not(const struct node *n)
+{
+	if (n->type == NODE_NOT)
+		return true;
+	for (uint32_t i = 0; i < n->count; i++)
+		if (has_not(n->kids[i]))
+			return true;
+	return false;
+}
+
+/* Whether more events can end what holds: then a window is judged when no more can come into it. */
 static bool judged_late(const struct correlation *c)
 {
 	return c->has_upper || c->has_equal || c->has_unequal ||
-	       (c->type == CORRELATE_TEMPORAL && c->condition && c->condition->type != NODE_AND &&
-		c->condition->type != NODE_OR && c->condition->type != NODE_PREDICATE);
+	       (c->condition && has_not(c->condition));
 }
 
-/* A window that is judged when it is over. */
-static int close_window(struct correlator *c, struct window *w)
+/* A hit when the window holds and none of its events stands in the hit before: an event is in one at most. */
+static int judge(struct correlator *c, const struct correlation *own)
 {
-	const struct correlation *own = c->set->rules[w->correlation]->correlation;
+	struct window *w = &c->window;
 	double value;
-	int status = OK;
 
-	if (w->count && window_holds(own, w, &value))
-		status = fire_window(c, w, value);
-	while (w->count)
-		window_pop(w);
-	w->begun = TIME_NONE;
-	w->cut = false;
-	return status;
+	if (w->pushed - w->count < w->fired || !window_holds(own, w, &value))
+		return OK;
+	w->fired = w->pushed;
+	return fire_window(c, value);
 }
 
 static bool number_text(struct view t, double *number)
@@ -731,86 +990,52 @@ static bool number_text(struct view t, double *number)
 	return *end == '\0' && *number == *number && *number - *number == 0;
 }
 
-/* Takes over h's texts. */
-static int feed_window(struct correlator *c, uint32_t correlation, struct held *h,
-		       struct view texts)
+/* The next event of the window's group. */
+static int feed_window(struct correlator *c, struct held *h, struct view values)
 {
-	const struct correlation *own = c->set->rules[correlation]->correlation;
-	struct view rest = texts, text, group, value;
-	struct window *w;
-	bool there, missing = false, held;
-	double compared = 0;
+	const struct correlation *own = c->set->rules[c->window.correlation]->correlation;
+	struct window *w = &c->window;
+	struct view rest = values, text;
 	int status = OK;
+	bool there;
 
-	for (uint32_t i = 0; i < own->group_count && !missing; i++)
-		missing = !text_next(&rest, &text, &there) || !there;
-	group = view_clip(texts, 0, texts.len - rest.len);
-	value = rest;
-	for (uint32_t i = 0; i < own->field_count && !missing; i++)
-		missing = !text_next(&rest, &text, &there) || !there;
-	h->number = 0;
-	if (!missing && own->type >= CORRELATE_VALUE_SUM)
-		missing = !number_text(text, &h->number);
-	if (missing) {
-		held_release(h);
+	if (own->type >= CORRELATE_VALUE_SUM &&
+	    (!text_next(&rest, &text, &there) || !number_text(text, &h->number)))
 		return OK;
-	}
-	h->hash = hash_bytes(UINT64_C(0xcbf29ce484222325), value.data, value.len) | 1;
-	w = window_find(c, correlation, group);
-	if (own->type == CORRELATE_TEMPORAL_ORDERED)
-		return ordered(c, own, w, h);
-	if (judged_late(own)) {
-		if (w->begun != TIME_NONE && h->ts - w->begun > own->timespan)
-			status = close_window(c, w);
-		if (w->begun == TIME_NONE)
-			w->begun = h->ts;
-		window_push(w, h);
+	if (own->type == CORRELATE_TEMPORAL_ORDERED) {
+		/* A rule that stands twice is met at each place, the last first: an event is no two of a chain. */
+		for (uint32_t p = own->rule_count; p-- > 0 && status >= 0;) {
+			h->position = p;
+			if (own->rules[p] == h->rule)
+				status = ordered(c, own, h);
+		}
 		return status;
 	}
-	while (w->count && h->ts - w->held[w->head].ts > own->timespan)
-		window_pop(w);
-	if (w->count == 0)
-		w->cut = w->holds = false;
-	else if (w->holds)
-		w->holds = window_holds(own, w, &compared);
-	w->begun = h->ts;
-	window_push(w, h);
-	held = window_holds(own, w, &compared);
-	if (held && !w->holds) {
-		w->holds = true;
-		status = fire_window(c, w, compared);
+	h->hash = hash_bytes(c->seed, values.data, values.len) | 1;
+	if (w->count && h->ts - w->held[w->head].ts > own->timespan) {
+		if (judged_late(own))
+			status = judge(c, own);
+		while (w->count && h->ts - w->held[w->head].ts > own->timespan)
+			window_pop(w, own);
+		if (w->count == 0)
+			w->cut = false;
 	}
-	w->holds = held;
-	return status;
+	window_push(w, own, h);
+	return status < 0 || judged_late(own) ? status : judge(c, own);
 }
 
-/* Windows that are over go, so that memory holds only what can still become a hit. */
-static int sweep(struct correlator *c, int64_t now, bool all)
+/* The group is over. */
+static int close_window(struct correlator *c)
 {
+	const struct correlation *own;
 	int status = OK;
 
-	for (size_t i = 0; i <= c->mask; i++) {
-		struct window **at = &c->slots[i];
-
-		while (*at) {
-			struct window *w = *at;
-			const struct correlation *own = c->set->rules[w->correlation]->correlation;
-
-			if (!all && (w->begun == TIME_NONE || now - w->begun <= own->timespan)) {
-				at = &w->next;
-				continue;
-			}
-			if (judged_late(own) && own->type != CORRELATE_TEMPORAL_ORDERED &&
-			    status >= 0)
-				status = close_window(c, w);
-			/* Closing may have made windows of outer correlations, but never moves this link's owner. */
-			for (at = &c->slots[i]; *at != w; at = &(*at)->next)
-				;
-			*at = w->next;
-			window_free(w, own->rule_count);
-			c->windows--;
-		}
+	if (c->window.count) {
+		own = c->set->rules[c->window.correlation]->correlation;
+		if (judged_late(own))
+			status = judge(c, own);
 	}
+	window_clear(c);
 	return status;
 }
 
@@ -834,76 +1059,83 @@ static bool run_read(struct run *run)
 
 static int take(struct correlator *c, const char *bytes)
 {
+	struct window *w = &c->window;
 	struct record r;
 	struct held h = {0};
+	struct view group, values;
 	const char *at = bytes + sizeof(r);
 	int status = OK;
 
 	memcpy(&r, bytes, sizeof(r));
-	h.ts = r.ts;
-	h.rule = r.rule;
-	h.record = r.number;
-	h.id = r.id;
-	h.host = xmemdup0(at, r.host);
-	h.source = xmemdup0(at + r.host, r.source);
-	/* Now and then; at once when there are very many. */
-	if (c->windows > 4096 && r.ts - c->swept > TIME_SECOND) {
-		c->swept = r.ts;
-		status = sweep(c, r.ts, false);
+	group = view_of(at, r.group);
+	values = view_of(at + r.group, r.values);
+	at += r.group + r.values;
+	h = (struct held){.ts = r.ts,
+			  .rule = r.rule,
+			  .position = r.position,
+			  .record = r.number,
+			  .id = r.id,
+			  .host = pooled(c, at, r.host),
+			  .source = pooled(c, at + r.host, r.source)};
+	if (w->correlation != r.correlation || !view_equal(buffer_as_view(&w->group), group)) {
+		status = close_window(c);
+		w->correlation = r.correlation;
+		w->group.len = 0;
+		buffer_view(&w->group, group);
 	}
-	if (status < 0) {
-		held_release(&h);
-		return status;
-	}
-	return feed_window(c, r.correlation, &h, view_of(at + r.host + r.source, r.texts));
+	return status < 0 ? status : feed_window(c, &h, values);
 }
 
-int correlator_finish(struct correlator *c, correlated_hit *fn, void *data)
+static int walk(struct correlator *c, struct sorter *s)
 {
-	int status = OK;
 	size_t at = 0;
+	int status = OK;
 
-	c->fn = fn;
-	c->data = data;
-	c->swept = INT64_MIN / 2;
-	sort_offsets(c);
-	for (size_t i = 0; i < c->run_count; i++)
-		(void)run_read(&c->runs[i]);
+	sort_offsets(s);
+	for (size_t i = 0; i < s->run_count; i++)
+		(void)run_read(&s->runs[i]);
 	while (status >= 0) {
-		struct record best = {0}, r;
-		const char *bytes = NULL;
+		const char *best = NULL;
 		struct run *from = NULL;
 
-		for (size_t i = 0; i <= c->run_count; i++) {
+		for (size_t i = 0; i <= s->run_count; i++) {
 			const char *p = NULL;
 
-			if (i < c->run_count)
-				p = c->runs[i].next.len ? c->runs[i].next.data : NULL;
-			else if (at < c->offset_count)
-				p = c->memory.data + c->offsets[at];
-			if (!p)
+			if (i < s->run_count)
+				p = s->runs[i].next.len ? s->runs[i].next.data : NULL;
+			else if (at < s->offset_count)
+				p = s->memory.data + s->offsets[at];
+			if (!p || (best && by_group_and_time(p, best) >= 0))
 				continue;
-			memcpy(&r, p, sizeof(r));
-			if (!bytes || r.ts < best.ts || (r.ts == best.ts && r.order < best.order)) {
-				best = r;
-				bytes = p;
-				from = i < c->run_count ? &c->runs[i] : NULL;
-			}
+			best = p;
+			from = i < s->run_count ? &s->runs[i] : NULL;
 		}
-		if (!bytes)
+		if (!best)
 			break;
-		status = take(c, bytes);
+		status = take(c, best);
 		if (from)
 			(void)run_read(from);
 		else
 			at++;
 	}
-	/* Closing windows may open outer ones: until nothing is left. */
-	for (unsigned round = 0; c->windows && round < 64; round++) {
-		int swept = sweep(c, INT64_MAX, true);
+	for (size_t i = 0; i < s->run_count; i++)
+		if (s->runs[i].file && ferror(s->runs[i].file))
+			status = status < 0 ? status : ERR_IO;
+	return status;
+}
 
+int correlator_finish(struct correlator *c, correlated_hit *fn, void *data)
+{
+	int status = OK;
+
+	c->fn = fn;
+	c->data = data;
+	/* What a level finds is fed to levels above it only. */
+	for (c->reading = 1; c->reading < c->levels && status >= 0; c->reading++) {
+		c->window.correlation = UINT32_MAX;
+		status = walk(c, &c->sorters[c->reading]);
 		if (status >= 0)
-			status = swept;
+			status = close_window(c);
 	}
 	return status;
 }

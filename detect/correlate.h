@@ -1,11 +1,15 @@
 /*
  * Correlations (Sigma correlation rules 2.1). Workers encode what a correlation needs of each hit of a
- * rule it refers to; the parent feeds that to one correlator, in any order, from any file and host, and
- * at the end it is put in order of time (sorted runs on disk when it is much) and walked once.
+ * rule it refers to; the parent feeds that to one correlator, in any order, from any file and host. At the
+ * end it is put in order of correlation, group and time (sorted runs on disk when it is much) and walked
+ * once, so that one window is in memory at a time, however many groups there are. Correlations of
+ * correlations are walked after those that they refer to.
  *
- * Windows: with lower bounds only (and for temporal) a window slides, and a hit comes when its condition
- * begins to hold; with an upper bound, eq or neq a window begins with its first event and is judged when
- * it is over, because more events may still come. A group-by field that an event lacks leaves the event out.
+ * Windows slide. With lower bounds only (and for temporal without "not") a hit comes when the condition
+ * begins to hold; with an upper bound, eq, neq or "not" a window is judged when no further event fits
+ * into it, because one more may end what holds. No event stands in two hits of one group. A group-by field
+ * that an event lacks leaves the event out. At equal times the order is that of the file; between two
+ * files it is unknown, and temporal_ordered takes both.
  */
 #ifndef KONSEKI_DETECT_CORRELATE_H
 #define KONSEKI_DETECT_CORRELATE_H
@@ -14,8 +18,8 @@
 
 /* Events that one correlation's line lists; the count tells of all. */
 #define LIMIT_CORRELATION_EVENTS 1000
-/* Events that one window holds: beyond it the oldest go, and the hit says so. */
-#define LIMIT_WINDOW 100000
+/* Events of one time that temporal_ordered tries in both orders. */
+#define LIMIT_TIES 256
 /* Bytes kept in memory before a sorted run goes to disk. */
 #define LIMIT_CORRELATION_MEMORY ((size_t)64 << 20)
 

@@ -237,7 +237,34 @@ static size_t json_string(struct buffer *out, struct view v)
 	return i < v.len ? i + 1 : i;
 }
 
-/* A JSON value: a text, or an array's members; objects stay as they are written. */
+/* The bytes that the JSON value at v[0] takes, as far as its own brackets and quotation marks say. */
+static size_t json_extent(struct view v)
+{
+	size_t depth = 0, i = 0;
+	bool quoted = false;
+
+	for (; i < v.len; i++) {
+		uint8_t c = v.data[i];
+
+		if (quoted) {
+			if (c == '\\')
+				i++;
+			else if (c == '"')
+				quoted = false;
+		} else if (c == '"') {
+			quoted = true;
+		} else if (c == '[' || c == '{') {
+			depth++;
+		} else if (c == ']' || c == '}' || c == ',') {
+			if (depth == 0)
+				break;
+			depth -= c != ',';
+		}
+	}
+	return i < v.len ? i : v.len;
+}
+
+/* A JSON value: a text, or an array's members but for null and arrays in it; objects stay as they are written. */
 static void json_texts(struct engine_state *s, struct view v, bool folded, struct text_list *into)
 {
 	struct buffer b = {0};
@@ -245,25 +272,19 @@ static void json_texts(struct engine_state *s, struct view v, bool folded, struc
 	if (v.len && v.data[0] == '"') {
 		(void)json_string(&b, v);
 		text_add(s, buffer_as_view(&b), folded, into);
-	} else if (v.len && v.data[0] == '[' && view_find(v, 1, "[", 1) == v.len &&
-		   view_find(v, 1, "{", 1) == v.len) {
-		for (size_t i = 1; i < v.len && v.data[i] != ']';) {
-			size_t end = i;
+	} else if (v.len && v.data[0] == '[') {
+		for (v = view_clip(view_from(v, 1), 0, v.len - 2); v.len;) {
+			struct view member = view_trim(view_clip(v, 0, json_extent(v)));
 
-			if (v.data[i] == ',' || v.data[i] == ' ') {
-				i++;
-				continue;
-			}
-			if (v.data[i] == '"') {
-				b.len = 0;
-				i += json_string(&b, view_from(v, i));
+			v = view_from(v, json_extent(v) + 1);
+			b.len = 0;
+			if (member.len && member.data[0] == '"') {
+				(void)json_string(&b, member);
 				text_add(s, buffer_as_view(&b), folded, into);
-				continue;
+			} else if (member.len && member.data[0] != '[' &&
+				   !view_is(member, "null")) {
+				text_add(s, member, folded, into);
 			}
-			while (end < v.len && v.data[end] != ',' && v.data[end] != ']')
-				end++;
-			text_add(s, view_sub(v, i, end - i), folded, into);
-			i = end;
 		}
 	} else {
 		text_add(s, v, folded, into);

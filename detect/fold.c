@@ -95,6 +95,13 @@ static size_t ascii16(const uint8_t *in, size_t units, char *out)
 	return i;
 }
 
+bool fold_is_letter(uint32_t code)
+{
+	if (!bmp)
+		fold_init();
+	return unicode && iswalnum_l((wint_t)code, unicode);
+}
+
 void fold_utf8(struct buffer *out, struct view text)
 {
 	uint32_t code;

@@ -285,8 +285,6 @@ const struct value *slot_value(const struct engine_state *s, const struct slot *
 /* What numbers, times and identifiers are written with, in either case. */
 extern const bool text_plain[256];
 
-/* predicate.c */
-bool pattern_matches(struct view pattern, struct view text);
 bool predicate_eval(struct engine_state *s, uint32_t index);
 /* Whether this predicate holds for one text of its field (STRING, REGEX, CIDR, NUMBER, COMPARE). */
 bool predicate_text(struct engine_state *s, uint32_t index, struct view text);

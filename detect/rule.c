@@ -5,6 +5,7 @@
 #include "base/text.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <dirent.h>
 #include <stdarg.h>
 #include <errno.h>
@@ -89,6 +90,7 @@ void ruleset_free(struct ruleset *set)
 	free(set->private);
 	free(set->rules);
 	free(set->problems);
+	free(set->warnings);
 	free(set->predicates);
 	free(set->fields);
 	arena_release(&set->arena);
@@ -276,6 +278,25 @@ __attribute__((format(printf, 3, 4))) static int refuse_at(struct ruleset *set, 
 	return ERR_FORMAT;
 }
 
+void ruleset_warn(struct ruleset *set, const char *path, uint32_t line, const char *fmt, ...)
+{
+	char reason[400];
+	va_list args;
+
+	if (!set->lint)
+		return;
+	va_start(args, fmt);
+	(void)vsnprintf(reason, sizeof(reason), fmt, args);
+	va_end(args);
+	set->warnings = xgrow(set->warnings, &set->warning_cap, set->warning_count + 1,
+			      sizeof(*set->warnings));
+	set->warnings[set->warning_count++] = (struct rule_problem){
+		.path = keep_text(set, path), .line = line, .reason = keep_text(set, reason)};
+}
+
+/* What lint says of a document that loads nevertheless. */
+#define warn(set, at, ...) ruleset_warn(set, (set)->private->path, (at)->line, __VA_ARGS__)
+
 static void problem_add(struct ruleset *set, const char *path, uint32_t line, const char *title,
 			const char *id, const char *reason)
 {
@@ -315,11 +336,14 @@ static struct buffer *variant_add(struct variants *v)
 	return &v->items[v->count++].text;
 }
 
+/* In a value with placeholders until they are expanded: a '%' that begins none. */
+#define PLAIN_PERCENT ((uint8_t)0xfd)
+
 /*
- * Escapes (specification, "Escaping"): a backslash stands for itself unless a wildcard or another
- * backslash follows it.
+ * Escapes (specification, "Escape Character"): a backslash stands for itself unless a wildcard or another
+ * backslash follows it; under expand also a '%' ("Placeholders").
  */
-static void unescape(struct buffer *out, struct view v)
+static void unescape(struct buffer *out, struct view v, bool expands)
 {
 	for (size_t i = 0; i < v.len; i++) {
 		char c = (char)v.data[i];
@@ -327,6 +351,9 @@ static void unescape(struct buffer *out, struct view v)
 		if (c == '\\' && i + 1 < v.len &&
 		    (v.data[i + 1] == '*' || v.data[i + 1] == '?' || v.data[i + 1] == '\\'))
 			buffer_char(out, (char)v.data[++i]);
+		else if (expands && c == '\\' && i + 1 < v.len && v.data[i + 1] == '%' &&
+			 i++ < v.len)
+			buffer_char(out, (char)PLAIN_PERCENT);
 		else if (c == '*')
 			buffer_char(out, (char)PATTERN_ANY);
 		else if (c == '?')
@@ -336,13 +363,52 @@ static void unescape(struct buffer *out, struct view v)
 	}
 }
 
-static bool is_word(uint8_t c)
+/* The dash that begins at i, or 0: '-', '/', en dash, em dash, horizontal bar. Its bytes go to *len. */
+static uint32_t dash_at(struct view t, size_t i, size_t *len)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       c == '_' || (c >= 0x80 && c < PATTERN_ANY);
+	*len = 1;
+	if (t.data[i] == '-' || t.data[i] == '/')
+		return t.data[i];
+	*len = 3;
+	if (i + 2 < t.len && t.data[i] == 0xe2 && t.data[i + 1] == 0x80 && t.data[i + 2] >= 0x93 &&
+	    t.data[i + 2] <= 0x95)
+		return 0x2000u + (t.data[i + 2] & 0x3f);
+	*len = 0;
+	return 0;
 }
 
-/* windash: '-' or '/' that begins a word stands for each of five dashes; all permutations. */
+static bool word_code(uint32_t code)
+{
+	return code == '_' || (code < 0x80 ? isalnum((int)code) : fold_is_letter(code));
+}
+
+static bool word_before(struct view t, size_t i)
+{
+	struct view rest;
+	uint32_t code;
+
+	if (i == 0 || t.data[i - 1] >= PLAIN_PERCENT)
+		return false;
+	do
+		i--;
+	while (i > 0 && (t.data[i] & 0xc0) == 0x80);
+	rest = view_from(t, i);
+	return text_decode(&rest, &code) && word_code(code);
+}
+
+static bool word_after(struct view t, size_t i)
+{
+	struct view rest = view_from(t, i);
+	uint32_t code;
+
+	return rest.len && rest.data[0] < PLAIN_PERCENT && text_decode(&rest, &code) &&
+	       word_code(code);
+}
+
+/*
+ * windash: each of five dashes that begins a word stands for all five; all permutations. Dashes inside words
+ * (`a-b`) and before none (`- `) stay what they are, as in pySigma: the specification names flags.
+ */
 static int windash(struct ruleset *set, const struct yaml *at, struct variants *v)
 {
 	static const char *const dashes[] = {"-", "/", "\xe2\x80\x93", "\xe2\x80\x94",
@@ -356,23 +422,22 @@ static int windash(struct ruleset *set, const struct yaml *at, struct variants *
 		for (int pass = 0; pass < 2; pass++) {
 			for (size_t k = 0; k < (pass ? total : 1); k++) {
 				struct buffer *b = pass ? variant_add(&out) : NULL;
-				size_t rest = k;
+				size_t rest = k, n;
 
-				for (size_t j = 0; j < text.len; j++) {
-					uint8_t c = text.data[j];
-
-					if ((c == '-' || c == '/') &&
-					    (j == 0 || !is_word(text.data[j - 1])) &&
-					    j + 1 < text.len && is_word(text.data[j + 1])) {
+				for (size_t j = 0; j < text.len; j += n) {
+					if (dash_at(text, j, &n) && !word_before(text, j) &&
+					    word_after(text, j + n)) {
 						if (!pass) {
 							places++;
 						} else {
 							buffer_string(b, dashes[rest % 5]);
 							rest /= 5;
 						}
-					} else if (pass) {
-						buffer_char(b, (char)c);
+						continue;
 					}
+					n = 1;
+					if (pass)
+						buffer_char(b, (char)text.data[j]);
 				}
 			}
 			if (!pass) {
@@ -483,61 +548,86 @@ static const struct placeholder *placeholder_find(const struct ruleset *set, str
 	return NULL;
 }
 
-/* expand: %name% stands for each value of the placeholder. */
-static int expand(struct ruleset *set, const struct yaml *at, struct variants *v)
+/* The first placeholder from `at` on: from its '%' to behind the second one. False when there is none. */
+static bool placeholder_next(struct view text, size_t at, bool re, size_t *from, size_t *to)
 {
-	bool again = true;
+	for (; at < text.len; at++) {
+		if (re && text.data[at] == '\\') { /* an expression's own escape, of '%' too */
+			at++;
+			continue;
+		}
+		if (text.data[at] != '%')
+			continue;
+		for (*to = at + 1; *to < text.len && text.data[*to] != '%' &&
+				   text.data[*to] != '\\' && text.data[*to] < PLAIN_PERCENT;)
+			++*to;
+		if (*to < text.len && text.data[*to] == '%' && *to > at + 1) {
+			*from = at;
+			++*to;
+			return true;
+		}
+	}
+	return false;
+}
 
-	for (unsigned round = 0; again; round++) {
+/* expand: %name% stands for each value of the placeholder; values are not expanded again. */
+static int expand(struct ruleset *set, const struct yaml *at, struct variants *v, bool re)
+{
+	struct variants all = {0};
+	int status = OK;
+
+	for (size_t i = 0; i < v->count && status == OK; i++) {
+		struct view text = buffer_as_view(&v->items[i].text);
 		struct variants out = {0};
+		size_t done = 0, from, to;
 
-		again = false;
-		for (size_t i = 0; i < v->count; i++) {
-			struct view text = buffer_as_view(&v->items[i].text), name = VIEW_EMPTY;
-			const struct placeholder *p;
-			size_t from = 0, to = 0;
+		(void)variant_add(&out);
+		while (status == OK && placeholder_next(text, done, re, &from, &to)) {
+			struct view name = view_sub(text, from + 1, to - from - 2);
+			const struct placeholder *p = placeholder_find(set, name);
+			struct variants next = {0};
 
-			for (from = 0; from < text.len; from++) {
-				if (text.data[from] != '%')
-					continue;
-				for (to = from + 1; to < text.len && is_word(text.data[to]); to++)
-					;
-				if (to < text.len && text.data[to] == '%' && to > from + 1) {
-					name = view_sub(text, from + 1, to - from - 1);
-					break;
-				}
-			}
-			if (!name.len || round >= 8) {
-				buffer_view(variant_add(&out), text);
-				continue;
-			}
-			p = placeholder_find(set, name);
-			if (!p) {
-				(void)refuse(
+			if (!p)
+				status = refuse(
 					set, at,
 					"the placeholder %%%.*s%% has no values (give them with "
 					"--placeholders FILE)",
 					(int)name.len, (const char *)name.data);
-				variants_release(&out);
-				return ERR_FORMAT;
-			}
-			if (out.count + p->values.count > LIMIT_RULE_PREDICATES) {
-				variants_release(&out);
-				return refuse(set, at, "placeholders make too many values");
-			}
-			for (uint32_t k = 0; k < p->values.count; k++) {
-				struct buffer *b = variant_add(&out);
+			else if (out.count * p->values.count + all.count > LIMIT_RULE_PREDICATES)
+				status = refuse(set, at, "placeholders make too many values");
+			for (size_t k = 0; status == OK && k < out.count; k++) {
+				for (uint32_t m = 0; m < p->values.count; m++) {
+					struct buffer *b = variant_add(&next);
 
-				buffer_view(b, view_clip(text, 0, from));
-				unescape(b, view_text(p->values.items[k]));
-				buffer_view(b, view_from(text, to + 1));
+					buffer_view(b, buffer_as_view(&out.items[k].text));
+					buffer_view(b, view_sub(text, done, from - done));
+					if (re)
+						buffer_string(b, p->values.items[m]);
+					else
+						unescape(b, view_text(p->values.items[m]), false);
+				}
 			}
-			again = true;
+			variants_release(&out);
+			out = next;
+			done = to;
 		}
-		variants_release(v);
-		*v = out;
+		for (size_t k = 0; status == OK && k < out.count; k++) {
+			struct buffer *b = variant_add(&all);
+
+			buffer_view(b, buffer_as_view(&out.items[k].text));
+			buffer_view(b, view_from(text, done));
+			for (size_t j = 0; !re && j < b->len; j++)
+				if ((uint8_t)b->data[j] == PLAIN_PERCENT)
+					b->data[j] = '%';
+		}
+		if (status == OK && done == 0)
+			warn(set, at, "expand, but no %%placeholder%% in '%s'",
+			     (const char *)at->text.data);
+		variants_release(&out);
 	}
-	return OK;
+	variants_release(v);
+	*v = all;
+	return status;
 }
 
 /* The modifiers of one item, read. */
@@ -750,14 +840,15 @@ static int value_read(struct ruleset *set, const struct yaml *v, const struct it
 	struct variants list = {0};
 	int64_t integer = 0;
 	double number = 0;
-	bool truth = false;
+	bool truth = false, expands = false;
 	enum yaml_scalar type;
 	int status = OK;
 
 	if (v->type != YAML_SCALAR)
 		return refuse(set, v, "a value that is no text, number, boolean or null");
 	type = yaml_scalar(v, &integer, &number, &truth);
-	if (memchr(v->text.data, PATTERN_ANY, v->text.len) ||
+	if (memchr(v->text.data, PLAIN_PERCENT, v->text.len) ||
+	    memchr(v->text.data, PATTERN_ANY, v->text.len) ||
 	    memchr(v->text.data, PATTERN_ONE, v->text.len))
 		return refuse(set, v, "a value that is no UTF-8");
 
@@ -797,7 +888,7 @@ static int value_read(struct ruleset *set, const struct yaml *v, const struct it
 		buffer_view(variant_add(&list), v->text);
 		for (unsigned i = 0; i < it->chain_count && status == OK; i++)
 			status = strcmp(it->chain[i], "expand") == 0
-					 ? expand(set, v, &list)
+					 ? expand(set, v, &list, true)
 					 : refuse(set, v, "re with '%s'", it->chain[i]);
 		for (size_t i = 0; i < list.count && status == OK; i++) {
 			p.type = PREDICATE_REGEX;
@@ -820,7 +911,11 @@ static int value_read(struct ruleset *set, const struct yaml *v, const struct it
 		p.integer = integer;
 		return nodes_add(set, out, leaf(set, &p), v);
 	}
-	unescape(variant_add(&list), v->text);
+	for (unsigned i = 0; i < it->chain_count; i++)
+		expands |= strcmp(it->chain[i], "expand") == 0;
+	/* YAML's True and TRUE are the same truth: events have it as Windows and JSON write it. */
+	unescape(variant_add(&list),
+		 type == YAML_BOOL ? view_text(truth ? "true" : "false") : v->text, expands);
 	for (unsigned i = 0; i < it->chain_count && status == OK; i++) {
 		const char *mod = it->chain[i];
 
@@ -829,7 +924,7 @@ static int value_read(struct ruleset *set, const struct yaml *v, const struct it
 		else if (strcmp(mod, "base64") == 0 || strcmp(mod, "base64offset") == 0)
 			status = base64(set, v, &list, mod[6] != '\0');
 		else if (strcmp(mod, "expand") == 0)
-			status = expand(set, v, &list);
+			status = expand(set, v, &list, false);
 		else
 			status = utf16(set, v, &list, strcmp(mod, "utf16be") == 0,
 				       strcmp(mod, "utf16") == 0);
@@ -936,8 +1031,16 @@ static int item_read(struct ruleset *set, const struct yaml *key, const struct y
 		return refuse(set, value, "'%s' holds a mapping where values must stand", it.name);
 	if (value->type == YAML_SEQUENCE && value->count == 0)
 		return refuse(set, value, "'%s' has an empty list", it.name);
+	if (it.all && (value->type != YAML_SEQUENCE || value->count == 1))
+		warn(set, key, "all, but '%s' has a single value", it.name);
 	if (it.all && value->type != YAML_SEQUENCE)
 		it.all = false;
+	for (uint32_t i = 0; value->type == YAML_SEQUENCE && i < value->count; i++)
+		if (value->items[i]->type == YAML_SCALAR &&
+		    yaml_scalar(value->items[i], NULL, NULL, NULL) == YAML_NULL)
+			warn(set, value->items[i],
+			     "null in a list of values: the specification wants a selection of its "
+			     "own for it");
 	status = values_read(set, value, &it, &list, 0);
 	if (status < 0) {
 		free(list.items);
@@ -1270,18 +1373,25 @@ static int detection_read(struct ruleset *set, struct rule *rule, const struct y
 
 	rule->selection_names = need(set, n * sizeof(*rule->selection_names));
 	rule->selections = need(set, n * sizeof(*rule->selections));
+	rule->selection_lines = need(set, n * sizeof(*rule->selection_lines));
 	for (uint32_t i = 0; i + 1 < detection->count && status == OK; i += 2) {
 		const struct yaml *key = detection->items[i];
 
-		if (detection->items[i + 1] == condition || view_is(key->text, "timeframe"))
+		if (detection->items[i + 1] == condition)
 			continue;
+		if (view_is(key->text, "timeframe")) {
+			warn(set, key, "a timeframe without a correlation means nothing");
+			continue;
+		}
 		if (key->text.len > 200)
 			return refuse(set, key, "a selection's name of more than 200 bytes");
 		status = selection_read(set, detection->items[i + 1],
 					&rule->selections[rule->selection_count], 0);
-		if (status == OK)
+		if (status == OK) {
+			rule->selection_lines[rule->selection_count] = key->line;
 			rule->selection_names[rule->selection_count++] =
 				keep_text(set, (const char *)key->text.data);
+		}
 	}
 	if (status < 0)
 		return status;
@@ -1317,6 +1427,59 @@ static int texts_read(struct ruleset *set, const struct yaml *y, const char ***i
 	return OK;
 }
 
+static const char *const logsource_keys[] = {"product", "category", "service", "definition", NULL};
+static const char *const correlation_keys[] = {"type",	    "rules",	 "group-by",
+					       "timespan",  "timeframe", "generate",
+					       "condition", "aliases",	 NULL};
+/* What the specification names; rules may have keys of their own beside them. */
+static const char *const rule_keys[] = {
+	"title",  "id",		 "related",	"name",		  "taxonomy", "status",
+	"author", "license",	 "references",	"date",		  "modified", "logsource",
+	"fields", "detection",	 "description", "falsepositives", "level",    "tags",
+	"scope",  "correlation", "filter",	"generate",	  "action",   NULL};
+
+static bool is_one_of(struct view text, const char *const *list)
+{
+	for (; *list; list++)
+		if (view_is(text, *list))
+			return true;
+	return false;
+}
+
+/* One letter too many, too few, another, or two of them the wrong way round; or only the case differs. */
+static bool nearly(const char *a, const char *b)
+{
+	if (strcasecmp(a, b) == 0)
+		return true;
+	while (*a && *a == *b) {
+		a++;
+		b++;
+	}
+	if (!*a || !*b)
+		return strlen(a) + strlen(b) == 1;
+	return strcmp(a + 1, b) == 0 || strcmp(a, b + 1) == 0 || strcmp(a + 1, b + 1) == 0 ||
+	       (a[0] == b[1] && a[1] == b[0] && strcmp(a + 2, b + 2) == 0);
+}
+
+/* A key that is nearly one of the specification: a slip of the pen, and what it holds is not read. */
+static void keys_check(struct ruleset *set, const struct yaml *y, const char *const *known,
+		       bool closed)
+{
+	for (uint32_t i = 0; i + 1 < y->count; i += 2) {
+		const char *key = (const char *)y->items[i]->text.data, *meant = NULL;
+
+		if (is_one_of(y->items[i]->text, known))
+			continue;
+		for (const char *const *k = known; *k && !meant; k++)
+			if (nearly(key, *k))
+				meant = *k;
+		if (meant)
+			warn(set, y->items[i], "'%s' is not read: is '%s' meant?", key, meant);
+		else if (closed)
+			warn(set, y->items[i], "'%s' is not read", key);
+	}
+}
+
 static int logsource_read(struct ruleset *set, const struct yaml *doc, struct logsource *out)
 {
 	const struct yaml *y = yaml_get(doc, "logsource");
@@ -1325,6 +1488,10 @@ static int logsource_read(struct ruleset *set, const struct yaml *doc, struct lo
 		return refuse(set, doc, "no logsource");
 	if (y->type != YAML_MAPPING)
 		return refuse(set, y, "the logsource is no mapping");
+	for (uint32_t i = 0; i + 1 < y->count; i += 2)
+		if (!is_one_of(y->items[i]->text, logsource_keys))
+			warn(set, y->items[i], "'%s' of a logsource chooses no events",
+			     (const char *)y->items[i]->text.data);
 	out->product = keep_text(set, yaml_string(y, "product"));
 	out->category = keep_text(set, yaml_string(y, "category"));
 	out->service = keep_text(set, yaml_string(y, "service"));
@@ -1401,6 +1568,7 @@ static int correlation_read(struct ruleset *set, struct rule *rule, const struct
 
 	if (y->type != YAML_MAPPING)
 		return refuse(set, y, "the correlation is no mapping");
+	keys_check(set, y, correlation_keys, true);
 	type = yaml_string(y, "type");
 	for (unsigned i = 0; type && i < sizeof(types) / sizeof(types[0]); i++) {
 		if (strcmp(types[i], type) == 0) {
@@ -1414,8 +1582,9 @@ static int correlation_read(struct ruleset *set, struct rule *rule, const struct
 		return status;
 	if (c->rule_count == 0)
 		return refuse(set, y, "a correlation without rules");
-	if (c->rule_count > 64)
-		return refuse(set, y, "a correlation of more than 64 rules");
+	if (c->rule_count > LIMIT_CORRELATION_RULES)
+		return refuse(set, y, "a correlation of more than %d rules",
+			      LIMIT_CORRELATION_RULES);
 	if ((status = texts_read(set, yaml_get(y, "group-by"), &c->group_by, &c->group_count)) < 0)
 		return status;
 	span = yaml_string(y, "timespan");
@@ -1517,6 +1686,22 @@ static int correlation_read(struct ruleset *set, struct rule *rule, const struct
 	}
 	if (counts && !c->has_lower && !c->has_upper && !c->has_equal && !c->has_unequal)
 		return refuse(set, v, "the correlation's condition compares nothing");
+	/* What no window can hold is no rule that waits in silence. */
+	if (c->type <= CORRELATE_VALUE_COUNT && ((c->has_lower && c->lower > LIMIT_WINDOW) ||
+						 (c->has_equal && c->equal > LIMIT_WINDOW)))
+		return refuse(set, v, "a window holds no more than %d events", LIMIT_WINDOW);
+	if (c->type == CORRELATE_TEMPORAL_ORDERED) {
+		double least = c->has_equal ? c->equal : c->lower + c->lower_open;
+
+		if (c->has_upper || c->has_unequal || (c->has_equal && c->equal != c->rule_count))
+			return refuse(set, v,
+				      "temporal_ordered counts the rules that happened in their "
+				      "order: gte or gt");
+		if ((c->has_equal || c->has_lower) &&
+		    (least < 1 || least > c->rule_count || least != (double)(uint32_t)least))
+			return refuse(set, v, "temporal_ordered of %u rules cannot count to %.15g",
+				      c->rule_count, least);
+	}
 	if (counts && c->type != CORRELATE_EVENT_COUNT && c->field_count == 0)
 		return refuse(set, v, "the correlation's condition names no field");
 	if (c->type != CORRELATE_VALUE_COUNT && c->field_count > 1)
@@ -1539,10 +1724,13 @@ static int filter_read(struct ruleset *set, const struct yaml *doc, const char *
 	if ((status = logsource_read(set, doc, &f.logsource)) < 0)
 		return status;
 	rules = yaml_get(y, "rules");
-	if (rules && !(rules->type == YAML_SCALAR && view_is(rules->text, "any")))
+	if (!rules) /* one word less must not silence every rule */
+		return refuse(set, y, "a filter without rules (a list of them, or any)");
+	if (!(rules->type == YAML_SCALAR &&
+	      (view_is(rules->text, "any") || view_is(rules->text, "Any"))))
 		if ((status = texts_read(set, rules, &f.rules, &f.rule_count)) < 0)
 			return status;
-	if (rules && rules->type == YAML_SEQUENCE && rules->count == 0)
+	if (rules->type == YAML_SEQUENCE && rules->count == 0)
 		return refuse(set, rules, "a filter for no rule");
 	f.body = need(set, sizeof(*f.body));
 	/* `rules` is no selection: leave it out of the detection. */
@@ -1592,6 +1780,8 @@ static int rule_read(struct ruleset *set, const struct yaml *doc, const char *pa
 	r->date = keep_text(set, yaml_string(doc, "date"));
 	if (!r->title)
 		return refuse(set, doc, "no title");
+	keys_check(set, doc, rule_keys, false);
+	r->taxonomy = keep_text(set, yaml_string(doc, "taxonomy"));
 	level = yaml_string(doc, "level");
 	if (level) {
 		enum level l = level_of(level);

@@ -13,6 +13,10 @@
 #define LIMIT_RULE_PREDICATES 100000
 /* Variants of one value that windash, base64offset and expand may make. */
 #define LIMIT_VARIANTS 3125
+/* Rules that a correlation may refer to. */
+#define LIMIT_CORRELATION_RULES 64
+/* Events that one window of a correlation holds: beyond it the oldest go, and the hit says so. */
+#define LIMIT_WINDOW 1000000
 /* Bytes that all rules may take. */
 #define LIMIT_RULES_MEMORY ((size_t)512 << 20)
 
@@ -130,7 +134,7 @@ struct correlation {
 };
 
 struct rule {
-	const char *id, *name, *title, *status, *description, *author, *date;
+	const char *id, *name, *title, *status, *description, *author, *date, *taxonomy;
 	const char *path; /* as given: file, or folder + file found in it */
 	uint32_t line;
 	uint32_t index;	 /* in ruleset.rules */
@@ -143,6 +147,7 @@ struct rule {
 	struct node *condition; /* NULL for a correlation */
 	const char **selection_names;
 	struct node **selections;
+	uint32_t *selection_lines;
 	uint32_t selection_count;
 	const char **output_fields; /* `fields:` of the rule */
 	uint32_t output_count;
@@ -164,6 +169,9 @@ struct ruleset {
 	size_t rule_count, rule_cap;
 	struct rule_problem *problems;
 	size_t problem_count, problem_cap;
+	bool lint;		       /* collect warnings: set before anything is added */
+	struct rule_problem *warnings; /* of rules that load, but hardly mean what they say */
+	size_t warning_count, warning_cap;
 	struct predicate *predicates;
 	size_t predicate_count, predicate_cap;
 	const char **fields; /* [FIELD_ANY] is "" */
@@ -192,6 +200,11 @@ void ruleset_add_text(struct ruleset *set, const char *path, struct view text);
 /* When everything is added: applies filters, resolves what correlations refer to. Rules that fail go to problems. */
 void ruleset_finish(struct ruleset *set);
 
+/* detect/lint.c: after that, adds what is odd about the rules that load to set->warnings. */
+void ruleset_lint(struct ruleset *set);
+__attribute__((format(printf, 4, 5))) void ruleset_warn(struct ruleset *set, const char *path,
+							uint32_t line, const char *fmt, ...);
+
 /* Index of a field, added when it is new. */
 uint32_t ruleset_field(struct ruleset *set, const char *name);
 /* The same without adding: FIELD_ANY when there is none. */
@@ -201,6 +214,9 @@ uint32_t ruleset_predicate(struct ruleset *set, const struct predicate *p);
 /* By id, name or title; NULL when there is none. */
 const struct rule *ruleset_find(const struct ruleset *set, const char *text);
 
+/* Whether the whole text matches the pattern of a PREDICATE_STRING; both folded, or neither. */
+bool pattern_matches(struct view pattern, struct view text);
+
 /* A node in the set's arena. */
 struct node *node_make(struct ruleset *set, enum node_type type, uint32_t count);
 
@@ -208,5 +224,6 @@ struct node *node_make(struct ruleset *set, enum node_type type, uint32_t count)
 void fold_utf8(struct buffer *out, struct view text);
 void fold_utf16(struct buffer *out, struct view utf16le);
 uint32_t fold_code(uint32_t code);
+bool fold_is_letter(uint32_t code); /* or a digit, beyond ASCII */
 
 #endif

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """sigma.py [-k KONSEKI] [--mapping FILE] [--sql] --rules PATH... -- FILE...
 sigma.py [-k KONSEKI] --generate SEED COUNT
+sigma.py [-k KONSEKI] --correlations SEED COUNT
 
 A slow, plain evaluator of Sigma rules, written apart from the engine: PyYAML reads the rules, every condition is walked
 on every event that `konseki parse` prints, nothing is indexed or skipped. Says where `konseki detect` differs and exits
 with 1. With --sql, runs `konseki rules sql` of every rule that hit or nearly did on a database that looks like a case.
-With --generate, makes rules and events that use what published rules do not, and compares on those.
+With --generate, makes rules and events that use what published rules do not, and compares on those; with --correlations,
+correlations and what they refer to.
 """
 import argparse, base64, collections, fnmatch, glob, ipaddress, json, os, random, re, sqlite3, subprocess, sys, tempfile
 import datetime
@@ -77,9 +79,9 @@ class Unsupported(Exception):
 
 def dash_variants(parts):
     out = [[]]
-    word = lambda p: p is not ANY and p is not ONE and (p.isalnum() or p == '_' or ord(p) > 127)
+    word = lambda p: p is not ANY and p is not ONE and (p.isalnum() or p == '_')
     for i, p in enumerate(parts):
-        begins = p in ('-', '/') and (i == 0 or not word(parts[i - 1])) and i + 1 < len(parts) and word(parts[i + 1])
+        begins = p in ('-', '/', '\u2013', '\u2014', '\u2015') and (i == 0 or not word(parts[i - 1])) and i + 1 < len(parts) and word(parts[i + 1])
         out = [o + [d] for o in out for d in (('-', '/', '\u2013', '\u2014', '\u2015') if begins else (p,))]
     return out
 
@@ -596,7 +598,7 @@ def make_item(rng):
     if kind < 0.45:
         return f'{field}|' + rng.choice(['minute', 'hour', 'day', 'week', 'month', 'year', 'hour|gte', 'week|lt']), rng.choice([3, 5, 6, 10, 12, 53, 2026])
     if kind < 0.5:
-        return f'{field}|windash|contains', many(lambda: rng.choice(['-enc', ' /all', '-x -y', '/x']))
+        return f'{field}|windash|contains', many(lambda: rng.choice(['-enc', ' /all', '-x -y', '/x', '–enc', ' —all', '-e*c', 'a-b /x', '-ä']))
     if kind < 0.55:
         return f'{field}|' + rng.choice(['wide|', 'utf16be|', '', 'utf16|']) + rng.choice(['base64|contains', 'base64offset|contains']), many(
             lambda: rng.choice(['xyzz', 'whoami', 'abc']))
@@ -623,7 +625,9 @@ def make_rule(rng, n):
         if roll < 0.55:
             return f'not {expression(depth + 1)}'
         if roll < 0.7 and any(not x.startswith('_') for x in names):
-            return f'{rng.choice(["1", "all", "any"])} of {rng.choice(["them", names[0][:3] + "*"])}'
+            shown = [x for x in names if not x.startswith('_')]
+            return f'{rng.choice(["1", "all", "any", str(rng.randint(1, len(shown)))])} of them' if rng.random() < 0.5 else \
+                f'{rng.choice(["1", "all", "any"])} of {rng.choice([names[0][:3] + "*", "*" + names[0][-1], "*" + names[0][2:4] + "*", names[0]])}'
         return f'({expression(depth + 1)} {rng.choice(["and", "or"])} {expression(depth + 1)})'
     detection['condition'] = expression(0) if rng.random() < 0.9 else [expression(1), expression(1)]
     return {'title': f'generated {n}', 'id': f'00000000-0000-4000-8000-{n:012d}', 'logsource': {'product': 'linux', 'category': 'process_creation'},
@@ -645,6 +649,141 @@ def generated(konseki, mapping, seed, count, extra=()):
         return wrong
 
 
+# ---- correlations ----
+
+def windows_of(events, span):
+    """Of events in order of time: (first, last) of each window that ends with an event, and whether no further event fits into it."""
+    first = 0
+    for last, e in enumerate(events):
+        while e['t'] - events[first]['t'] > span:
+            first += 1
+        yield first, last, last + 1 == len(events) or events[last + 1]['t'] - events[first]['t'] > span
+
+
+def measured(kind, window, rules, percentile):
+    numbers = sorted(float(e['N']) for e in window) if kind.startswith('value_') and kind != 'value_count' else []
+    if kind == 'event_count':
+        return len(window)
+    if kind == 'value_count':
+        return len({e['V'] for e in window})
+    if kind == 'temporal':
+        return len({e['rule'] for e in window})
+    if kind == 'value_sum':
+        return sum(numbers)
+    if kind == 'value_avg':
+        return sum(numbers) / len(numbers)
+    rank = (0.5 if kind == 'value_median' else percentile / 100) * (len(numbers) - 1)
+    low = int(rank)
+    return numbers[low] + (rank - low) * (numbers[min(low + 1, len(numbers) - 1)] - numbers[low])
+
+
+def correlated_hits(c, events):
+    """Plainly, by the specification: [(time of the last event, count)] of one group."""
+    events = sorted(events, key=lambda e: (e['t'], e['n']))
+    rules, span, hits, taken = c['rules'], c['span'], [], -1
+    compare = {'gt': lambda x, y: x > y, 'gte': lambda x, y: x >= y, 'lt': lambda x, y: x < y, 'lte': lambda x, y: x <= y,
+               'eq': lambda x, y: x == y, 'neq': lambda x, y: x != y}
+    bounds = [(compare[k], v) for k, v in c['bounds'].items()]
+    if c['type'] == 'temporal_ordered':
+        need = min(int(c['bounds'].get('gte', len(rules))), len(rules))
+
+        def reach(last, rest, length, at):
+            if length == 0:
+                return True
+            return any(rules.index(events[i]['rule']) < rest and events[last]['t'] - events[i]['t'] <= span and
+                       reach(last, rules.index(events[i]['rule']), length - 1, i) for i in range(at - 1, taken, -1))
+        for last, e in enumerate(events):
+            if reach(last, rules.index(e['rule']), need - 1, last):
+                hits.append((e['t'], need))
+                taken = last
+        return hits
+    late = any(k in c['bounds'] for k in ('lt', 'lte', 'eq', 'neq')) or 'not ' in (c['expression'] or '')
+    for first, last, over in windows_of(events, span):
+        window = events[first:last + 1]
+        if first <= taken or (late and not over):
+            continue
+        there = {e['rule'] for e in window}
+        if c['expression']:
+            good = condition(c['expression'], rules)(lambda name: name in there)
+        elif c['type'] == 'temporal' and not bounds:
+            good = there == set(rules)
+        else:
+            good = all(f(measured(c['type'], window, rules, c['percentile']), y) for f, y in bounds)
+        if good:
+            hits.append((events[last]['t'], len(window)))
+            taken = last
+    return hits
+
+
+def correlations(konseki, seed, count):
+    rng = random.Random(seed)
+    names = ['r0', 'r1', 'r2']
+    wrong = hits = 0
+    with tempfile.TemporaryDirectory() as folder:
+        events = []
+        for n in range(400):
+            e = {'n': n, 't': rng.randint(0, 900), 'rule': rng.choice(names), 'G': rng.choice('ab'), 'H': rng.choice('xy'), 'V': rng.choice('klmn'), 'N': rng.choice([0, 1, 2, 5, 10, 0.5])}
+            if rng.random() < 0.1:
+                del e[rng.choice('GHVN')]
+            events.append(e)
+        with open(folder + '/e.jsonl', 'w') as f:
+            for e in events:
+                stamp = datetime.datetime(2026, 1, 1) + datetime.timedelta(seconds=e['t'])
+                f.write(json.dumps({'ts': stamp.isoformat() + 'Z', 'ts_desc': 'Recorded Time', 'kind': 'process_start', 'message': 'm', 'host': 'h', 'user': None,
+                                    'parser': 'test', 'source': 'x', 'fields': {k: v for k, v in e.items() if k not in 'nt'}}, separators=(',', ':')) + '\n')
+        docs = [{'title': r, 'name': r, 'logsource': {'product': 'linux', 'category': 'process_creation'}, 'level': 'low', 'detection': {'s': {'rule': r}, 'condition': 's'}} for r in names]
+        made = []
+        for n in range(count):
+            kind = rng.choice(['event_count', 'value_count', 'temporal', 'temporal', 'temporal_ordered', 'temporal_ordered', 'value_sum', 'value_avg', 'value_median', 'value_percentile'])
+            c = {'type': kind, 'rules': rng.sample(names, rng.randint(1 if kind[0] in 'ev' else 2, 3)), 'group': rng.choice([[], ['G'], ['G', 'H']]), 'span': rng.choice([10, 20, 60, 120]),
+                 'bounds': {}, 'expression': None, 'percentile': rng.choice([0, 25, 80, 99, 100])}
+            if kind == 'temporal_ordered':
+                c['bounds'] = rng.choice([{}, {'gte': 2}])
+            elif kind != 'temporal' or rng.random() < 0.5:
+                low = rng.choice([1, 2, 3, 4]) if kind[0] == 'e' or kind == 'value_count' else rng.choice([1, 2]) if kind == 'temporal' else rng.choice([1, 2.5, 5, 12])
+                c['bounds'] = rng.choice([{'gte': low}, {'gt': low}, {'gt': low, 'lte': low + 2}, {'lt': low + 1}, {'eq': low}, {'neq': low}, {'gte': low, 'neq': low + 1}])
+            elif rng.random() < 0.6:
+                c['expression'] = rng.choice(['{0} and {1}', '{0} or {1}', '{0} and not {1}', 'not {0} and not {1}'] + (['({0} or {1}) and {2}', '{0} and {1} and not {2}'] if len(c['rules']) > 2 else [])).format(*c['rules'])
+            test = dict(c['bounds'])
+            if kind.startswith('value_'):
+                test['field'] = 'V' if kind == 'value_count' else 'N'
+            if kind == 'value_percentile':
+                test['percentile'] = c['percentile']
+            body = {'type': kind, 'rules': c['rules'], 'timespan': f'{c["span"]}s', 'condition': c['expression'] or test}
+            if not body['condition']:
+                del body['condition']
+            if c['group']:
+                body['group-by'] = c['group']
+            docs.append({'title': f'c{n}', 'level': 'high', 'correlation': body})
+            made.append(c)
+        yaml.safe_dump_all(docs, open(folder + '/r.yml', 'w'), sort_keys=False)
+        for threads in '12':
+            done = subprocess.run([konseki, 'detect', '--no-cache', '--format', 'jsonl', '--threads', threads, '--rules', folder + '/r.yml', folder + '/e.jsonl'], capture_output=True, text=True)
+            got = collections.defaultdict(list)
+            for line in done.stdout.splitlines():
+                h = json.loads(line)
+                got[h['rule_title'], tuple(h['group'].values())].append((h['ts'], h['count']))
+            if done.returncode:
+                print(done.stderr)
+                wrong += 1
+            for n, c in enumerate(made):
+                need = c['group'] + (['V'] if c['type'] == 'value_count' else ['N'] if c['type'].startswith('value_') else [])
+                groups = collections.defaultdict(list)
+                for e in events:
+                    if e['rule'] in c['rules'] and all(k in e for k in need):
+                        groups[tuple(e[k] for k in c['group'])].append(e)
+                for group, inside in groups.items():
+                    want = [((datetime.datetime(2026, 1, 1) + datetime.timedelta(seconds=t)).isoformat() + 'Z', k) for t, k in correlated_hits(c, inside)]
+                    have = got.pop((f'c{n}', group), [])
+                    hits += len(want)
+                    if want != have:
+                        wrong += 1
+                        print(f'c{n} {docs[3 + n]["correlation"]} {group}: engine {have[:6]}, oracle {want[:6]}')
+            wrong += len(got)
+    print(f'{count} correlations, {hits} hits, {wrong} differences')
+    return wrong
+
+
 def main():
     arg = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arg.add_argument('-k', '--konseki', default='build/konseki')
@@ -653,11 +792,14 @@ def main():
     arg.add_argument('--plain', action='store_true')
     arg.add_argument('--rules', action='append', default=[])
     arg.add_argument('--generate', nargs=2, type=int)
+    arg.add_argument('--correlations', nargs=2, type=int)
     arg.add_argument('files', nargs='*')
     opt = arg.parse_args()
     extra = ['--plain'] if opt.plain else []
     if opt.generate:
         sys.exit(generated(opt.konseki, opt.mapping, opt.generate[0], opt.generate[1], extra) != 0)
+    if opt.correlations:
+        sys.exit(correlations(opt.konseki, *opt.correlations) != 0)
     wrong, rules, events, hits = differences(opt.konseki, opt.rules, opt.files, opt.mapping, extra=extra)
     if opt.sql:
         wrong += check_sql(opt.konseki, opt.rules, rules, events, hits)
