@@ -37,14 +37,14 @@ static bool glob_parser(const struct texts *list)
 }
 
 /* Why the rule cannot fire on anything that konseki reads; NULL when it can. */
-static const char *unfed(const struct engine *e, const struct rule *rule)
+static const char *unfed(const struct mapping *m, const struct ruleset *set,
+			 const struct rule *rule)
 {
-	const struct mapping *m = engine_mapping(e);
 	bool mapped = false;
 
 	if (rule->correlation) {
 		for (uint32_t i = 0; i < rule->correlation->rule_count; i++)
-			if (unfed(e, engine_rules(e)->rules[rule->correlation->rules[i]]))
+			if (unfed(m, set, set->rules[rule->correlation->rules[i]]))
 				return "a rule it refers to cannot fire";
 		return NULL;
 	}
@@ -200,12 +200,62 @@ static int64_t case_hits(const struct known_case *k, const struct rule *rule)
 
 /* ---- lint ---- */
 
+static int by_place(const void *a, const void *b)
+{
+	const struct rule_problem *x = a, *y = b;
+	int order = strcmp(x->path, y->path);
+
+	return order ? order : x->line < y->line ? -1 : x->line > y->line;
+}
+
+static void print_problems(struct rule_problem *list, size_t count, const char *kind)
+{
+	if (count)
+		qsort(list, count, sizeof(*list), by_place);
+	for (size_t i = 0; i < count; i++) {
+		struct buffer line = {0};
+
+		text_terminal(&line, view_text(list[i].path));
+		buffer_printf(&line, ":%u: %s", list[i].line, kind);
+		text_terminal(&line, view_text(list[i].reason));
+		buffer_char(&line, '\n');
+		(void)fwrite(line.data, 1, line.len, stdout);
+		buffer_release(&line);
+	}
+}
+
+/* Rules whose logsource feeds nothing, and what ruleset_lint says. */
+static bool lint_sources(struct ruleset *set)
+{
+	struct problem problem = {.reason = ""};
+	struct mapping *m = mapping_new(&problem);
+	bool good = m != NULL;
+
+	for (size_t i = 0; good && i < rules.mappings.count; i++)
+		good = mapping_add(m, rules.mappings.items[i], &problem) >= 0;
+	if (!good) {
+		complainf(NULL, "%s", problem.reason);
+		mapping_free(m);
+		return false;
+	}
+	for (size_t i = 0; i < set->rule_count; i++) {
+		const struct rule *r = set->rules[i];
+		const char *why = r->correlation ? NULL : unfed(m, set, r);
+
+		if (why)
+			ruleset_warn(set, r->path, r->line, "cannot fire: %s", why);
+	}
+	mapping_free(m);
+	return true;
+}
+
 static int lint(int n, char **paths)
 {
 	struct ruleset *set = ruleset_new();
 	struct problem problem;
 	int status = EXIT_COMPLETE;
 
+	set->lint = true;
 	if (rules.placeholders && ruleset_placeholders(set, rules.placeholders, &problem) < 0) {
 		complainf(rules.placeholders, "%s", problem.reason);
 		ruleset_free(set);
@@ -220,33 +270,15 @@ static int lint(int n, char **paths)
 		}
 	}
 	ruleset_finish(set);
-	for (size_t i = 0; i < set->problem_count; i++) {
-		const struct rule_problem *p = &set->problems[i];
-		struct buffer line = {0};
-
-		text_terminal(&line, view_text(p->path));
-		buffer_printf(&line, ":%u: ", p->line);
-		text_terminal(&line, view_text(p->reason));
-		buffer_char(&line, '\n');
-		(void)fwrite(line.data, 1, line.len, stdout);
-		buffer_release(&line);
-		if (status == EXIT_COMPLETE)
-			status = EXIT_DAMAGED;
-	}
-	/* The same id twice: one of them hides behind the other wherever ids are used. */
-	for (size_t i = 0; i < set->rule_count; i++) {
-		const struct rule *first =
-			set->rules[i]->id ? ruleset_find(set, set->rules[i]->id) : NULL;
-
-		if (first && first != set->rules[i]) {
-			printf("%s:%u: the id %s is that of %s too\n", set->rules[i]->path,
-			       set->rules[i]->line, set->rules[i]->id, first->path);
-			if (status == EXIT_COMPLETE)
-				status = EXIT_DAMAGED;
-		}
-	}
-	complainf(NULL, "%zu files, %zu rules, %zu refused", set->files, set->rule_count,
-		  set->problem_count);
+	ruleset_lint(set);
+	if (!lint_sources(set))
+		status = EXIT_MISUSE;
+	print_problems(set->problems, set->problem_count, "");
+	print_problems(set->warnings, set->warning_count, "warning: ");
+	if (status == EXIT_COMPLETE && set->problem_count)
+		status = EXIT_DAMAGED;
+	complainf(NULL, "%zu files, %zu rules, %zu refused, %zu warnings", set->files,
+		  set->rule_count, set->problem_count, set->warning_count);
 	ruleset_free(set);
 	return status;
 }
@@ -290,7 +322,7 @@ static int list(enum table_format format)
 	t = table_open(stdout, format, columns, shown, !no_header);
 	for (size_t i = 0; i < set->rule_count; i++) {
 		const struct rule *r = set->rules[i];
-		const char *why = unfed(e, r);
+		const char *why = unfed(engine_mapping(e), set, r);
 		struct buffer source = {0};
 
 		if (!why && in_case)
@@ -419,7 +451,7 @@ static int coverage(enum table_format format)
 	set = engine_rules(e);
 	for (size_t i = 0; i < set->rule_count; i++) {
 		const struct rule *r = set->rules[i];
-		const char *why = unfed(e, r);
+		const char *why = unfed(engine_mapping(e), set, r);
 		int64_t hits = 0;
 
 		if (in_case) {

@@ -116,6 +116,9 @@ REFUSED = [
     ('an alias in its anchor', 'title: x\ndetection: &a {s: [*a], condition: s}\n', 'inside its own anchor'),
     ('deep nesting', 'title: x\na: ' + '[' * 100 + ']' * 100, 'nested too deep'),
     ('deep parentheses', rule('x', 's: {A: 1}\ncondition: ' + '(' * 100 + 's' + ')' * 100), 'nested too deep'),
+    ('a filter for nobody', 'title: f\n' + HEAD + 'filter: {f: {A: 1}, condition: f}\n', 'a filter without rules'),
+    ('a window that cannot be', 'title: c\ncorrelation: {type: event_count, rules: [x], timespan: 1m, condition: {gte: 2000000}}\n', 'no more than'),
+    ('an order with an end', 'title: c\ncorrelation: {type: temporal_ordered, rules: [x, y], timespan: 1m, condition: {lt: 2}}\n', 'in their order'),
     ('too many dashes', rule('x', "s: {A|windash: '-a -b -c -d -e -f -g'}\ncondition: s"), 'windash'),
 ]
 for name, text, reason in REFUSED:
@@ -124,6 +127,30 @@ for name, text, reason in REFUSED:
     ok(done.returncode == 1 and reason in done.stdout and done.stdout.startswith(path + ':'), 'refused: ' + name, done.stdout + done.stderr)
 found, done = hits(rule('bad', 's: {A|nosuch: 1}\ncondition: s') + '---\n' + rule('good', 's: {A: 1}\ncondition: s'), E(A=1))
 ok([h['rule_title'] for h in found] == ['good'] and done.returncode == 1 and 'nosuch' in done.stderr, 'the good rule beside a bad one works; exit status 1', done.stderr)
+
+WARNED = [
+    ('all of one', rule('x', 's: {A|contains|all: b}\ncondition: s'), 5, 'single value'),
+    ('null among values', rule('x', 's: {A: [b, null]}\ncondition: s'), 5, 'null in a list'),
+    ('a selection nobody uses', rule('x', 's: {A: 1}\nt: {A: 2}\ncondition: s'), 6, "does not use 't'"),
+    ('never', rule('x', 's: {A: 1}\ncondition: s and not s'), 1, 'can never hold'),
+    ('nearly always', rule('x', 's: {A: 1}\ncondition: not s'), 1, 'for which no selection does'),
+    ('two things at once', rule('x', "s: {A: b, A|startswith: c}\ncondition: s"), 5, 'excludes each other'),
+    ('two numbers at once', rule('x', "s: {A|gt: 5, A|lt: 5}\ncondition: s"), 5, 'excludes each other'),
+    ('expand without a placeholder', rule('x', "s: {A|expand: b}\ncondition: s"), 5, 'no %placeholder%'),
+    ('a timeframe alone', rule('x', 's: {A: 1}\ntimeframe: 5m\ncondition: s'), 6, 'timeframe'),
+    ('a slip of the pen', 'titel: y\n' + rule('x', 's: {A: 1}\ncondition: s'), 1, "is 'title' meant"),
+    ('a key that is not read', 'title: c\ncorrelation: {type: event_count, rules: [x], timespan: 1m, condition: {gte: 2}, grup-by: [A]}\n---\n' + rule('x', 's: {A: 1}\ncondition: s', HEAD + 'name: x\n'), 2, "'group-by' meant"),
+    ('a logsource of nobody', rule('x', 's: {A: 1}\ncondition: s', 'logsource: {product: nowhere}\nlevel: low\n'), 1, 'cannot fire'),
+    ('an id that is none', rule('x', 's: {A: 1}\ncondition: s', HEAD + 'id: abc\n'), 1, 'no UUID'),
+    ('a name twice', rule('x', 's: {A: 1}\ncondition: s', HEAD + 'name: a\n') + '---\n' + rule('y', 's: {A: 1}\ncondition: s', HEAD + 'name: a\n'), 9, 'too'),
+    ('another taxonomy', rule('x', 's: {A: 1}\ncondition: s', HEAD + 'taxonomy: ecs\n'), 1, 'taxonomy'),
+]
+for name, text, line, reason in WARNED:
+    path = write('odd.yml', text)
+    done = run('rules', 'lint', path)
+    ok(done.returncode == 0 and len(done.stdout.splitlines()) == 1 and done.stdout.startswith(f'{path}:{line}: warning: ') and reason in done.stdout, 'lint warns: ' + name, done.stdout + done.stderr)
+done = run('rules', 'lint', write('odd.yml', rule('x', "s: {A: [b, c], A|startswith: c, B|gte: 1, B|lte: 1, C: null, D: 'x*', D|endswith: y}\nf: {A: 1}\ncondition: s and not f")))
+ok(done.returncode == 0 and not done.stdout, 'and is silent on what can match', done.stdout)
 
 # ---- collections, filters, placeholders, levels ----
 ok(titles('action: global\n' + HEAD + '---\ntitle: a\ndetection: {s: {A: 1}, condition: s}\n---\ntitle: b\ndetection: {s: {A: 2}, condition: s}\n', E(A=2)) == ['b'],
@@ -184,6 +211,25 @@ got = correlated('type: event_count\nrules: [base]\ngroup-by: [User]\ntimespan: 
 ok([h['rule_title'] for h in got] == ['outer'], 'a correlation of a correlation; the inner one is silent', got)
 got = correlated('type: event_count\nrules: [base]\ntimespan: 1m\ngenerate: true\ncondition: {gte: 4}', many, want=('corr', 'base'))
 ok(len(got) == 7, 'generate: the rules it refers to report too', len(got))
+got = correlated('type: event_count\nrules: [base]\ntimespan: 1m\ncondition: {gt: 2, lte: 4}', event(1, A=1) + ''.join(event(57 + i, A=1) for i in range(3)) + event(62, A=1))
+ok(len(got) == 1 and got[0]['count'] == 4, 'a range slides: its window does not begin with the first event', got)
+got = correlated('type: event_count\nrules: [base]\ntimespan: 30s\ncondition: {gte: 2}', ''.join(event(10 * i, A=1) for i in range(30)))
+inside = [e['ts'] for h in got for e in h['events']]
+ok(len(inside) == len(set(inside)) == 30 and len(got) == 8, 'a steady stream: every event in one hit', got)
+ok(len(correlated('type: temporal\nrules: [base, other]\ntimespan: 1m\ncondition: base and not other', event(1, A=1) + event(9, A=2))) == 0, 'temporal: "not" waits until the window is over')
+ok(len(correlated('type: temporal\nrules: [base, other]\ntimespan: 1m\ncondition: base and not other', event(1, A=1) + event(99, A=2))) == 1, 'and holds then')
+ok(len(correlated('type: temporal_ordered\nrules: [other, base]\ntimespan: 1m\ncondition: {gte: 1}', event(1, A=1))) == 1, 'temporal_ordered counts the rules that its condition asks for')
+THREE = BASE + '---\n' + rule('third', 's: {A: 3}\ncondition: s', HEAD + 'name: third\n') + '---\ntitle: corr\nlevel: high\ncorrelation: {type: temporal_ordered, rules: [base, other, third], timespan: 1m}\n'
+def several(rules, *files):
+    done = run('detect', '--format', 'jsonl', '--rules', write('several.yml', rules), *[write(f'several{i}.jsonl', x) for i, x in enumerate(files)])
+    return [h['rule_title'] for h in map(json.loads, done.stdout.splitlines())]
+ok(several(THREE, event(5, A=3) + event(5, A=9), event(5, A=2), event(5, A=1)).count('corr') == 1, 'temporal_ordered: at one time the order of two files is unknown')
+ok(several(THREE, event(5, A=3) + event(5, A=2) + event(5, A=1)).count('corr') == 0, 'that within a file is known')
+OUTEST = OUTER.replace('title: outer', 'title: outer\nname: outer') + '---\ntitle: outest\nlevel: critical\ncorrelation: {type: temporal, rules: [outer, other], timespan: 1h}\n'
+got = correlated('type: event_count\nrules: [base]\ngroup-by: [User]\ntimespan: 30s\ncondition: {gte: 2}', event(1, A=1, User='u') + event(2, A=1, User='u') + event(301, A=1, User='u') + event(302, A=1, User='u') + event(310, A=2), more=OUTEST, want=('corr', 'outer', 'outest'))
+ok([h['rule_title'] for h in got] == ['outest'], 'three levels', got)
+low = BASE.replace('high', 'low') + '---\ntitle: corr\nlevel: high\ncorrelation: {type: event_count, rules: [base], timespan: 1m, condition: {gte: 1}}\n'
+ok(titles(low, event(1, A=1), '--level', 'high') == ['corr'], '--level leaves the rules that a correlation needs')
 r = write('c.yml', BASE + '---\ntitle: corr\nlevel: high\ncorrelation: {type: event_count, rules: [base], timespan: 1m, condition: {gte: 2}}\n')
 done = run('detect', '--format', 'jsonl', '--rules', r, write('e1.jsonl', event(1, host='a', A=1)), write('e2.jsonl', event(2, host='b', A=1)))
 got = [json.loads(x) for x in done.stdout.splitlines()]
@@ -277,6 +323,8 @@ ok(sorted((h['rule_title'], h['record']) for h in map(json.loads, done.stdout.sp
 # ---- an oracle apart from the engine, on generated rules and events ----
 try:
     import yaml
+    done = subprocess.run([sys.executable, TOP + '/tests/oracle/sigma.py', '-k', KONSEKI, '--correlations', '20260101', '60'], capture_output=True, text=True)
+    ok(done.returncode == 0, 'correlations agree with the plain evaluator', done.stdout + done.stderr[-500:])
     for extra in ([], ['--plain']):
         done = subprocess.run([sys.executable, TOP + '/tests/oracle/sigma.py', '-k', KONSEKI] + extra + ['--generate', '20260101', '60'], capture_output=True, text=True)
         ok(done.returncode == 0, 'the engine agrees with the plain evaluator' + (' without its automaton' if extra else ''), done.stdout + done.stderr[-500:])
