@@ -185,7 +185,7 @@ demo: deps-build
 	@mkdir -p build; mv build-demo.log build/demo-build.log
 	@scripts/demo
 
-bench: all $(BUILD)/tests/make_evtx $(BUILD)/tests/load
+bench: all $(BUILD)/tests/make_evtx $(BUILD)/tests/load $(BUILD)/tests/match
 	KONSEKI=$(abspath $(BUILD)/konseki) BUILD=$(BUILD) python3 tests/bench/run
 
 help:

@@ -868,20 +868,21 @@ static void field_give_up(struct engine *e, uint32_t field)
 static void make_databases(struct engine *e, bool use_cache)
 {
 	uint8_t key[SHA256_SIZE];
-	struct buffer blob = {0};
+	struct buffer file = {0};
+	struct view blob;
 	bool whole = true;
 
 	if (!e->literal_count)
 		return;
 	databases_key(e, key);
-	if (use_cache && cache_read(key, &blob)) {
-		e->cost.cached = databases_load(e, buffer_as_view(&blob));
+	if (use_cache && cache_read(key, &file, &blob)) {
+		e->cost.cached = databases_load(e, blob);
 		for (uint32_t f = 0; !e->cost.cached && f < e->set->field_count; f++) {
 			(void)hs_free_database(e->fields[f].database);
 			e->fields[f].database = NULL;
 		}
 	}
-	buffer_release(&blob);
+	buffer_release(&file);
 	for (uint32_t f = 0; !e->cost.cached && f < e->set->field_count; f++) {
 		if (e->fields[f].literal_count && !database_compile(e, &e->fields[f])) {
 			field_give_up(e, f);
@@ -943,6 +944,49 @@ int engine_build(struct engine *e, const struct engine_options *options, struct 
 	return OK;
 }
 
+/* Few files are read sooner than their trees. */
+#define TREES_MIN 64
+
+static void trees_key(const struct engine_options *options, uint8_t key[SHA256_SIZE])
+{
+	struct sha256 h;
+
+	sha256_init(&h);
+	sha256_update(&h, KONSEKI_VERSION " trees 1", sizeof(KONSEKI_VERSION " trees 1"));
+	for (size_t i = 0; i < options->rule_count; i++)
+		sha256_update(&h, options->rules[i], strlen(options->rules[i]) + 1);
+	sha256_final(&h, key);
+}
+
+static int add_rules(struct engine *e, const struct engine_options *options,
+		     struct problem *problem)
+{
+	uint8_t key[SHA256_SIZE];
+	struct view blob = VIEW_EMPTY;
+	struct problem own;
+
+	if (!options->no_cache) {
+		trees_key(options, key);
+		if (!cache_read(key, &e->trees_file, &blob))
+			blob = VIEW_EMPTY;
+		e->trees = trees_new(blob);
+		ruleset_trees(e->set, e->trees);
+	}
+	for (size_t i = 0; i < options->rule_count; i++)
+		if (ruleset_add(e->set, options->rules[i], &own) < 0)
+			return problem_set(problem, ERR_IO, PROBLEM_NO_OFFSET, "%.100s: %.120s",
+					   options->rules[i], own.reason);
+	if (e->trees && trees_count(e->trees) >= TREES_MIN && trees_changed(e->trees)) {
+		struct buffer all = {0};
+
+		trees_save(e->trees, &all);
+		cache_write(key, buffer_as_view(&all));
+		buffer_release(&all);
+	}
+	ruleset_finish(e->set);
+	return OK;
+}
+
 struct engine *engine_load(const struct engine_options *options, struct problem *problem)
 {
 	struct engine *e = xcalloc(1, sizeof(*e));
@@ -966,14 +1010,8 @@ struct engine *engine_load(const struct engine_options *options, struct problem 
 				  options->placeholders, own.reason);
 		goto fail;
 	}
-	for (size_t i = 0; i < options->rule_count; i++) {
-		if (ruleset_add(e->set, options->rules[i], &own) < 0) {
-			(void)problem_set(problem, ERR_IO, PROBLEM_NO_OFFSET, "%.100s: %.120s",
-					  options->rules[i], own.reason);
-			goto fail;
-		}
-	}
-	ruleset_finish(e->set);
+	if (add_rules(e, options, problem) < 0)
+		goto fail;
 	e->cost.read_seconds = seconds() - from;
 	if (engine_build(e, options, problem) < 0)
 		goto fail;
@@ -1017,6 +1055,8 @@ void engine_free(struct engine *e)
 	free(e->rule_field);
 	free(e->guards);
 	ruleset_free(e->set);
+	trees_free(e->trees);
+	buffer_release(&e->trees_file);
 	mapping_free(e->mapping);
 	free(e);
 }

@@ -1,12 +1,14 @@
 /*
- * Compiled databases on disk, under $XDG_CACHE_HOME/konseki: one file a set of rules, named by the
- * hash of what it was compiled from. Only a file that is ours alone (owner, mode 0600, no link) and
- * whose content has the hash that it states is used; anything else is as if it were not there.
+ * What was made of rules on disk, under $XDG_CACHE_HOME/konseki: compiled databases, one file a set of rules, named by the hash
+ * of what they were compiled from; trees of rule files, one file a list of paths. Only a file that is ours alone (owner, mode
+ * 0600, no link) and whose content has the hash that it states is used; anything else is as if it were not there. The newest
+ * CACHE_FILES stay.
  */
 #include "detect/internal.h"
 
 #include "base/sha256.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -17,6 +19,7 @@
 #define MAGIC	    "konsekiC"
 #define HEAD	    (8 + SHA256_SIZE + SHA256_SIZE)
 #define LIMIT_CACHE ((off_t)256 << 20)
+#define CACHE_FILES 32
 
 /* The folder, opened; made when it is not there. -1 where there is none that is ours. */
 static int folder(bool make)
@@ -69,7 +72,7 @@ static void digest(const uint8_t key[SHA256_SIZE], struct view blob, uint8_t out
 	sha256_final(&h, out);
 }
 
-bool cache_read(const uint8_t key[SHA256_SIZE], struct buffer *out)
+bool cache_read(const uint8_t key[SHA256_SIZE], struct buffer *out, struct view *blob)
 {
 	int dir = folder(false), fd = -1;
 	uint8_t hash[SHA256_SIZE];
@@ -101,14 +104,61 @@ bool cache_read(const uint8_t key[SHA256_SIZE], struct buffer *out)
 	digest(key, view_from(buffer_as_view(out), HEAD), hash);
 	if (memcmp(out->data + 8 + SHA256_SIZE, hash, SHA256_SIZE) != 0)
 		goto out;
-	memmove(out->data, out->data + HEAD, out->len - HEAD);
-	out->len -= HEAD;
+	*blob = view_from(buffer_as_view(out), HEAD);
 	good = true;
 out:
 	if (fd >= 0)
 		(void)close(fd);
 	(void)close(dir);
 	return good;
+}
+
+struct aged {
+	char name[80];
+	struct timespec time;
+};
+
+static int newest_first(const void *a, const void *b)
+{
+	const struct timespec *x = &((const struct aged *)a)->time,
+			      *y = &((const struct aged *)b)->time;
+
+	if (x->tv_sec != y->tv_sec)
+		return x->tv_sec > y->tv_sec ? -1 : 1;
+	return x->tv_nsec > y->tv_nsec ? -1 : x->tv_nsec < y->tv_nsec;
+}
+
+/* Rules change, and what was made of the old ones stays behind. */
+static void trim(int dir)
+{
+	struct aged *files = NULL;
+	size_t count = 0, cap = 0;
+	int fd = dup(dir);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	struct stat st;
+
+	if (!d) {
+		if (fd >= 0)
+			(void)close(fd);
+		return;
+	}
+	rewinddir(d);
+	while ((entry = readdir(d))) {
+		if (strncmp(entry->d_name, "rules-", 6) != 0 || strlen(entry->d_name) >= 80 ||
+		    fstatat(dir, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		files = xgrow(files, &cap, count + 1, sizeof(*files));
+		(void)snprintf(files[count].name, sizeof(files[count].name), "%s", entry->d_name);
+		files[count++].time = st.st_mtim;
+	}
+	(void)closedir(d);
+	if (count > CACHE_FILES) {
+		qsort(files, count, sizeof(*files), newest_first);
+		for (size_t i = CACHE_FILES; i < count; i++)
+			(void)unlinkat(dir, files[i].name, 0);
+	}
+	free(files);
 }
 
 void cache_write(const uint8_t key[SHA256_SIZE], struct view blob)
@@ -144,6 +194,7 @@ void cache_write(const uint8_t key[SHA256_SIZE], struct view blob)
 	}
 	if (close(fd) < 0 || done < all.len || renameat(dir, temporary, dir, name) < 0)
 		(void)unlinkat(dir, temporary, 0);
+	trim(dir);
 	buffer_release(&all);
 	(void)close(dir);
 }

@@ -3,6 +3,7 @@
 #define KONSEKI_DETECT_INTERNAL_H
 
 #include "detect/engine.h"
+#include "detect/tree.h"
 
 #include <hs.h>
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -55,6 +56,8 @@ struct feeds {
 
 struct engine {
 	struct ruleset *set;
+	struct trees *trees; /* of the rules, or NULL */
+	struct buffer trees_file;
 	struct mapping *mapping;
 	struct engine_cost cost;
 	bool plain;
@@ -293,8 +296,8 @@ bool predicate_wants_folded(const struct predicate *p);
 /* build.c */
 int engine_build(struct engine *e, const struct engine_options *options, struct problem *problem);
 
-/* cache.c: compiled databases on disk. Key: 32 bytes. */
-bool cache_read(const uint8_t key[32], struct buffer *out);
+/* cache.c: what was made of rules, on disk. Key: 32 bytes. The blob is a part of the file's bytes. */
+bool cache_read(const uint8_t key[32], struct buffer *file, struct view *blob);
 void cache_write(const uint8_t key[32], struct view blob);
 
 #endif

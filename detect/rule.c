@@ -1,4 +1,5 @@
 #include "detect/rule.h"
+#include "detect/tree.h"
 
 #include "base/base64.h"
 #include "base/limits.h"
@@ -59,6 +60,7 @@ struct ruleset_private {
 	size_t filter_count, filter_cap;
 	struct placeholder *placeholders;
 	size_t placeholder_count, placeholder_cap;
+	struct trees *trees; /* or NULL */
 	/* of the document being read */
 	struct problem problem;
 	uint32_t line;
@@ -95,6 +97,11 @@ void ruleset_free(struct ruleset *set)
 	free(set->fields);
 	arena_release(&set->arena);
 	free(set);
+}
+
+void ruleset_trees(struct ruleset *set, struct trees *trees)
+{
+	set->private->trees = trees;
 }
 
 /* Rules are bounded in number by their files' size and in memory by the arena: past its limit the
@@ -1897,7 +1904,7 @@ void ruleset_add_text(struct ruleset *set, const char *path, struct view text)
 	set->files++;
 	set->private->path = path;
 	/* The nodes stay until the set goes: global and repeat refer to them. */
-	if (yaml_read(text, &set->arena, document, &f, &problem, &line) < 0)
+	if (trees_read(set->private->trees, text, &set->arena, document, &f, &problem, &line) < 0)
 		problem_add(set, path, line, NULL, NULL, problem.reason);
 }
 

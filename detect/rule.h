@@ -186,6 +186,10 @@ struct placeholders;
 struct ruleset *ruleset_new(void);
 void ruleset_free(struct ruleset *set);
 
+/* Rules that are added later are read through these; they must outlive the set. */
+struct trees;
+void ruleset_trees(struct ruleset *set, struct trees *trees);
+
 /* Placeholder values for what is added later. ERR_IO, ERR_FORMAT with *problem. */
 int ruleset_placeholders(struct ruleset *set, const char *path, struct problem *problem);
 

@@ -1,5 +1,5 @@
 """Rules over logs: cost by number of rules, and of loading them cold and cached."""
-import glob, os, shutil, tempfile
+import glob, os, shutil, subprocess, tempfile
 
 
 def subset(world, folder, files, count):
@@ -34,6 +34,17 @@ def bench(world):
             cold = world.run(command(paths, empty), runs=1, before=lambda: shutil.rmtree(folder + '/cache', ignore_errors=True))
             warm = world.run(command(paths, empty))
             print(f'  {name:34} {cold.seconds:7.2f} s cold {warm.seconds:7.2f} s cached {cold.peak:6.0f} MiB', flush=True)
+        world.section('the matcher alone, one process: microseconds of an event, parsing included')
+        matcher = os.path.join(world.build, 'tests/match')
+        logs = [('made, Sysmon', world.log('sysmon', world.opt.size // 4, 'sysmon'))]
+        for name, channel in (('Sysmon', 'Microsoft-Windows-Sysmon/Operational'), ('Security', 'Security'), ('all', None)):
+            real = world.stitched(name, channel)
+            if real:
+                logs.append((f'real chunks, {name}', real))
+        for log, (path, size, events) in logs:
+            for name, paths in [('no matcher', ['-'])] + sets:
+                said = subprocess.run([matcher, paths[0], '1', path], capture_output=True, text=True).stdout
+                print(f'  {log + ", " + name:44} {said.strip()}', flush=True)
         for threads in (1, 2):
             world.section(f'detect, {threads} thread{"s" if threads > 1 else ""}')
             logs = [('made, Sysmon', world.log('sysmon', world.opt.size // 4, 'sysmon'))]

@@ -252,6 +252,25 @@ if files:
         ok(titles(SEEN, E(CommandLine='a needle')) == ['cached'], 'cache with ' + name)
         ok(open(path, 'rb').read() == whole, 'is made anew')
 
+# Many rules: their trees are kept, too, and a rule that changes is read again.
+shutil.rmtree(cache, ignore_errors=True)
+many = folder + '/many'
+os.mkdir(many)
+for n in range(70):
+    open(f'{many}/{n}.yml', 'w').write(rule(f'many {n}', f's: {{A: {n}}}\ncondition: s'))
+e = write('many.jsonl', E(A=3) + E(A=69) + E(A=70))
+hits = lambda: sorted(json.loads(x)['rule_title'] for x in run('detect', '--format', 'jsonl', '--rules', many, e).stdout.splitlines())
+ok(hits() == ['many 3', 'many 69'] and len(os.listdir(cache)) == 2, 'many rules', os.listdir(cache))
+ok(hits() == ['many 3', 'many 69'], 'and from what was kept')
+open(f'{many}/3.yml', 'w').write(rule('changed', 's: {A: 70}\ncondition: s'))
+ok(hits() == ['changed', 'many 69'] and hits() == ['changed', 'many 69'], 'a changed rule is read again', hits())
+os.unlink(f'{many}/69.yml')
+ok(hits() == ['changed'] and hits() == ['changed'], 'a rule that is gone stays away', hits())
+for n in range(40):
+    open(f'{many}/1.yml', 'w').write(rule('many 1', f's: {{A|contains: x{n}}}\ncondition: s'))
+    hits()
+ok(0 < len(os.listdir(cache)) <= 32, 'the cache does not grow for ever', len(os.listdir(cache)))
+
 # ---- rules of our own, each with events it hits and events it must not ----
 bad = []
 for system in ('linux', 'windows'):
