@@ -6,6 +6,7 @@
  * tells its two creation times under the name of the latter. Names of tables and columns: libyal's
  * esedb-kb; Yogesh Khatri on SRUM; KPMG on UAL.
  */
+#include "parsers/bits.h"
 #include "parsers/ese.h"
 #include "parsers/parser.h"
 
@@ -14,7 +15,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-enum database { DB_OTHER, DB_SRUM, DB_ACCESS, DB_WEB };
+enum database { DB_OTHER, DB_SRUM, DB_ACCESS, DB_WEB, DB_BITS };
 
 struct named {
 	int64_t id;
@@ -240,6 +241,7 @@ static void message(struct work *w, const struct ese_value *v, size_t n)
 			url = strchr(url, '@') + 1;
 		event_messagef(p, "%s: %s", w->container ? w->container->text : w->title, url);
 		break;
+	case DB_BITS:
 	case DB_OTHER:
 		break;
 	}
@@ -328,6 +330,85 @@ static int read_table(struct work *w, const struct ese_table *t, const char *tit
 	return status;
 }
 
+/* ---- BITS: jobs name their files by GUID, which are in a table of their own ---- */
+
+struct stored_file {
+	uint8_t id[16];
+	struct bits_file file;
+};
+#define MAX_FILES 65536
+
+struct queue {
+	struct work *w;
+	struct stored_file *files;
+	size_t count, cap;
+};
+
+/* The whole blob is a GUID of its version and the file. */
+static int queue_file(void *data, const struct ese_value *v, size_t n, uint64_t offset)
+{
+	struct queue *q = data;
+	const struct ese_value *id = ese_find(v, n, "Id"), *blob = ese_find(v, n, "Blob");
+	struct stored_file f;
+	size_t at = 0;
+
+	(void)offset;
+	if (!id || id->data.len != 16 || !blob || q->count == MAX_FILES ||
+	    !bits_file_read(&q->w->p->arena, blob->data, &at, &f.file))
+		return OK;
+	memcpy(f.id, id->data.data, 16);
+	q->files = xgrow(q->files, &q->cap, q->count + 1, sizeof(*q->files));
+	q->files[q->count++] = f;
+	return OK;
+}
+
+static int queue_job(void *data, const struct ese_value *v, size_t n, uint64_t offset)
+{
+	struct queue *q = data;
+	struct parse *p = q->w->p;
+	const struct ese_value *blob = ese_find(v, n, "Blob");
+	struct bits_job job;
+	size_t end;
+	uint32_t count;
+	bool any = false;
+	int status = OK;
+
+	if (!blob || bits_job_find(&p->arena, blob->data, 0, &job, &end) == SIZE_MAX)
+		return parse_lost(p, offset, "a job of BITS cannot be read");
+	count = view_get32(job.files, 0);
+	for (uint32_t i = 0; i < count && status >= 0; i++) {
+		struct view id = view_sub(job.files, 4 + 16 * (size_t)i, 16);
+
+		if (!id.data)
+			break;
+		for (size_t k = 0; k < q->count && status >= 0; k++) {
+			if (memcmp(q->files[k].id, id.data, 16) != 0)
+				continue;
+			any = true;
+			status = bits_emit(p, &job, &q->files[k].file, offset);
+			break;
+		}
+	}
+	if (status >= 0 && !any)
+		status = bits_emit(p, &job, NULL, offset);
+	return status < 0 ? status : bits_emit_command(p, &job, offset);
+}
+
+static int read_queue(struct work *w, const struct ese_table *jobs, const struct ese_table *files)
+{
+	struct queue q = {.w = w};
+	unsigned bad = w->db.bad;
+	int status = ese_records(&w->db, files, &w->scratch, queue_file, &q);
+
+	if (status >= 0)
+		status = ese_records(&w->db, jobs, &w->scratch, queue_job, &q);
+	if (status >= 0 && w->db.bad > bad)
+		status = parse_lost(w->p, 0, "%u pages of the queue cannot be read",
+				    w->db.bad - bad);
+	free(q.files);
+	return status;
+}
+
 static int parse(struct parse *p, struct view bytes)
 {
 	struct work w = {.p = p};
@@ -349,6 +430,10 @@ static int parse(struct parse *p, struct view bytes)
 	} else if ((t = ese_table_find(&w.db, "Containers")) != NULL) {
 		w.kind = DB_WEB;
 		status = ese_records(&w.db, t, &w.scratch, web_container, &w);
+	} else if ((t = ese_table_find(&w.db, "Jobs")) != NULL &&
+		   ese_table_find(&w.db, "Files") != NULL) {
+		w.kind = DB_BITS;
+		status = read_queue(&w, t, ese_table_find(&w.db, "Files"));
 	} else {
 		w.kind = DB_ACCESS;
 	}
@@ -382,7 +467,7 @@ static int probe(const struct probe *p)
 
 const struct parser parser_esedb = {
 	.name = "esedb",
-	.title = "ESE databases: SRUM, User Access Logging, WebCache",
+	.title = "ESE databases: SRUM, User Access Logging, WebCache, BITS queue",
 	.version = 1,
 	.probe = probe,
 	.parse = parse,
