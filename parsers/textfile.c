@@ -148,6 +148,9 @@ bool time_scan(struct view v, const char *format, int64_t *ts, size_t *used)
 	bool pm = false, am = false;
 	size_t at = 0, before;
 
+	if (!strstr(format, "%Y") && !strstr(format, "%y") &&
+	    (strstr(format, "%m") || strstr(format, "%b")))
+		year = 1972; /* a leap year */
 	for (const char *f = format; *f; f++) {
 		if (*f == ' ') {
 			before = at;
@@ -238,4 +241,22 @@ bool time_scan(struct view v, const char *format, int64_t *ts, size_t *used)
 	if (used)
 		*used = at;
 	return true;
+}
+
+int64_t time_in_year(struct parse *p, int64_t ts)
+{
+	int64_t latest = (p->mtime == TIME_NONE ? p->now : p->mtime) + 86400 * TIME_SECOND, made;
+	struct civil c = time_to_civil(ts), last = time_to_civil(latest);
+
+	if (ts == TIME_NONE)
+		return ts;
+	p->event.flags |= EVENT_YEAR_INFERRED;
+	/* Eight years back there is a 29 February, 1900 and the like aside. */
+	for (int64_t year = last.year; year > last.year - 9; year--) {
+		made = time_from_civil(year, c.month, c.day, c.hour, c.minute, c.second,
+				       c.nanosecond);
+		if (made != TIME_NONE && made <= latest)
+			return made;
+	}
+	return TIME_NONE;
 }

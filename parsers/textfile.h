@@ -32,10 +32,14 @@ struct view textfile_head(const struct probe *p, char *out, size_t size);
  * Reads a time: %Y (four digits) %y (two: 2000 + n) %m %d %H %I %M %S (one or two digits each) %p
  * (AM, PM) %b (month's name) %f (fraction, 1 to 9 digits) %z ("+hh:mm", "-hhmm", "+hh", "Z"), a
  * blank for any number of blanks; other characters stand for themselves (a date left out is
- * 1970-01-01). False when the text does not begin so, or the time is none. *used gets the bytes
+ * 1970-01-01; a year alone left out is 1972, see time_in_year). False when the text does not begin so, or the time is none. *used gets the bytes
  * read; both may be NULL.
  */
 bool time_scan(struct view text, const char *format, int64_t *ts, size_t *used);
+
+/* A time whose year is left out, in the last year in which it is not later than `latest` (or p->now)
+ * by more than a day: logs have times of the past. Flags the event that is being built. */
+int64_t time_in_year(struct parse *p, int64_t ts);
 
 /* "2019.." beginning with this, letters exact. */
 static inline bool view_begins(struct view v, const char *s)
