@@ -260,3 +260,53 @@ int64_t time_in_year(struct parse *p, int64_t ts)
 	}
 	return TIME_NONE;
 }
+
+bool time_scan_local(struct view v, int64_t *ts, size_t *used)
+{
+	static const char *const year_first[] = {"%Y-%m-%d %H:%M:%S", "%Y/%m/%d %H:%M:%S",
+						 "%Y.%m.%d %H:%M:%S"};
+	unsigned a, b, year, hour, minute, second;
+	size_t at = 0, end;
+	bool month_first, pm, am;
+	uint8_t sep;
+
+	for (size_t i = 0; i < sizeof(year_first) / sizeof(year_first[0]); i++)
+		if (time_scan(v, year_first[i], ts, used))
+			return true;
+	if (digits(v, &at, 8, 8, &year) && at < v.len && v.data[at] == ' ') { /* 20130605 */
+		a = year / 100 % 100;
+		b = year % 100;
+		year /= 10000;
+		month_first = true;
+	} else {
+		at = 0;
+		if (!digits(v, &at, 1, 2, &a) || at >= v.len)
+			return false;
+		sep = v.data[at++];
+		if ((sep != '/' && sep != '.' && sep != '-') || !digits(v, &at, 1, 2, &b) ||
+		    at >= v.len || v.data[at++] != sep || !digits(v, &at, 4, 4, &year))
+			return false;
+		month_first = sep == '/' && a <= 12;
+	}
+	while (at < v.len && v.data[at] == ' ')
+		at++;
+	if (!digits(v, &at, 1, 2, &hour) || at >= v.len || v.data[at++] != ':' ||
+	    !digits(v, &at, 1, 2, &minute) || at >= v.len || v.data[at++] != ':' ||
+	    !digits(v, &at, 1, 2, &second))
+		return false;
+	for (end = at; end < v.len && v.data[end] == ' '; end++)
+		;
+	am = view_has(v, end, 2) && (v.data[end] | 0x20) == 'a' && (v.data[end + 1] | 0x20) == 'm';
+	pm = view_has(v, end, 2) && (v.data[end] | 0x20) == 'p' && (v.data[end + 1] | 0x20) == 'm';
+	if (am || pm) {
+		if (hour < 1 || hour > 12)
+			return false;
+		hour = hour % 12 + (pm ? 12 : 0);
+		at = end + 2;
+	}
+	*ts = time_from_civil(year, month_first ? a : b, month_first ? b : a, hour, minute, second,
+			      0);
+	if (used)
+		*used = at;
+	return *ts != TIME_NONE;
+}

@@ -37,6 +37,13 @@ struct view textfile_head(const struct probe *p, char *out, size_t size);
  */
 bool time_scan(struct view text, const char *format, int64_t *ts, size_t *used);
 
+/*
+ * A date and time as the machine's own language writes them: "6/5/2013 10:00:32 AM", "05.06.2013
+ * 10:00:32", "2013-06-05 10:00:32", "20130605 10:00:32". Between "/", where nothing else tells, the
+ * month comes first.
+ */
+bool time_scan_local(struct view text, int64_t *ts, size_t *used);
+
 /* A time whose year is left out, in the last year in which it is not later than `latest` (or p->now)
  * by more than a day: logs have times of the past. Flags the event that is being built. */
 int64_t time_in_year(struct parse *p, int64_t ts);
