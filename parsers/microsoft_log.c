@@ -213,6 +213,14 @@ static int wer(struct parse *p, struct textfile *t)
 			name = value;
 		if (view_begins(key, "Sig[") && view_index(key, ".Value") < key.len && name.len)
 			event_add(p, parse_text(&p->scratch, name), value_view(value));
+		/* "W:00061c1b...0000ffff!0000SHA1!NAME.EXE", as Amcache has it */
+		if (view_is(key, "TargetAppId")) {
+			struct view rest = value, sha1, skip;
+
+			if (view_cut(&rest, "!0000", &skip) && view_cut(&rest, "!", &sha1) &&
+			    sha1.len == 40)
+				event_addf(p, "Hashes", "SHA1=%s", parse_text(&p->scratch, sha1));
+		}
 		if (view_begins(key, "LoadedModule["))
 			event_add(p, "ImageLoaded", value_view(value));
 	}
@@ -255,7 +263,7 @@ static int parse(struct parse *p, struct view bytes)
 const struct parser parser_microsoft_log = {
 	.name = "microsoft_log",
 	.title = "SkyDrive, Configuration Manager and error reporting logs",
-	.version = 1,
+	.version = 2,
 	.probe = probe,
 	.parse = parse,
 };
