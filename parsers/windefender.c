@@ -181,53 +181,205 @@ static int detection(struct parse *p, struct view v)
 	return start_count + time_count ? status : event_emit(p);
 }
 
+/* What stands behind a key in a line, up to the text `until` (or the end). */
+static const struct {
+	const char *key, *until, *field;
+} mplog_keys[] = {
+	{"ProcessImageName: ", ",", "Image"},
+	{"Pid: ", ",", "ProcessId"},
+	{"MaxTimeFile: ", ", EstimatedImpact", "TargetFilename"},
+	{"EstimatedImpact: ", "%", "EstimatedImpact"},
+	{"Blocked file: ", " Process: ", "TargetFilename"},
+	{"Unsuccessful scan status: ", " Process: ", "TargetFilename"},
+	{" Process: ", ", Status", "Image"},
+	{"for process: ", " pid:", "Image"},
+	{" pid: ", ",", "ProcessId"},
+	{"original file name \"", "\"", "OriginalFileName"},
+	{"\" for \"", "\"", "TargetFilename"},
+	{"SDN query for ", " (", "TargetFilename"},
+	{"command line reported as lowfi: ", "", "CommandLine"},
+	{"[Exclusion] ", " -> ", "Exclusion"},
+};
+
+/* "(sha1=..., sha2=...)" of a query to the cloud, as Sysmon writes hashes. */
+static void add_hashes(struct parse *p, struct view words)
+{
+	struct view rest = words, skip, sha1 = VIEW_EMPTY, sha256 = VIEW_EMPTY;
+
+	if (view_cut(&rest, "sha1=", &skip))
+		sha1 = view_clip(rest, 0, 40);
+	rest = words;
+	if (view_cut(&rest, "sha2=", &skip))
+		sha256 = view_clip(rest, 0, 64);
+	if (sha1.len || sha256.len)
+		event_addf(p, "Hashes", "%s%s%s%s", sha1.len ? "SHA1=" : "",
+			   parse_text(&p->scratch, sha1),
+			   sha256.len ? (sha1.len ? ",SHA256=" : "SHA256=") : "",
+			   parse_text(&p->scratch, sha256));
+}
+
+static int mplog_line(struct parse *p, struct view line, const struct textfile *t, int64_t ts,
+		      size_t used)
+{
+	struct view words = view_trim(view_from(line, used)), rest, value, skip;
+	enum event_kind kind = KIND_OTHER;
+
+	if (view_starts(words, "[", 1) && !view_begins(words, "[Exclusion] ") &&
+	    (rest = words, view_cut(&rest, "] ", &skip)))
+		words = view_trim(rest);
+	if (view_begins(words, "DETECTION") || view_begins(words, "Threat") ||
+	    view_index(words, "Blocked file: ") < words.len)
+		kind = KIND_MALWARE_FOUND;
+	else if (view_begins(words, "ProcessImageName") ||
+		 view_index(words, "for process: ") < words.len ||
+		 view_index(words, "command line reported as lowfi: ") < words.len)
+		kind = KIND_PROCESS_SEEN;
+	else if (view_begins(words, "[Exclusion] "))
+		kind = KIND_POLICY_CHANGE;
+	event_start(p, kind, ts, "Recorded Time", t->offset);
+	p->event.record = t->line;
+	event_add(p, "Product", value_text("Windows Defender"));
+	for (size_t i = 0; i < sizeof(mplog_keys) / sizeof(mplog_keys[0]); i++) {
+		rest = words;
+		if (!view_cut(&rest, mplog_keys[i].key, &skip))
+			continue;
+		if (*mplog_keys[i].until)
+			(void)view_cut(&rest, mplog_keys[i].until, &value);
+		else
+			value = rest;
+		value = view_trim(value);
+		if (value.len)
+			event_add(p, mplog_keys[i].field, value_view(value));
+	}
+	add_hashes(p, words);
+	/* DETECTION_ADD#1 THREAT file:PATH; DETECTIONEVENT SOURCE THREAT file:PATH */
+	rest = words;
+	if (view_begins(words, "DETECTION") && view_cut(&rest, " file:", &skip)) {
+		size_t end = skip.len;
+
+		(void)view_cut(&rest, ";", &value);
+		event_add(p, "TargetFilename", value_view(view_trim(value)));
+		while (end && skip.data[end - 1] != ' ')
+			end--;
+		event_add(p, "ThreatName", value_view(view_from(skip, end)));
+	}
+	event_add(p, "Text", value_view(words));
+	event_messagef(p, "Windows Defender: %s",
+		       parse_text(&p->scratch, view_clip(words, 0, 4000)));
+	return event_emit(p);
+}
+
+/* Entries of several lines, "Key:Value" each. */
+static const struct {
+	const char *begin, *end, *title;
+} blocks[] = {
+	{"Begin Resource Scan", "End Scan", "scanned"},
+	{"BEGIN BM telemetry", "END BM telemetry", "saw behaviour"},
+	{"Beginning threat actions", "Finished threat actions", "acted on a threat"},
+};
+
+/* Keys whose own name is not the one of the vocabulary. */
+static const char *const block_names[][2] = {
+	{"Threat Name", "ThreatName"},
+	{"TelemetryName", "ThreatName"},
+	{"Resource Path", "TargetFilename"},
+	{"TargetFileName", "TargetFilename"},
+	{"ImagePath", "Image"},
+	{"ProcessID", "ProcessId"},
+	{"File Name", "TargetFilename"},
+	{"Action", "Action"},
+};
+
+static bool block_time(struct view value, int64_t *ts)
+{
+	return time_scan(value, "%m-%d-%Y %H:%M:%S", ts, NULL) ||
+	       time_scan(value, "%Y-%m-%dT%H:%M:%S", ts, NULL) ||
+	       time_scan(value, "%Y-%m-%d %H:%M:%S", ts, NULL);
+}
+
+static int mplog_block(struct parse *p, struct textfile *t, size_t which, int64_t before)
+{
+	struct view line, value, key, threat = VIEW_EMPTY, about = VIEW_EMPTY;
+	int64_t ts = TIME_NONE, found;
+	uint64_t offset = t->offset, number = t->line;
+	size_t lines = 0;
+
+	event_start(p, which == 0 ? KIND_OTHER : KIND_MALWARE_FOUND, TIME_NONE, "Not a time",
+		    offset);
+	p->event.record = number;
+	event_add(p, "Product", value_text("Windows Defender"));
+	/* A block without its end must not swallow the log. */
+	while (lines++ < 200 && textfile_line(t, &line) &&
+	       view_index(line, blocks[which].end) == line.len) {
+		const char *name = NULL;
+
+		value = line;
+		if (!view_cut(&value, ":", &key))
+			continue;
+		key = view_trim(key);
+		value = view_trim(value);
+		if (!key.len || key.len > 40 || !value.len)
+			continue;
+		if (ts == TIME_NONE &&
+		    (view_is(key, "Start Time") || view_is(key, "Start time") ||
+		     view_is(key, "CreationTime")) &&
+		    block_time(value, &found))
+			ts = found;
+		for (size_t i = 0; i < sizeof(block_names) / sizeof(block_names[0]); i++)
+			if (view_is(key, block_names[i][0]))
+				name = block_names[i][1];
+		if (name && strcmp(name, "ThreatName") == 0)
+			threat = value;
+		if (name && strcmp(name, "TargetFilename") == 0)
+			about = value;
+		if (!about.len && name && strcmp(name, "Image") == 0)
+			about = value;
+		if (!name) { /* "Scan Source" is ScanSource */
+			char *own = arena_alloc(&p->scratch, key.len + 1);
+			size_t n = 0;
+
+			if (!own)
+				continue;
+			for (size_t i = 0; i < key.len; i++)
+				if (key.data[i] != ' ')
+					own[n++] = (char)key.data[i];
+			own[n] = '\0';
+			name = own;
+		}
+		event_add(p, name, value_view(value));
+	}
+	if (threat.len)
+		p->event.kind = KIND_MALWARE_FOUND;
+	if (ts == TIME_NONE)
+		ts = before; /* of the line before it */
+	p->event.ts = ts;
+	p->event.ts_desc = ts == TIME_NONE ? "Not a time" : "Recorded Time";
+	event_messagef(p, "Windows Defender %s%s%s%s%s", blocks[which].title,
+		       threat.len ? ": " : "", parse_text(&p->scratch, threat),
+		       about.len ? ": " : "", parse_text(&p->scratch, about));
+	return event_emit(p);
+}
+
 static int mplog(struct parse *p, struct view bytes)
 {
 	struct textfile t;
 	struct view line;
+	int64_t last = TIME_NONE;
 	int status = OK;
 
 	textfile_open(&t, bytes);
 	while (status >= 0 && textfile_line(&t, &line)) {
-		struct view words, rest, value, skip;
 		int64_t ts;
-		size_t used;
+		size_t used, i = 0, n = sizeof(blocks) / sizeof(blocks[0]);
 
-		if (!time_scan(line, MPLOG_TIME, &ts, &used))
-			continue; /* the rest of entries of several lines */
-		words = view_trim(view_from(line, used));
-		if (view_starts(words, "[", 1) && (rest = words, view_cut(&rest, "] ", &skip)))
-			words = view_trim(rest);
-		event_start(p,
-			    view_begins(words, "DETECTION") || view_begins(words, "Threat")
-				    ? KIND_MALWARE_FOUND
-			    : view_begins(words, "ProcessImageName") ? KIND_PROCESS_SEEN
-								     : KIND_OTHER,
-			    ts, "Recorded Time", t.offset);
-		p->event.record = t.line;
-		event_add(p, "Product", value_text("Windows Defender"));
-		rest = words;
-		if (view_cut(&rest, "ProcessImageName: ", &skip)) {
-			(void)view_cut(&rest, ",", &value);
-			event_add(p, "Image", value_view(value));
-			if (view_cut(&rest, "Pid: ", &skip)) {
-				(void)view_cut(&rest, ",", &value);
-				event_add(p, "ProcessId", value_view(value));
-			}
+		while (i < n && view_index(line, blocks[i].begin) == line.len)
+			i++;
+		if (i < n) {
+			status = mplog_block(p, &t, i, last);
+		} else if (time_scan(line, MPLOG_TIME, &ts, &used)) {
+			last = ts;
+			status = mplog_line(p, line, &t, ts, used);
 		}
-		/* DETECTION_ADD#1 THREAT file:PATH; DETECTIONEVENT SOURCE THREAT file:PATH */
-		rest = words;
-		if (p->event.kind == KIND_MALWARE_FOUND && view_cut(&rest, " file:", &skip)) {
-			size_t end = skip.len;
-
-			event_add(p, "TargetFilename", value_view(view_trim(rest)));
-			while (end && skip.data[end - 1] != ' ')
-				end--;
-			event_add(p, "ThreatName", value_view(view_from(skip, end)));
-		}
-		event_add(p, "Text", value_view(words));
-		event_messagef(p, "Windows Defender: %s", parse_text(&p->scratch, words));
-		status = event_emit(p);
 	}
 	textfile_release(&t);
 	return status;
@@ -241,7 +393,7 @@ static int parse(struct parse *p, struct view bytes)
 const struct parser parser_windefender = {
 	.name = "windefender",
 	.title = "Windows Defender (DetectionHistory, MPLog)",
-	.version = 1,
+	.version = 2,
 	.probe = probe,
 	.parse = parse,
 };
