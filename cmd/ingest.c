@@ -2,12 +2,15 @@
 #include "cmd/pipeline.h"
 
 #include "base/text.h"
+#include "cmd/casefeed.h"
 #include "cmd/command.h"
 #include "cmd/detect.h"
 #include "detect/hit.h"
+#include "parsers/script.h"
 #include "timeline/case.h"
 #include "timeline/row.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -55,7 +58,11 @@ static int on_hit(void *data, const struct hit *hit)
 
 static int hand_over(struct row_sink *s)
 {
-	int status = s->out.len ? task_send(s->task, s->out.data, s->out.len) : OK;
+	int status;
+
+	if (!s->task) /* the parent's own, which takes the bytes itself */
+		return OK;
+	status = s->out.len ? task_send(s->task, s->out.data, s->out.len) : OK;
 
 	s->out.len = 0;
 	return status;
@@ -280,6 +287,128 @@ static int done(void *data, struct artefact *a)
 	return id < 0 || case_artifact_end(in->db, id, &e) < 0 ? database_failed(in) : OK;
 }
 
+/* ---- PowerShell scripts whose parts are in several logs ---- */
+
+#define ACROSS_PATH "PowerShell scripts of several logs"
+#define ACROSS_MAX  (64u << 20) /* bytes of rows; more than a case has of such scripts */
+
+struct across {
+	struct scripts scripts;
+	struct row_sink rows;
+	struct sink sink; /* hashes what goes to rows */
+	struct parse parse;
+	struct sha256 hash;
+	struct buffer line;
+	uint64_t told;
+};
+
+static int across_put(struct sink *sink, const struct event *e)
+{
+	struct across *a = (struct across *)((char *)sink - offsetof(struct across, sink));
+
+	a->line.len = 0;
+	event_json(&a->line, e, &a->rows.origin);
+	sha256_update(&a->hash, a->line.data, a->line.len);
+	a->told++;
+	return a->rows.out.len < ACROSS_MAX ? put(&a->rows.sink, e) : OK;
+}
+
+static int across_expect(void *data, const struct event *e, const struct case_place *place)
+{
+	struct across *a = data;
+
+	if (strcmp(place->source, ACROSS_PATH) != 0)
+		scripts_expect(&a->scripts, e);
+	return OK;
+}
+
+static int across_add(void *data, const struct event *e, const struct case_place *place)
+{
+	struct across *a = data;
+	uint64_t at = UINT64_C(14695981039346656037);
+
+	for (const char *s = place->source; *s; s++)
+		at = (at ^ (uint8_t)*s) * UINT64_C(1099511628211);
+	return scripts_add(&a->scripts, &a->parse, e, at);
+}
+
+/*
+ * The parser of a log puts together what is in that log. What is left - a log that was archived or
+ * wrapped in the middle of a script - is put together here, from all logs of a host, and stands in the
+ * case as an artefact of its own, made anew when it changes. 1 when it did.
+ */
+static int scripts_across(struct case_db *db)
+{
+	static const char *const kind[] = {"script_block"};
+	static const char *const missing[] = {"MissingParts=*"}, *const part[] = {
+									 "MessageNumber=*"};
+	struct case_filter filter = {.kinds = kind,
+				     .kind_count = 1,
+				     .fields = missing,
+				     .field_count = 1,
+				     .since = TIME_NONE,
+				     .until = TIME_NONE};
+	struct case_artifact artifact = {.path = ACROSS_PATH,
+					 .mtime = TIME_NONE,
+					 .parser = "script_block",
+					 .parser_version = 1};
+	struct case_end end = {.status = "complete", .replaces = true};
+	struct across *a = xcalloc(1, sizeof(*a));
+	struct shape_table *shapes = shape_table_new();
+	uint8_t digest[SHA256_SIZE];
+	char hex[2 * SHA256_SIZE + 1];
+	struct case_known known;
+	struct problem problem = {.reason = ""};
+	int64_t id;
+	int status;
+
+	a->rows.sink.event = put;
+	a->rows.encoder = row_encoder_new();
+	a->rows.state = engine ? engine_state_new(engine) : NULL;
+	a->rows.origin = (struct event_origin){.source = ACROSS_PATH, .parser = "script_block"};
+	row_encoder_begin(a->rows.encoder);
+	a->sink.event = across_put;
+	sha256_init(&a->hash);
+	parse_init(&a->parse, &a->sink, shapes);
+	status = case_feed(db, &filter, across_expect, a, &problem);
+	if (status >= 0 && a->scripts.open) {
+		filter.fields = part;
+		a->scripts.known_only = a->scripts.across = true;
+		status = case_feed(db, &filter, across_add, a, &problem);
+	}
+	if (status >= 0)
+		status = scripts_end(&a->scripts, &a->parse);
+	row_encoder_end(a->rows.encoder, &a->rows.out);
+	sha256_final(&a->hash, digest);
+	sha256_hex(digest, hex);
+	artifact.sha256 = end.sha256 = hex;
+	artifact.size = a->rows.out.len;
+	if (status >= 0 && a->told &&
+	    !(case_known(db, &artifact, &known) && strcmp(known.sha256, hex) == 0)) {
+		id = case_artifact_begin(db, &artifact);
+		status = id < 0 ? (int)id : case_load(db, id, buffer_as_view(&a->rows.out));
+		if (status >= 0)
+			status = case_artifact_end(db, id, &end);
+		if (status >= 0)
+			status = 1;
+	}
+	if (status < 0)
+		complainf(NULL, "scripts of several logs: %s",
+			  problem.reason[0] ? problem.reason : case_problem(db)->reason);
+	scripts_release(&a->scripts);
+	parse_done(&a->parse);
+	shape_table_free(shapes);
+	row_encoder_free(a->rows.encoder);
+	if (a->rows.state)
+		engine_state_free(a->rows.state);
+	buffer_release(&a->rows.out);
+	buffer_release(&a->rows.tags);
+	buffer_release(&a->rows.matched);
+	buffer_release(&a->line);
+	free(a);
+	return status;
+}
+
 static void finishing(void *data, const char *what, double share)
 {
 	struct ingest *in = data;
@@ -387,6 +516,8 @@ static int run(int argc, char **argv)
 	status = pipeline_close(p);
 	if (status != EXIT_MISUSE) {
 		result = case_finish(in.db, finishing, &in);
+		if (result >= 0 && (result = scripts_across(in.db)) > 0)
+			result = case_finish(in.db, NULL, NULL);
 		if (in.said)
 			fputs("\r\033[K", stderr);
 		if (result < 0) {

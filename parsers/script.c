@@ -178,7 +178,8 @@ static void unlink_script(struct scripts *s, struct script *x)
 /* Takes it off the list, told unless somebody else does that. */
 static int finish(struct scripts *s, struct parse *p, struct script *x)
 {
-	int status = x->elsewhere || !p ? OK : script_emit(p, x);
+	bool told = p && x->count && !x->elsewhere && (x->several || !s->across);
+	int status = told ? script_emit(p, x) : OK;
 
 	unlink_script(s, x);
 	script_free(s, x);
@@ -229,6 +230,47 @@ static void part_text(struct script_part *part, const struct value *v)
 	buffer_release(&b);
 }
 
+/* Takes over id and computer. */
+static struct script *begin(struct scripts *s, const struct event *e, char *id, char *computer,
+			    uint64_t hash, uint32_t total)
+{
+	struct script *x = xcalloc(1, sizeof(*x)), **last = &s->open;
+
+	x->hash = hash;
+	x->id = id;
+	x->computer = computer;
+	x->path = text_of(event_find(e, "Path"));
+	x->user = text_of(e->user.type != VALUE_ABSENT ? &e->user : NULL);
+	x->ts = e->ts;
+	x->offset = e->offset;
+	x->record = e->record;
+	x->total = total;
+	while (*last)
+		last = &(*last)->next;
+	*last = x;
+	s->count++;
+	return x;
+}
+
+static const struct value *computer_of(const struct event *e)
+{
+	return e->host.type != VALUE_ABSENT ? &e->host : event_find(e, "Computer");
+}
+
+void scripts_expect(struct scripts *s, const struct event *e)
+{
+	uint32_t total = number_of(e, "MessageTotal");
+	char *id = text_of(event_find(e, "ScriptBlockId")), *computer = text_of(computer_of(e));
+	uint64_t hash = hash_of(id, computer);
+
+	if (total > 1 && s->count < OPEN_MAX && !find(s, id, computer, hash)) {
+		(void)begin(s, e, id, computer, hash, total);
+		return;
+	}
+	free(id);
+	free(computer);
+}
+
 int scripts_add(struct scripts *s, struct parse *p, const struct event *e, uint64_t place)
 {
 	const struct value *text = event_find(e, "ScriptBlockText"),
@@ -243,27 +285,11 @@ int scripts_add(struct scripts *s, struct parse *p, const struct event *e, uint6
 	if (total < 2 || !number || number > total || !text || text->type == VALUE_ABSENT)
 		return OK;
 	id = text_of(event_find(e, "ScriptBlockId"));
-	computer = text_of(e->host.type != VALUE_ABSENT ? &e->host : event_find(e, "Computer"));
+	computer = text_of(computer_of(e));
 	hash = hash_of(id, computer);
 	x = find(s, id, computer, hash);
 	if (!x && !s->known_only) {
-		struct script **last = &s->open;
-
-		x = xcalloc(1, sizeof(*x));
-		x->hash = hash;
-		x->id = id;
-		x->computer = computer;
-		x->path = text_of(event_find(e, "Path"));
-		x->user = text_of(e->user.type != VALUE_ABSENT ? &e->user : NULL);
-		x->ts = e->ts;
-		x->offset = e->offset;
-		x->record = e->record;
-		x->total = total;
-		x->first_at = place;
-		while (*last)
-			last = &(*last)->next;
-		*last = x;
-		s->count++;
+		x = begin(s, e, id, computer, hash, total);
 		id = computer = NULL;
 	}
 	free(id);
@@ -273,6 +299,9 @@ int scripts_add(struct scripts *s, struct parse *p, const struct event *e, uint6
 	for (at = x->count; at && x->parts[at - 1].number >= number; at--)
 		if (x->parts[at - 1].number == number)
 			return OK; /* the same part again, of a copy */
+	if (!x->count)
+		x->first_at = place;
+	x->several |= x->count && place != x->first_at;
 	x->last_at = place;
 	if (e->ts != TIME_NONE && (x->ts == TIME_NONE || e->ts < x->ts))
 		x->ts = e->ts;

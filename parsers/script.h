@@ -32,6 +32,7 @@ struct script {
 	size_t count, cap, bytes;
 	uint64_t first_at,
 		last_at; /* places of the first and last part that came, see scripts_add */
+	bool several;	 /* parts came from several places */
 	bool elsewhere;	 /* told by somebody else: left out by scripts_end */
 };
 
@@ -40,6 +41,7 @@ struct scripts {
 	size_t count, bytes;
 	bool known_only; /* take only parts of scripts that are open */
 	bool silent;	 /* emit nothing when a script is whole: scripts_end does */
+	bool across;	 /* emit only what comes from several places */
 	size_t whole;	 /* how many of `open` are whole (silent) */
 };
 
@@ -49,6 +51,8 @@ bool script_shape(const struct shape *shape);
 /* Takes the event when it is a part of several; a script that is whole with it is emitted (p NULL:
  * nothing is). `place` is the caller's: where the part was found. */
 int scripts_add(struct scripts *s, struct parse *p, const struct event *e, uint64_t place);
+/* The script that the event is about (one with MissingParts), to be waited for. */
+void scripts_expect(struct scripts *s, const struct event *e);
 /* Emits what is left, with what is missing, and frees it. */
 int scripts_end(struct scripts *s, struct parse *p);
 void scripts_release(struct scripts *s);

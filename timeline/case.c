@@ -1064,9 +1064,10 @@ int case_artifact_end(struct case_db *c, int64_t artifact, const struct case_end
 			  "n.id AND o.path = n.path AND"
 			  " o.member IS n.member AND o.host IS n.host AND o.bundle IS n.bundle AND "
 			  "o.status <> 'loading' AND"
-			  " (o.sha256 = n.sha256 OR o.sha256 IS NULL OR n.sha256 IS NULL)")))
+			  " (?2 OR o.sha256 = n.sha256 OR o.sha256 IS NULL OR n.sha256 IS NULL)")))
 		return ERR_DATABASE;
 	sqlite3_bind_int64(s, 1, artifact);
+	sqlite3_bind_int(s, 2, end->replaces);
 	status = OK;
 	while (status == OK && sqlite3_step(s) == SQLITE_ROW)
 		status = remove_artifact(c, sqlite3_column_int64(s, 0));

@@ -88,6 +88,7 @@ struct case_end {
 	uint64_t size; /* 0: as at the beginning */
 	uint64_t losses;
 	const struct problem *problem; /* first loss or failure, or NULL */
+	bool replaces; /* whatever is there of the same path, member, input and host, of any content */
 };
 int case_artifact_end(struct case_db *c, int64_t artifact, const struct case_end *end);
 /* Undoes an artefact that was begun (skipped after all). */

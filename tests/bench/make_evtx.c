@@ -804,6 +804,20 @@ static int fixtures(const char *folder)
 	status |= save(m, folder, "scripts.evtx", m->b.len);
 	drop(m);
 
+	/* One script in two logs, of which neither has all of it. */
+	m = begin();
+	(void)add_part(&m->w, 1, 3, "bbbbbbbb-0000-0000-0000-000000000001", "C:\\b.ps1", "Invoke-");
+	(void)add_part(&m->w, 2, 3, "bbbbbbbb-0000-0000-0000-000000000001", "C:\\b.ps1", "Rub");
+	close_log(m);
+	status |= save(m, folder, "scripts-old.evtx", m->b.len);
+	drop(m);
+	m = begin();
+	m->w.record = 3;
+	(void)add_part(&m->w, 3, 3, "bbbbbbbb-0000-0000-0000-000000000001", "C:\\b.ps1", "eus");
+	close_log(m);
+	status |= save(m, folder, "scripts-new.evtx", m->b.len);
+	drop(m);
+
 	m = begin();
 	some_records(m, 8);
 	close_log(m);

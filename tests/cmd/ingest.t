@@ -126,5 +126,27 @@ one = rows('d.db', 'SELECT count(*) FROM timeline')
 got = ingest('d.db', os.path.join(work, 'x'), os.path.join(work, 'y'))
 ok(got.returncode == 0 and one == [(50,)] and rows('d.db', 'SELECT count(*) FROM timeline') == [(51,)], 'copies are one event, and the case takes more',
    one, got.stderr)
+# A script whose parts are in two logs: put together in the case, once, whatever the order and the number of runs.
+old, new = (os.path.join(build, f'fixtures/evtx/scripts-{x}.evtx') for x in ('old', 'new'))
+whole = "SELECT message, fields ->> 'ScriptBlockText', fields ->> 'ScriptSha256', fields ->> 'PartRecords', host FROM timeline WHERE fields ->> 'PartLengths' IS NOT NULL AND fields ->> 'MissingParts' IS NULL"
+open(os.path.join(work, 'across.yml'), 'w').write("""title: across
+logsource: {product: windows, category: ps_script}
+detection: {s: {ScriptBlockText|contains: Invoke-Rubeus}, condition: s}
+level: high
+""")
+rule = ['--rules', os.path.join(work, 'across.yml')]
+ingest('one.db', *rule, old)
+ok(rows('one.db', whole) == [] and rows('one.db', "SELECT fields ->> 'MissingParts' FROM timeline WHERE fields ->> 'MissingParts' IS NOT NULL") == [('3',)],
+   'one log says what is missing of a script')
+got = ingest('one.db', *rule, new)
+text = [r[1:] for r in rows('one.db', whole)]
+ok([t[:1] + t[2:3] for t in text] == [('Invoke-Rubeus', '[1,2,3]')] and text[0][1] == __import__('hashlib').sha256(b'Invoke-Rubeus').hexdigest(),
+   'two logs of a host are one script', text, got.stderr)
+ok(rows('one.db', "SELECT rule, count(*) FROM detections GROUP BY 1") == [('across', 1)], 'and rules see it')
+before = dump('one.db')
+ingest('one.db', *rule, old, new)
+ok(dump('one.db') == before, 'the same again changes nothing')
+ingest('other.db', *rule, new, old)
+ok(rows('other.db', whole) == rows('one.db', whole), 'the other way round is the same')
 shutil.rmtree(work)
 print(f'1..{n}')
