@@ -76,7 +76,6 @@ static int parse(struct parse *p, struct view v)
 	event_start(p, KIND_NETWORK_CONNECT, p->mtime,
 		    p->mtime == TIME_NONE ? "Not a time" : "Content Modification Time", 0);
 	event_add(p, "Product", value_text("Remote Desktop client"));
-	event_add(p, "TargetFilename", value_text(p->path));
 	event_add(p, "Tiles", value_unsigned(tiles));
 	event_add(p, "WholeTiles", value_unsigned(whole));
 	event_add(p, "CompressedTiles", value_unsigned(compressed));
