@@ -14,9 +14,8 @@
  * Members keep their names, those of members joined with a point, so that Sigma's rules for these
  * sources find them; lists of objects are told as JSON and member by member.
  */
+#include "parsers/json_value.h"
 #include "parsers/parser.h"
-
-#include <jansson.h>
 
 #include <stdlib.h>
 
@@ -96,28 +95,6 @@ static size_t object_end(struct view v, size_t at)
 
 /* ---- members ---- */
 
-static struct value scalar(struct parse *p, const json_t *v)
-{
-	char *text;
-	size_t n;
-
-	switch (json_typeof(v)) {
-	case JSON_STRING:
-		n = json_string_length(v);
-		text = arena_strndup(&p->scratch, json_string_value(v), n);
-		return value_view(view_of(text, text ? n : 0));
-	case JSON_INTEGER:
-		return value_signed(json_integer_value(v));
-	case JSON_REAL:
-		return (struct value){.type = VALUE_DOUBLE, .f = json_real_value(v)};
-	case JSON_TRUE:
-	case JSON_FALSE:
-		return value_bool(json_is_true(v));
-	default:
-		return (struct value){.type = VALUE_ABSENT};
-	}
-}
-
 static void add_json(struct parse *p, const char *name, const json_t *v)
 {
 	char *text = json_dumps(v, JSON_COMPACT | JSON_SORT_KEYS), *copy;
@@ -146,7 +123,7 @@ static void add(struct parse *p, const char *name, const json_t *v, unsigned dep
 		/* Azure: {"value": ..., "localizedValue": ...} is what the value says. */
 		if ((member = json_object_get(v, "value")) && json_is_string(member) &&
 		    json_object_get(v, "localizedValue"))
-			event_add(p, name, scalar(p, member));
+			event_add(p, name, json_value(&p->scratch, member));
 		json_object_foreach((json_t *)(uintptr_t)v, key, member)
 			add(p, arena_printf(&p->scratch, "%s.%s", name, key), member, depth + 1);
 	} else if (json_is_array(v)) { /* NOLINT(misc-redundant-expression) */
@@ -160,7 +137,7 @@ static void add(struct parse *p, const char *name, const json_t *v, unsigned dep
 			if (json_is_object(member) || json_is_array(member)) /* NOLINT */
 				objects = true;
 			else
-				list[count++] = scalar(p, member);
+				list[count++] = json_value(&p->scratch, member);
 		}
 		if (objects) {
 			add_json(p, name, v);
@@ -175,7 +152,7 @@ static void add(struct parse *p, const char *name, const json_t *v, unsigned dep
 							      .list = list});
 		}
 	} else {
-		event_add(p, name, scalar(p, v));
+		event_add(p, name, json_value(&p->scratch, v));
 	}
 }
 

@@ -3,9 +3,8 @@
  * one machine is ingested or detected on at another. Every line is an object with `ts`, `ts_desc`,
  * `kind`, `message`, `host`, `user`, `source` and `fields` (man konseki-parse). JSON: RFC 8259.
  */
+#include "parsers/json_value.h"
 #include "parsers/parser.h"
-
-#include <jansson.h>
 
 /* Members that every line has: enough to tell our lines from anybody's. */
 static int probe(const struct probe *p)
@@ -19,58 +18,6 @@ static int probe(const struct probe *p)
 			       view_find(line, 0, "\"fields\":", 9) < line.len
 		       ? BID_MAGIC
 		       : BID_NO;
-}
-
-static struct view text_of(const json_t *v)
-{
-	return json_is_string(v) ? view_of(json_string_value(v), json_string_length(v))
-				 : VIEW_EMPTY;
-}
-
-/* A JSON value as ours; what jansson holds lives until the line is done. */
-static struct value value_of(struct parse *p, const json_t *v)
-{
-	struct value *list;
-	char *text;
-
-	switch (json_typeof(v)) {
-	case JSON_STRING:
-		return value_view(text_of(v));
-	case JSON_INTEGER:
-		return value_signed(json_integer_value(v));
-	case JSON_REAL:
-		return (struct value){.type = VALUE_DOUBLE, .f = json_real_value(v)};
-	case JSON_TRUE:
-	case JSON_FALSE:
-		return value_bool(json_is_true(v));
-	case JSON_NULL:
-		return (struct value){.type = VALUE_ABSENT};
-	case JSON_ARRAY:
-		list = arena_zalloc(&p->scratch, json_array_size(v) * sizeof(*list) + 1);
-		if (!list)
-			break;
-		for (size_t i = 0; i < json_array_size(v); i++) {
-			const json_t *item = json_array_get(v, i);
-
-			/* Arrays in arrays do not come from us; they stay text. */
-			if (!json_is_array(item))
-				list[i] = value_of(p, item);
-		}
-		return (struct value){
-			.type = VALUE_LIST, .len = (uint32_t)json_array_size(v), .list = list};
-	case JSON_OBJECT:
-		text = json_dumps(v, JSON_COMPACT);
-		if (text) {
-			struct view copy =
-				view_text(arena_strndup(&p->scratch, text, strlen(text)));
-
-			free(text);
-			return (struct value){
-				.type = VALUE_JSON, .len = (uint32_t)copy.len, .data = copy.data};
-		}
-		break;
-	}
-	return (struct value){.type = VALUE_ABSENT};
 }
 
 /* ts_desc must outlive the event in sinks that keep the pointer: one copy of each text. */
@@ -93,8 +40,8 @@ static const char *kept_description(struct parse *p, struct view text)
 static int line_event(struct parse *p, const json_t *line, uint64_t offset, uint64_t number)
 {
 	const json_t *fields = json_object_get(line, "fields"), *record;
-	struct view ts = text_of(json_object_get(line, "ts"));
-	enum event_kind kind = event_kind_of(text_of(json_object_get(line, "kind")));
+	struct view ts = json_text(json_object_get(line, "ts"));
+	enum event_kind kind = event_kind_of(json_text(json_object_get(line, "kind")));
 	int64_t time = TIME_NONE;
 	void *at;
 
@@ -102,25 +49,26 @@ static int line_event(struct parse *p, const json_t *line, uint64_t offset, uint
 	    (ts.len && !time_parse_iso(ts, &time, NULL, NULL)))
 		return parse_lost(p, offset, "line %llu is not an event of ours",
 				  (unsigned long long)number);
-	event_start(p, kind, time, kept_description(p, text_of(json_object_get(line, "ts_desc"))),
+	event_start(p, kind, time, kept_description(p, json_text(json_object_get(line, "ts_desc"))),
 		    offset);
 	for (size_t i = 0; i < json_array_size(json_object_get(line, "flags")); i++)
 		for (unsigned bit = 1; event_flag_text(bit); bit <<= 1)
-			if (view_is(text_of(json_array_get(json_object_get(line, "flags"), i)),
+			if (view_is(json_text(json_array_get(json_object_get(line, "flags"), i)),
 				    event_flag_text(bit)))
 				p->event.flags |= bit;
 	p->event.record = number;
-	p->event.parser =
-		parse_text(&p->scratch, view_clip(text_of(json_object_get(line, "parser")), 0, 80));
+	p->event.parser = parse_text(&p->scratch,
+				     view_clip(json_text(json_object_get(line, "parser")), 0, 80));
 	if (json_is_string(json_object_get(line, "host")))
-		event_host(p, value_view(text_of(json_object_get(line, "host"))));
+		event_host(p, value_view(json_text(json_object_get(line, "host"))));
 	if (json_is_string(json_object_get(line, "user")))
-		event_user(p, value_view(text_of(json_object_get(line, "user"))));
+		event_user(p, value_view(json_text(json_object_get(line, "user"))));
 	if (json_is_string(json_object_get(line, "message")))
-		p->event.message = value_view(text_of(json_object_get(line, "message")));
+		p->event.message = value_view(json_text(json_object_get(line, "message")));
 	for (at = json_object_iter((json_t *)(uintptr_t)fields); at;
 	     at = json_object_iter_next((json_t *)(uintptr_t)fields, at))
-		event_add(p, json_object_iter_key(at), value_of(p, json_object_iter_value(at)));
+		event_add(p, json_object_iter_key(at),
+			  json_value(&p->scratch, json_object_iter_value(at)));
 	record = json_object_get(fields, "EventRecordID");
 	if (json_is_integer(record) && json_integer_value(record) > 0)
 		p->event.record = (uint64_t)json_integer_value(record);

@@ -6,9 +6,8 @@
  * A thing that has a time of its own has that (start of a process, last change of an autorun's
  * file); the others have that of their file: when the collector wrote down what it saw.
  */
+#include "parsers/json_value.h"
 #include "parsers/parser.h"
-
-#include <jansson.h>
 
 struct type {
 	const char *name;
@@ -90,12 +89,6 @@ static int probe(const struct probe *p)
 	return view_glob(view_text(p->path), "*live/*.jsonl") ? BID_EXACT : BID_CONTENT;
 }
 
-static struct view text_of(const json_t *v)
-{
-	return json_is_string(v) ? view_of(json_string_value(v), json_string_length(v))
-				 : VIEW_EMPTY;
-}
-
 static const char *string(const json_t *object, const char *name)
 {
 	const char *s = json_string_value(json_object_get(object, name));
@@ -108,52 +101,11 @@ static long long number(const json_t *object, const char *name)
 	return json_integer_value(json_object_get(object, name));
 }
 
-/* What jansson holds lives until the line is done. */
-static struct value value_of(struct parse *p, const json_t *v)
-{
-	struct value *list;
-	char *text, *kept;
-
-	switch (json_typeof(v)) {
-	case JSON_STRING:
-		return value_view(text_of(v));
-	case JSON_INTEGER:
-		return value_signed(json_integer_value(v));
-	case JSON_REAL:
-		return (struct value){.type = VALUE_DOUBLE, .f = json_real_value(v)};
-	case JSON_TRUE:
-	case JSON_FALSE:
-		return value_bool(json_is_true(v));
-	case JSON_ARRAY:
-		list = arena_zalloc(&p->scratch, json_array_size(v) * sizeof(*list) + 1);
-		if (!list)
-			break;
-		for (size_t i = 0; i < json_array_size(v); i++)
-			if (!json_is_array(json_array_get(v, i)) &&
-			    !json_is_object(json_array_get(v, i)))
-				list[i] = value_of(p, json_array_get(v, i));
-		return (struct value){
-			.type = VALUE_LIST, .len = (uint32_t)json_array_size(v), .list = list};
-	case JSON_OBJECT:
-		text = json_dumps(v, JSON_COMPACT);
-		kept = text ? arena_strndup(&p->scratch, text, strlen(text)) : NULL;
-		free(text);
-		if (kept)
-			return (struct value){.type = VALUE_JSON,
-					      .len = (uint32_t)strlen(kept),
-					      .data = (const uint8_t *)kept};
-		break;
-	case JSON_NULL:
-		break;
-	}
-	return (struct value){.type = VALUE_ABSENT};
-}
-
 static int64_t time_of(const json_t *line, const char *name)
 {
 	int64_t ts;
 
-	return name && time_parse_iso(text_of(json_object_get(line, name)), &ts, NULL, NULL)
+	return name && time_parse_iso(json_text(json_object_get(line, name)), &ts, NULL, NULL)
 		       ? ts
 		       : TIME_NONE;
 }
@@ -335,7 +287,8 @@ static void add_members(struct parse *p, const json_t *line)
 	json_t *item;
 
 	json_object_foreach((json_t *)(uintptr_t)line, key, item) if (strcmp(key, "type") != 0)
-		event_add(p, strcmp(key, "path") == 0 ? "TargetFilename" : key, value_of(p, item));
+		event_add(p, strcmp(key, "path") == 0 ? "TargetFilename" : key,
+			  json_value(&p->scratch, item));
 }
 
 static int emit(struct parse *p, const json_t *line, uint64_t offset, uint64_t number_of_line)
