@@ -314,6 +314,70 @@ static int one(struct place_reader *r, const void *k, const struct place *rule,
 	return r->found(r, k, &e);
 }
 
+static bool is_text(const struct place_value *v)
+{
+	return v->type == TYPE_SZ || v->type == TYPE_EXPAND_SZ || v->type == TYPE_MULTI_SZ;
+}
+
+/* Explorer's verdict on an entry of a Run key, which stands in the same hive: the first byte is even while the entry is enabled
+ * (observed on Windows 8 to 11). NULL: it has none, which means enabled. */
+static const char *run_state(struct place_reader *r, const void *k, const char *name)
+{
+	const char *list = strstr(r->path(r, k), "\\Wow6432Node\\") ? "Run32" : "Run";
+	static const char *const roots[] = {"Software\\",
+					    ""}; /* of a user's hive, and of SOFTWARE */
+
+	for (size_t i = 0; i < 2; i++) {
+		const char *path = arena_printf(
+			r->arena,
+			"%sMicrosoft\\Windows\\CurrentVersion\\Explorer\\StartupApproved\\%s",
+			roots[i], list);
+		const void *at = path ? r->open(r, NULL, path) : NULL;
+		struct view d = at ? bytes_of(r, at, name) : VIEW_EMPTY;
+
+		if (d.len)
+			return d.data[0] & 1 ? "disabled" : "enabled";
+	}
+	return NULL;
+}
+
+/* Run keys: each value is an entry, which Explorer may have disabled. */
+static int run_values(struct place_reader *r, const void *k, const struct place *rule)
+{
+	uint32_t n = r->count(r, k);
+	int status = OK;
+
+	for (uint32_t i = 0; i < n && status >= 0; i++) {
+		struct persistence e = {.place = rule->place, .names = {"State"}};
+		struct place_value v;
+
+		if (!r->value(r, k, i, &v) || !is_text(&v))
+			continue;
+		e.command = value_text_of(r, &v);
+		e.value = v.name;
+		e.name = *v.name ? v.name : key_name(r, k);
+		e.texts[0] = run_state(r, k, v.name);
+		if (*e.command)
+			status = r->found(r, k, &e);
+	}
+	return status;
+}
+
+/* What msconfig.exe took out of the Run keys (up to Windows 7): it keeps the entry here. */
+static int msconfig(struct place_reader *r, const void *k, const struct place *rule)
+{
+	struct persistence e = {.place = rule->place,
+				.name = key_name(r, k),
+				.command = text_of(r, k, "command"),
+				.value = "command",
+				.names = {"State", "List", "Hive"},
+				.texts = {"disabled"}};
+
+	e.texts[1] = text_of(r, k, "key");
+	e.texts[2] = text_of(r, k, "hkey");
+	return e.command && *e.command ? r->found(r, k, &e) : OK;
+}
+
 /* Every value is an entry: its name and its command. */
 static int every_value(struct place_reader *r, const void *k, const struct place *rule)
 {
@@ -323,8 +387,7 @@ static int every_value(struct place_reader *r, const void *k, const struct place
 	for (uint32_t i = 0; i < n && status >= 0; i++) {
 		struct place_value v;
 
-		if (!r->value(r, k, i, &v) ||
-		    (v.type != TYPE_SZ && v.type != TYPE_EXPAND_SZ && v.type != TYPE_MULTI_SZ))
+		if (!r->value(r, k, i, &v) || !is_text(&v))
 			continue;
 		status = one(r, k, rule, &v, *v.name ? v.name : key_name(r, k));
 	}
@@ -602,6 +665,67 @@ static int office_addin(struct place_reader *r, const void *k, const struct plac
 
 /* ---- services and drivers ([MS-SCMR] 2.2.15: types and start values) ---- */
 
+/* As Windows writes them: {00112233-4455-...}. */
+static void guid_append(struct buffer *b, struct view g)
+{
+	buffer_printf(b, "{%08X-%04X-%04X-", view_get32(g, 0), view_get16(g, 4), view_get16(g, 6));
+	for (unsigned i = 8; i < 16; i++)
+		buffer_printf(b, i == 9 ? "%02X-" : "%02X", view_get8(g, i));
+	buffer_char(b, '}');
+}
+
+/* What starts or stops it besides its start type ([MS-SCMR] 2.2.30, SERVICE_TRIGGER): keys 0, 1, ... of TriggerInfo. */
+static const char *triggers(struct place_reader *r, const void *service)
+{
+	static const struct {
+		uint64_t type;
+		const char *text;
+	} types[] = {
+		{1, "device arrives"},
+		{2, "first IP address"},
+		{3, "domain joined or left"},
+		{4, "firewall port event"},
+		{5, "group policy changed"},
+		{6, "network request"},
+		{7, "state changed"},
+		{20, "event of a provider"},
+		{30, "aggregate"},
+	};
+	struct buffer b = {0};
+
+	for (unsigned n = 0; n < 32; n++) {
+		const char *path = arena_printf(r->arena, "TriggerInfo\\%u", n), *text = NULL;
+		const void *k = path ? r->open(r, service, path) : NULL;
+		uint64_t type = 0, action = 0;
+		struct view guid;
+
+		if (!k)
+			break;
+		(void)number_of(r, k, "Type", &type);
+		(void)number_of(r, k, "Action", &action);
+		for (size_t t = 0; t < sizeof(types) / sizeof(types[0]); t++)
+			if (types[t].type == type)
+				text = types[t].text;
+		buffer_printf(&b, "%s%s: ", b.len ? "; " : "",
+			      action == 1   ? "start"
+			      : action == 2 ? "stop"
+					    : "unknown action");
+		if (text)
+			buffer_string(&b, text);
+		else
+			buffer_printf(&b, "type %llu", (unsigned long long)type);
+		guid = bytes_of(r, k, "GUID");
+		if (guid.len == 16) {
+			buffer_char(&b, ' ');
+			guid_append(&b, guid);
+		}
+	}
+	if (b.len)
+		return kept(r->arena, &b);
+	buffer_release(&b);
+	return NULL;
+}
+
 static int service(struct place_reader *r, const void *k, const struct place *rule)
 {
 	static const char *const starts[] = {"boot", "system", "auto", "demand", "disabled"};
@@ -611,7 +735,6 @@ static int service(struct place_reader *r, const void *k, const struct place *ru
 					  "FailureCommand", "RequiredPrivileges", "Triggers",
 					  "DelayedAutoStart", "ServiceMain", "Group"}};
 	uint64_t type, start = 99, delayed = 0;
-	const void *triggers;
 	bool driver;
 
 	(void)rule;
@@ -647,9 +770,9 @@ static int service(struct place_reader *r, const void *k, const struct place *ru
 	e.texts[3] = text_of(r, k, "DisplayName");
 	e.texts[4] = text_of(r, k, "FailureCommand");
 	e.texts[5] = text_of(r, k, "RequiredPrivileges");
-	e.texts[6] = (triggers = r->open(r, k, "TriggerInfo"))
-			     ? arena_printf(r->arena, "%u", r->subkeys(r, triggers))
-			     : NULL;
+	if (e.texts[2] && *e.texts[2]) /* svchost.exe is not what matters then */
+		e.module = command_image(r->arena, e.texts[2]);
+	e.texts[6] = triggers(r, k);
 	e.texts[7] = delayed ? "true" : NULL;
 	e.texts[8] = text_in(r, k, "Parameters", "ServiceMain");
 	e.texts[9] = text_of(r, k, "Group");
@@ -700,11 +823,7 @@ const char *task_actions(struct arena *a, struct view d, const char **context)
 			if (!g.len)
 				break;
 			off += 16;
-			buffer_printf(&b, "{%08X-%04X-%04X-", view_get32(g, 0), view_get16(g, 4),
-				      view_get16(g, 6));
-			for (unsigned i = 8; i < 16; i++)
-				buffer_printf(&b, i == 9 ? "%02X-" : "%02X", g.data[i]);
-			buffer_char(&b, '}');
+			guid_append(&b, g);
 			text = counted_text(a, d, &off);
 			if (*text)
 				buffer_printf(&b, " %s", text);
@@ -778,7 +897,9 @@ const char *const *place_prefixes(unsigned on, const char *pattern, const char *
 #define CONTROL "ControlSet*\\Control\\"
 
 const struct place persistence_places[] = {
-	{SW, CV "Run", every_value, "Run key", NULL},
+	{SW, CV "Run", run_values, "Run key", NULL},
+	{ON_SOFTWARE, "Microsoft\\Shared Tools\\MSConfig\\startupreg\\*", msconfig, "Run key",
+	 NULL},
 	{SW, CV "RunOnce", every_value, "RunOnce key", NULL},
 	{SW, CV "RunOnce\\Setup", every_value, "RunOnce key", NULL},
 	{SW, CV "RunOnceEx", every_value, "RunOnceEx key", NULL},
@@ -808,6 +929,8 @@ const struct place persistence_places[] = {
 	{SW, NT "Winlogon\\Notify\\*", some_values, "Winlogon notification", "DLLName"},
 	{SW, NT "Winlogon\\AlternateShells\\AvailableShells", every_value, "Alternate shell", NULL},
 	{SW, CV "Group Policy\\Scripts\\*\\*\\*", some_values, "Group policy script", "Script"},
+	{SW, CV "Group Policy\\State\\*\\Scripts\\*\\*\\*", some_values, "Group policy script",
+	 "Script"},
 	{SW, "~\\Policies\\Microsoft\\Windows\\System\\Scripts\\*\\*\\*", some_values,
 	 "Group policy script", "Script"},
 	{ON_USER, "Environment", some_values, "Logon script", "UserInitMprLogonScript"},
@@ -843,6 +966,8 @@ const struct place persistence_places[] = {
 	 NULL},
 	{SW, NT "SilentProcessExit\\*", some_values, "Silent process exit monitor",
 	 "MonitorProcess"},
+	{SW, NT "MiniDumpAuxiliaryDlls", every_value, "Error reporting module", NULL},
+	{SW, NT "KnownManagedDebuggingDlls", every_value, "Error reporting module", NULL},
 	{SW, NT "AeDebug*", some_values, "Post-mortem debugger", "Debugger"},
 	{SW, "~\\Microsoft\\Windows\\Windows Error Reporting\\Hangs", some_values,
 	 "Error reporting debugger", "Debugger|ReflectDebugger"},
@@ -912,12 +1037,14 @@ const struct place persistence_places[] = {
 	 "Internet Explorer extension", "Exec|Script"},
 	{SW, "~\\Microsoft\\Ctf\\LangBarAddin\\*", some_values, "Language bar add-in", "FilePath"},
 	{CL, "^\\*\\shellex\\ContextMenuHandlers\\*", class_key, "Context menu handler", NULL},
+	{CL, "^\\*\\*\\shellex\\ContextMenuHandlers\\*", class_key, "Context menu handler", NULL},
 	{CL, "^\\*\\shellex\\PropertySheetHandlers\\*", class_key, "Property sheet handler", NULL},
 	{CL, "^\\*\\shellex\\DragDropHandlers\\*", class_key, "Drag and drop handler", NULL},
 	{CL, "^\\*\\shellex\\CopyHookHandlers\\*", class_key, "Copy hook handler", NULL},
 	{CL, "^\\Folder\\shellex\\ColumnHandlers\\*", class_key, "Column handler", NULL},
 	{CL, "^\\Protocols\\Filter\\*", class_key, "Protocol filter", "CLSID"},
 	{CL, "^\\Protocols\\Handler\\*", class_key, "Protocol handler", "CLSID"},
+	{CL, "^\\Protocols\\Name-Space Handler\\*\\*", class_key, "Protocol handler", "CLSID"},
 	{CL, "^\\exefile\\shell\\*\\command", some_values, "Command of a file type",
 	 "|DelegateExecute|IsolatedCommand"},
 	{CL, "^\\comfile\\shell\\*\\command", some_values, "Command of a file type",
@@ -938,6 +1065,12 @@ const struct place persistence_places[] = {
 	 "|DelegateExecute"},
 	{CL, "^\\ms-settings\\shell\\*\\command", some_values, "Command of a file type",
 	 "|DelegateExecute"},
+	{CL, "^\\Directory\\shell\\*\\command", some_values, "Command of a file type",
+	 "|DelegateExecute"},
+	{CL, "^\\Drive\\shell\\*\\command", some_values, "Command of a file type",
+	 "|DelegateExecute"},
+	{CL, "^\\AppX82a6gwre4fdg3bt635tn5ctqjf8msdd2\\shell\\*\\command", some_values,
+	 "Command of a file type", "|DelegateExecute"},
 	{CL, "^\\Folder\\shell\\*\\command", some_values, "Command of a file type",
 	 "|DelegateExecute"},
 	{ON_USER | ON_CLASSES, "^\\CLSID\\*\\InprocServer32", class_server_key,
@@ -947,6 +1080,7 @@ const struct place persistence_places[] = {
 	{ON_USER | ON_CLASSES, "^\\CLSID\\*\\ScriptletURL", class_server_key,
 	 "COM scriptlet of a user", NULL},
 	{CL, "^\\CLSID\\*\\TreatAs", class_server_key, "COM class treated as another", NULL},
+	{SW, CV "Control Panel\\Cpls", every_value, "Control panel item", NULL},
 	{SW, CV "App Paths\\*", some_values, "App path", ""},
 	{ON_USER, "Control Panel\\Desktop", some_values, "Screen saver", "SCRNSAVE.EXE"},
 	{SW, "~\\Policies\\Microsoft\\Windows\\Control Panel\\Desktop", some_values, "Screen saver",
@@ -956,8 +1090,11 @@ const struct place persistence_places[] = {
 	{SW, "~\\Microsoft\\Office\\*\\Addins\\*", office_addin, "Office add-in", NULL},
 	{SW, "~\\Microsoft\\Office\\*\\*\\Addins\\*", office_addin, "Office add-in", NULL},
 	{SW, "~\\Microsoft\\Office test\\Special\\Perf", some_values, "Office test DLL", ""},
+	{SW, "~\\Microsoft\\VBA\\VBE\\*\\Addins*\\*", office_addin, "Office add-in", NULL},
 	{SW, "~\\Microsoft\\Office\\*\\Word\\Options", some_values, "Office startup path",
-	 "STARTUP-PATH"},
+	 "STARTUP-PATH|GlobalDotName"},
+	{SW, "~\\Microsoft\\Office\\*\\Common\\General", some_values, "Office templates",
+	 "UserTemplates|SharedTemplates|Xlstart"},
 	{SW, "~\\Microsoft\\Office\\*\\Excel\\Options", some_values, "Office startup path",
 	 "OPEN*|AltStartup"},
 	{SW, "~\\Microsoft\\Office\\*\\Outlook\\WebView\\*", some_values, "Outlook page", "URL"},
@@ -965,6 +1102,7 @@ const struct place persistence_places[] = {
 	 "URL|UserDefinedUrl"},
 	{SW, NT "AppCompatFlags\\InstalledSDB\\*", shim_database, "Shim database", NULL},
 	{SW, NT "AppCompatFlags\\Custom\\*", every_value, "Shimmed program", NULL},
+	{SW, NT "Accessibility", list_values, "Accessibility program", "Configuration"},
 	{SW, NT "Accessibility\\ATs\\*", some_values, "Accessibility program", "StartExe"},
 	{SW, "~\\Microsoft\\Cryptography\\OID\\EncodingType 0\\CryptSIPDll*\\*", some_values,
 	 "Subject interface package", "Dll"},

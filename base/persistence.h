@@ -22,12 +22,13 @@ enum registry_on {
 };
 
 struct persistence {
-	const char *place;		   /* "Run key", "Service", "Scheduled task", ... */
-	const char *name;		   /* of the entry */
-	const char *command;		   /* as it stands there */
-	const char *image;		   /* file that it runs; NULL: taken from the command */
-	const char *value;		   /* name of the value, or NULL */
-	const char *user;		   /* account that it runs as, or NULL: the hive's user */
+	const char *place;   /* "Run key", "Service", "Scheduled task", ... */
+	const char *name;    /* of the entry */
+	const char *command; /* as it stands there */
+	const char *image;   /* file that it runs; NULL: taken from the command */
+	const char *module;  /* library that the image loads; NULL: taken from the command */
+	const char *value;   /* name of the value, or NULL */
+	const char *user;    /* account that it runs as, or NULL: the hive's user */
 	const char *names[10], *texts[10]; /* more fields; NULL-terminated */
 	int64_t ts;			   /* ns; 0: the key's last write time */
 	const char *ts_desc;
@@ -50,7 +51,6 @@ struct place_reader {
 		     struct place_value *v);
 	/* By its path below a key, or below the hive's root (key NULL); NULL: not there. */
 	const void *(*open)(struct place_reader *r, const void *key, const char *path);
-	uint32_t (*subkeys)(struct place_reader *r, const void *key); /* their count */
 	const char *(*path)(struct place_reader *r, const void *key); /* in full: HKLM\... */
 	int (*found)(struct place_reader *r, const void *key, const struct persistence *e);
 };

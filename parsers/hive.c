@@ -147,8 +147,9 @@ static bool new_log_open(struct new_log *l, struct view bytes)
 	return l->good = true;
 }
 
-/* Applies entries whose sequence number is *next or, for the first of all, at least *next. */
-static void new_log_apply(struct hive *h, const struct new_log *l, uint32_t *next, bool *begun)
+/* "Log entries", notes 5 to 8: older entries are in the primary file already; the others must follow each other without a gap, the
+ * first of them with the number that the primary file waits for. */
+static void new_log_apply(struct hive *h, const struct new_log *l, uint32_t *next)
 {
 	struct view entry;
 
@@ -159,7 +160,11 @@ static void new_log_apply(struct hive *h, const struct new_log *l, uint32_t *nex
 
 		if ((int32_t)(sequence - *next) < 0)
 			continue; /* already in the primary file */
-		if (*begun && sequence != *next)
+		if (sequence != *next) {
+			h->log_note = "log entries are missing between the hive and its log";
+			break;
+		}
+		if (size % 4096)
 			break;
 		if (!overlay_size(h, HIVE_BASE + (size_t)size))
 			return;
@@ -173,7 +178,6 @@ static void new_log_apply(struct hive *h, const struct new_log *l, uint32_t *nex
 			data += n;
 		}
 		h->replayed++;
-		*begun = true;
 		*next = sequence + 1;
 	}
 }
@@ -184,7 +188,8 @@ static bool old_log_fits(const struct hive *h, struct view log, const struct bas
 {
 	return l->checksum_good && l->type != 6 && l->primary == l->secondary &&
 	       view_starts(view_from(log, 512), "DIRT", 4) &&
-	       (h->header_bad || l->written == b->written);
+	       /* Where the base block is bad, the first hive bin's time stands for its own. */
+	       l->written == (h->header_bad ? view_get64(h->file, HIVE_BASE + 20) : b->written);
 }
 
 static void old_log_apply(struct hive *h, struct view log, const struct base_block *l)
@@ -222,7 +227,6 @@ static void replay(struct hive *h, const struct base_block *b, struct view *logs
 	struct base_block l;
 	size_t n = 0;
 	uint32_t next = h->header_bad ? 0 : b->secondary;
-	bool begun = false;
 
 	for (size_t i = 0; i < count; i++)
 		n += new_log_open(&found[n], logs[i]);
@@ -243,9 +247,9 @@ static void replay(struct hive *h, const struct base_block *b, struct view *logs
 			first = second;
 			second = swap;
 		}
-		new_log_apply(h, first, &next, &begun);
+		new_log_apply(h, first, &next);
 		if (second)
-			new_log_apply(h, second, &next, &begun);
+			new_log_apply(h, second, &next);
 		if (!h->replayed && !h->log_note)
 			h->log_note = "the log's entries are older than the hive";
 		return;

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "parsers/shell_item.h"
+#include "parsers/startup.h"
 
 #include <stdio.h>
 
@@ -423,19 +424,10 @@ static int parse(struct parse *p, struct view bytes)
 	if ((status = lnk_emit(p, &l, 0, NULL, 0)) < 0)
 		return status;
 	/* A shortcut of the Startup folder runs at every logon. */
-	if (!view_glob(view_text(p->path), "*/start menu/programs/startup/*"))
+	if (!view_glob(view_text(p->path), STARTUP_FOLDER))
 		return OK;
-	start(p, &l, KIND_PERSISTENCE, 0, NULL, 0);
-	event_add(p, "Place", value_text("Startup folder"));
-	event_add(p, "Name", value_text(name ? name + 1 : p->path));
-	event_addf(p, "CommandLine", "%s%s%s", l.target, l.arguments && *l.arguments ? " " : "",
-		   l.arguments ? l.arguments : "");
-	event_add(p, "Image", value_text(l.target));
-	event_messagef(p, "Startup folder: %s runs %s%s%s", name ? name + 1 : p->path, l.target,
-		       l.arguments && *l.arguments ? " " : "", l.arguments ? l.arguments : "");
-	/* The shortcut's own time is the nearest to when it was put there. */
-	return event_emit_at(p, p->mtime,
-			     p->mtime == TIME_NONE ? "Not a time" : "Content Modification Time");
+	return startup_emit(p, "Startup folder", name ? name + 1 : p->path, l.target,
+			    l.arguments ? l.arguments : "", 0);
 }
 
 const struct parser parser_lnk = {

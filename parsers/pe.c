@@ -4,7 +4,7 @@
  *
  * A reproducible build has a hash where the times would stand (debug type 16): its events have none.
  */
-#include "parsers/parser.h"
+#include "parsers/startup.h"
 
 #include "base/text.h"
 
@@ -250,6 +250,10 @@ static int parse(struct parse *p, struct view v)
 		 "Content Modification Time");
 	debug(p, &x);
 	if (x.sections.len == 0 && (status = parse_lost(p, optional, "no section headers")) < 0)
+		return status;
+	/* A program in the Startup folder runs at every logon. */
+	if (view_glob(view_text(p->path), STARTUP_FOLDER) &&
+	    (status = startup_emit(p, "Startup folder", name, p->path, "", 0)) < 0)
 		return status;
 	for (size_t i = 0; i < x.count || i == 0; i++) {
 		bool timed = x.count && !x.repro;

@@ -10,11 +10,12 @@
 #include <stdlib.h>
 #include <strings.h>
 
-/* Of one key's values, in its registry_key event. */
-#define VALUES_MAX	100
-#define VALUES_TEXT_MAX 8192
-#define VALUE_TEXT_MAX	1024
-#define BINARY_TEXT_MAX 64
+/* Of one key's values, in its registry_key event: what payloads hidden in values need (commands of some thousand characters), and
+ * what keeps one key with thousands of values from a line of megabytes. */
+#define VALUES_MAX	1000
+#define VALUES_TEXT_MAX 65536
+#define VALUE_TEXT_MAX	16384
+#define BINARY_TEXT_MAX 256
 
 /* Bytes of one value that functions get. */
 #define DATA_MAX ((size_t)4 << 20)
@@ -32,6 +33,9 @@ struct node {
 
 /* Patterns that can be followed at the same time: bounded by how many of them share a place. */
 #define ACTIVE_MAX 16
+
+/* Rules that can mean one key. */
+#define RULES_MAX 32
 
 struct frame {
 	struct node *active[ACTIVE_MAX];
@@ -180,6 +184,11 @@ static const char *type_text(uint32_t type)
 	return type < sizeof(texts) / sizeof(texts[0]) ? texts[type] : NULL;
 }
 
+static bool is_text(uint32_t type)
+{
+	return type == REG_SZ || type == REG_EXPAND_SZ || type == REG_LINK || type == REG_MULTI_SZ;
+}
+
 const char *registry_path(struct registry *r)
 {
 	const char *text = arena_strndup(&r->arena, r->path.data, r->path.len);
@@ -303,6 +312,17 @@ void registry_add(struct registry *r, const char *name, const char *text)
 		event_add(r->p, name, value_text(text));
 }
 
+/* Text of segmented data needs its segments put together; of other types the start is enough. */
+static void value_append_text(struct walk *w, const struct hive_value *v)
+{
+	struct registry *r = w->r;
+	struct view d = v->big && is_text(v->type)
+				? hive_data(&r->hive, v, &r->p->scratch, 2 * VALUE_TEXT_MAX)
+				: view_clip(v->data, 0, 2 * VALUE_TEXT_MAX);
+
+	registry_data_text(&r->text, v->type, d, v->size, BINARY_TEXT_MAX);
+}
+
 /* The values of a key as a list of "name: TYPE: data", bounded in count and bytes. */
 static void add_values(struct walk *w, const struct hive_key *k)
 {
@@ -334,8 +354,7 @@ static void add_values(struct walk *w, const struct hive_key *k)
 		else
 			buffer_printf(&r->text, ": 0x%08x: ", v.type);
 		start = r->text.len;
-		registry_data_text(&r->text, v.type, view_clip(v.data, 0, 2 * VALUE_TEXT_MAX),
-				   v.size, BINARY_TEXT_MAX);
+		value_append_text(w, &v);
 		if (r->text.len - start > VALUE_TEXT_MAX) {
 			r->text.len = start + VALUE_TEXT_MAX;
 			while (r->text.len > start &&
@@ -379,14 +398,43 @@ static int key_event(struct walk *w, const struct hive_key *k, unsigned flags)
 	return event_emit(r->p);
 }
 
+static bool same(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+/* Patterns may name a key in two ways (a name and a *): a meaning is told once. */
+static bool ran(const struct registry_rule *const *done, unsigned count,
+		const struct registry_rule *rule)
+{
+	for (unsigned i = 0; i < count; i++) {
+		const struct place *a, *b;
+
+		if (done[i] == rule)
+			return true;
+		if (done[i]->fn != rule->fn || rule->fn != registry_place)
+			continue;
+		a = ((const struct registry_place *)done[i])->entry;
+		b = ((const struct registry_place *)rule)->entry;
+		if (a->fn == b->fn && strcmp(a->place, b->place) == 0 && same(a->value, b->value))
+			return true;
+	}
+	return false;
+}
+
 static int run_rules(struct walk *w, const struct frame *f, const struct hive_key *k)
 {
+	const struct registry_rule *done[RULES_MAX];
+	unsigned count = 0;
 	int status = OK;
 
 	for (unsigned i = 0; i < f->count; i++) {
 		for (unsigned j = 0; j < f->active[i]->count && status >= 0; j++) {
 			const struct registry_rule *rule = f->active[i]->rules[j];
 
+			if (count == RULES_MAX || ran(done, count, rule))
+				continue;
+			done[count++] = rule;
 			arena_reset(&w->r->arena);
 			status = rule->fn(w->r, k, rule);
 		}
@@ -580,8 +628,7 @@ static int loose_values(struct walk *w)
 		arena_reset(&r->arena);
 		name = registry_name(r, v.name, v.ascii);
 		r->text.len = 0;
-		registry_data_text(&r->text, v.type, view_clip(v.data, 0, 2 * VALUE_TEXT_MAX),
-				   v.size, BINARY_TEXT_MAX);
+		value_append_text(w, &v);
 		event_start(r->p, KIND_REGISTRY_KEY, TIME_NONE, "Not a time",
 			    HIVE_BASE + (uint64_t)offset);
 		r->p->event.flags = EVENT_RECOVERED;

@@ -215,7 +215,36 @@ static int new_device(struct registry *r, const struct hive_key *k,
 	return event_emit(r->p);
 }
 
+/* Syscache.hve (Windows 7, 2008 R2): programs that were looked at by the application identity service: their MFT reference and
+ * SHA-1 of the whole file (winreg-kb, "Syscache hive"). */
+static int syscache(struct registry *r, const struct hive_key *k, const struct registry_rule *rule)
+{
+	struct view id = registry_bytes(r, k, "AeFileID");
+	const char *text = parse_utf16z(&r->arena, id);
+	uint64_t reference = 0, usn = 0;
+
+	(void)rule;
+	if (!registry_number(r, k, "_FileId_", &reference))
+		return OK;
+	registry_event(r, k, KIND_PROCESS_SEEN, time_from_filetime(k->written),
+		       "Content Modification Time", NULL);
+	event_addf(r->p, "FileReference", "%llu-%llu",
+		   (unsigned long long)(reference & 0xffffffffffff),
+		   (unsigned long long)(reference >> 48));
+	add_hash(r, text);
+	if (registry_number(r, k, "_Usn_", &usn))
+		event_add(r->p, "Usn", value_unsigned(usn));
+	registry_add(r, "ProgramId", parse_utf16z(&r->arena, registry_bytes(r, k, "AeProgramID")));
+	event_add(r->p, "Artifact", value_text("Syscache"));
+	event_messagef(r->p, "Syscache: file %llu-%llu%s%s",
+		       (unsigned long long)(reference & 0xffffffffffff),
+		       (unsigned long long)(reference >> 48), sha1_of(text) ? ", SHA-1 " : "",
+		       sha1_of(text) ? sha1_of(text) : "");
+	return event_emit(r->p);
+}
+
 const struct registry_rule registry_amcache_rules[] = {
+	{ON_OTHER, "DefaultObjectStore\\ObjectTable\\*", syscache, NULL, NULL},
 	{ON_AMCACHE, "Root\\File\\*\\*", old_file, NULL, NULL},
 	{ON_AMCACHE, "Root\\Programs\\*", old_program, NULL, NULL},
 	{ON_AMCACHE, "Root\\InventoryApplicationFile\\*", new_file, NULL, NULL},

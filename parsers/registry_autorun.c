@@ -26,14 +26,14 @@ static bool other_control_set(const struct registry *r)
 
 int registry_persist(struct registry *r, const struct hive_key *k, const struct persistence *e)
 {
-	const char *image = e->image, *module = NULL;
+	const char *image = e->image, *module = e->module;
 	int64_t ts = e->ts ? e->ts : time_from_filetime(k->written);
 
 	if (other_control_set(r))
 		return OK;
 	if (!image && e->command)
 		image = command_image(&r->arena, e->command);
-	if (e->command && image)
+	if (e->command && image && !module)
 		module = command_module(&r->arena, e->command, image);
 	registry_event(r, k, KIND_PERSISTENCE, ts,
 		       ts == TIME_NONE ? "Not a time"
@@ -110,12 +110,6 @@ static const void *open_key(struct place_reader *r, const void *key, const char 
 	return k && hive_find(&of(r)->hive, key ? key : &of(r)->root, path, k) ? k : NULL;
 }
 
-static uint32_t subkeys(struct place_reader *r, const void *key)
-{
-	(void)r;
-	return ((const struct hive_key *)key)->subkeys;
-}
-
 static const char *path(struct place_reader *r, const void *key)
 {
 	(void)key; /* only the key at hand is asked for */
@@ -131,7 +125,7 @@ int registry_place(struct registry *r, const struct hive_key *k, const struct re
 {
 	const struct place *place = ((const struct registry_place *)rule)->entry;
 	struct reader reader = {
-		{&r->arena, count, value, find, open_key, subkeys, path, found},
+		{&r->arena, count, value, find, open_key, path, found},
 		r,
 	};
 

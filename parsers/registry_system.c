@@ -145,9 +145,9 @@ static int shim_cache(struct registry *r, const struct hive_key *k,
 		}
 		return status;
 	}
-	/* Windows 8 and later: the head's size comes first, entries begin with "00ts" (8.0) or
-	 * "10ts". */
-	off = magic == 0x30 || magic == 0x34 ? magic : 128;
+	/* Windows 8 and later: the head's size comes first (8: 0x80; 10: 0x30; since 1703: 0x34),
+	 * entries begin with "00ts" (8.0) or "10ts". */
+	off = magic < 128 && view_starts(view_from(d, magic), "10ts", 4) ? magic : 128;
 	while (status >= 0 && (view_starts(view_from(d, off), "10ts", 4) ||
 			       view_starts(view_from(d, off), "00ts", 4))) {
 		uint32_t size = view_get32(d, off + 8);
@@ -156,7 +156,7 @@ static int shim_cache(struct registry *r, const struct hive_key *k,
 		struct cached c = {.path = view_sub(e, 2, at), .executed = -1};
 
 		at += 2;
-		if (magic == 0x30 || magic == 0x34) { /* Windows 10, 11 */
+		if (magic < 128) { /* Windows 10, 11 */
 			struct view data = view_clip(e, at + 12, view_get32(e, at + 8));
 
 			c.modified = view_get64(e, at);
@@ -712,9 +712,10 @@ static int audit_policy(struct registry *r, const struct hive_key *k,
 		"Other Account Logon Events",
 		"Kerberos Authentication Service",
 	};
-	/* How many of each of the nine categories' names a version has: Windows 7, and 8.1 on. */
+	/* How many of each of the nine categories' names a version has: Windows 10 on, 7, and 8. */
 	static const uint8_t whole[9] = {5, 11, 14, 3, 6, 6, 6, 4, 4},
-			     seven[9] = {5, 9, 12, 3, 4, 6, 6, 4, 4};
+			     seven[9] = {5, 9, 12, 3, 4, 6, 6, 4, 4},
+			     eight[9] = {5, 10, 14, 3, 4, 6, 6, 4, 4};
 	static const char *const states[] = {"none", "success", "failure", "success and failure"};
 	static const char *const old_names[] = {"System",
 						"Logon",
@@ -727,7 +728,10 @@ static int audit_policy(struct registry *r, const struct hive_key *k,
 						"Account Logon"};
 	struct view d = registry_bytes(r, k, "");
 	size_t count = d.len >= 32 ? (d.len - 32) / 2 : 0, at = 12, n = 0, on = 0;
-	const uint8_t *have = count == 53 ? seven : count == 59 ? whole : NULL;
+	const uint8_t *have = count == 53   ? seven
+			      : count == 56 ? eight
+			      : count == 59 ? whole
+					    : NULL;
 	struct value *list = arena_alloc(&r->arena, 64 * sizeof(*list));
 
 	(void)rule;
@@ -763,6 +767,71 @@ static int audit_policy(struct registry *r, const struct hive_key *k,
 		  (struct value){.type = VALUE_LIST, .len = (uint32_t)n, .list = list});
 	event_messagef(r->p, "Audit policy: %zu of %zu subcategories are audited", on, n);
 	return event_emit(r->p);
+}
+
+/* ---- LSA: SECURITY\\Policy (winreg-kb, "Security") ---- */
+
+/* The unnamed value as UNICODE_STRING: length, maximum, offset behind these eight bytes. */
+static int lsa_name(struct registry *r, const struct hive_key *k, const struct registry_rule *rule)
+{
+	struct view d = registry_bytes(r, k, "");
+	const char *text = parse_utf16z(&r->arena, view_clip(view_from(d, 8), 0, view_get16(d, 0)));
+
+	if (d.len < 8 || !*text)
+		return OK;
+	registry_event(r, k, KIND_SYSTEM_INFO, time_from_filetime(k->written),
+		       "Content Modification Time", "");
+	event_add(r->p, rule->place, value_text(text));
+	event_messagef(r->p, "%s: %s", rule->place, text);
+	return event_emit(r->p);
+}
+
+static int lsa_sid(struct registry *r, const struct hive_key *k, const struct registry_rule *rule)
+{
+	struct view d = registry_bytes(r, k, "");
+	struct value sid = {.type = VALUE_SID, .len = (uint32_t)d.len, .data = d.data};
+
+	if (d.len < 8 || d.len > 68)
+		return OK;
+	registry_event(r, k, KIND_SYSTEM_INFO, time_from_filetime(k->written),
+		       "Content Modification Time", "");
+	event_add(r->p, rule->place, sid);
+	event_messagef(r->p, "%s: %s", rule->place, parse_value_text(&r->arena, &sid));
+	return event_emit(r->p);
+}
+
+/* Secrets stay encrypted; their names tell of service accounts (_SC_*), automatic logon (DefaultPassword) and cached logons. CupdTime
+ * and OupdTime: when the current and the former were set. */
+static int lsa_secret(struct registry *r, const struct hive_key *k,
+		      const struct registry_rule *rule)
+{
+	static const struct {
+		const char *key, *desc, *verb;
+	} times[] = {
+		{"CupdTime", "Content Modification Time", "set"},
+		{"OupdTime", "Previous Modification Time", "set before"},
+	};
+	const char *name = key_name(r, k);
+	int status = OK;
+
+	(void)rule;
+	for (size_t i = 0; i < 2 && status >= 0; i++) {
+		struct hive_key at;
+		int64_t ts = hive_find(&r->hive, k, times[i].key, &at)
+				     ? time_from_filetime(view_get64(registry_bytes(r, &at, ""), 0))
+				     : TIME_NONE;
+
+		if (ts == TIME_NONE)
+			continue;
+		registry_event(r, k, KIND_OTHER, ts, times[i].desc, NULL);
+		event_add(r->p, "SecretName", value_text(name));
+		if (strncasecmp(name, "_SC_", 4) == 0)
+			event_add(r->p, "ServiceName", value_text(name + 4));
+		event_add(r->p, "Artifact", value_text("LSA secret"));
+		event_messagef(r->p, "LSA secret %s was %s", name, times[i].verb);
+		status = event_emit(r->p);
+	}
+	return status;
 }
 
 #define CONTROL "ControlSet*\\Control\\"
@@ -803,5 +872,11 @@ const struct registry_rule registry_system_rules[] = {
 	{ON_SOFTWARE, "~\\Policies\\Microsoft\\Windows Defender\\Exclusions\\*", exclusion, NULL,
 	 NULL},
 	{ON_SECURITY, "Policy\\PolAdtEv", audit_policy, NULL, NULL},
+	{ON_SECURITY, "Policy\\PolAcDmN", lsa_name, "AccountDomain", NULL},
+	{ON_SECURITY, "Policy\\PolPrDmN", lsa_name, "PrimaryDomain", NULL},
+	{ON_SECURITY, "Policy\\PolDnDDN", lsa_name, "DnsDomain", NULL},
+	{ON_SECURITY, "Policy\\PolAcDmS", lsa_sid, "AccountDomainSid", NULL},
+	{ON_SECURITY, "Policy\\PolPrDmS", lsa_sid, "PrimaryDomainSid", NULL},
+	{ON_SECURITY, "Policy\\Secrets\\*", lsa_secret, NULL, NULL},
 	{0},
 };

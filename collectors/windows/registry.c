@@ -12,7 +12,7 @@ struct live_key {
 	HKEY handle;
 	char *path;
 	FILETIME written;
-	DWORD values, subkeys, value_name_max, data_max;
+	DWORD values, value_name_max, data_max;
 	struct live_key *next; /* of those to be closed with the key at hand */
 };
 
@@ -44,9 +44,8 @@ static struct live_key *open_at(HKEY parent, const char *name, char *path)
 
 	free(wide);
 	if (status == ERROR_SUCCESS)
-		status = RegQueryInfoKeyW(k->handle, NULL, NULL, NULL, &k->subkeys, NULL, NULL,
-					  &k->values, &k->value_name_max, &k->data_max, NULL,
-					  &k->written);
+		status = RegQueryInfoKeyW(k->handle, NULL, NULL, NULL, NULL, NULL, NULL, &k->values,
+					  &k->value_name_max, &k->data_max, NULL, &k->written);
 	else
 		k->handle = NULL;
 	if (status != ERROR_SUCCESS) {
@@ -140,12 +139,6 @@ static const void *open_below(struct place_reader *r, const void *key, const cha
 		l->opened = opened;
 	}
 	return opened;
-}
-
-static uint32_t subkeys(struct place_reader *r, const void *key)
-{
-	(void)r;
-	return ((const struct live_key *)key)->subkeys;
 }
 
 static const char *path_of(struct place_reader *r, const void *key)
@@ -343,8 +336,8 @@ void live_places(struct step *s, bool (*wanted)(const struct place *p),
 	struct live_registry *l = xcalloc(1, sizeof(*l));
 	wchar_t wide[300];
 
-	l->reader = (struct place_reader){&l->arena,  count,   value,	find,
-					  open_below, subkeys, path_of, found};
+	l->reader =
+		(struct place_reader){&l->arena, count, value, find, open_below, path_of, found};
 	l->step = s;
 	l->found = fn;
 	l->data = data;
@@ -382,14 +375,14 @@ void live_places(struct step *s, bool (*wanted)(const struct place *p),
 void live_entry_fields(struct buffer *b, const struct live_entry *at)
 {
 	const struct persistence *e = at->e;
-	const char *image = e->image, *module = NULL;
+	const char *image = e->image, *module = e->module;
 	char *object = e->value ? xasprintf("%s\\%s", at->path, *e->value ? e->value : "(Default)")
 				: xstrdup(at->path),
 	     *file;
 
 	if (!image && e->command)
 		image = command_image(at->reader->arena, e->command);
-	if (e->command && image)
+	if (e->command && image && !module)
 		module = command_module(at->reader->arena, e->command, image);
 	line_text(b, "Place", e->place);
 	line_some(b, "Name", e->name);

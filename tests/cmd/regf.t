@@ -24,7 +24,9 @@ try:
     subprocess.run([sys.executable, 'tests/fixtures/make_regf.py', work], check=True)
     folder = os.path.join(work, '_hive')
     for case, want, entries in (('new-one', 'want-1', 1), ('new-both', 'want-2', 2), ('new-torn', 'want-1', 1), ('new-gap', 'want-1', 1), ('new-header', 'want-1', 1),
-                                ('old-one', 'want-1', 1), ('old-grown', 'want-2', 1), ('old-header', 'want-1', 1)):
+                                ('old-one', 'want-1', 1), ('old-grown', 'want-2', 1), ('old-header', 'want-1', 1),
+                                ('old-header-foreign', 'want-0', 0), ('new-late', 'want-0', 0), ('new-hash', 'want-0', 0), ('new-size', 'want-0', 0), ('new-cut', 'want-1', 1),
+                                ('new-wrap', 'want-2', 2), ('new-lame', 'want-1', 1)):
         mine, about = keys(case)
         check(mine == keys(want)[0] and about.get('LogEntriesReplayed') == entries, f'{case} becomes {want}', [about, mine])
     mine, about = keys('old-foreign')
