@@ -18,7 +18,9 @@
 #define RECORD_MAX  4096
 #define SEGMENT	    ((size_t)4 << 20)
 #define NAMES_MAX   64 /* hard links of one file that are listed */
-#define STREAMS_MAX 32
+#define STREAMS_MAX 64
+#define PARTS_MAX   64 /* extension records of one file that are read */
+#define TIMES_MAX   (4 + 4 * NAMES_MAX)
 #define CHAIN_MAX                                                                                  \
 	256 /* nested folders: a path of 32,767 characters has fewer than that in practice */
 #define CACHE_TEXT   ((size_t)48 << 20)
@@ -51,6 +53,11 @@ struct file {
 	struct view reparse;
 };
 
+/* An extension record, and the file whose attributes it holds. */
+struct part {
+	uint64_t base, number;
+};
+
 struct mft {
 	struct parse *p;
 	struct view bytes;
@@ -61,7 +68,10 @@ struct mft {
 	struct buffer text; /* of the cached paths */
 	struct buffer path; /* of the file at hand, "[deleted] " in front */
 	uint8_t *record;    /* fixed-up copy, and those of its extension records */
-	uint8_t *extensions[8];
+	uint8_t *extensions[PARTS_MAX];
+	struct part *parts; /* all of the volume, by base; made when a file needs it */
+	size_t part_count, part_cap;
+	bool parts_known;
 	struct file file;
 };
 
@@ -157,30 +167,82 @@ static void attributes_read(struct file *f, struct view record)
 	}
 }
 
+static void extension_read(struct mft *m, struct file *f, uint64_t number, unsigned n)
+{
+	struct view record;
+	bool whole;
+
+	if (!m->extensions[n])
+		m->extensions[n] = xmalloc(RECORD_MAX);
+	record = record_load(m, number, m->extensions[n], &whole);
+	if (record.len && NTFS_REF(view_get64(record, 32)) == NTFS_REF(f->reference))
+		attributes_read(f, record);
+}
+
+static int by_base(const void *a, const void *b)
+{
+	const struct part *x = a, *y = b;
+
+	if (x->base != y->base)
+		return x->base < y->base ? -1 : 1;
+	return x->number < y->number ? -1 : x->number > y->number;
+}
+
+/*
+ * A list of attributes that is not in the record cannot be read from the $MFT alone: the extension records are found by what they
+ * say of themselves. That looks at all records once; files in so many pieces are few, and most volumes have some.
+ */
+static void extensions_find(struct mft *m, struct file *f)
+{
+	size_t low = 0, high;
+	unsigned n = 0;
+
+	if (!m->parts_known) {
+		m->parts_known = true;
+		for (size_t at = 0; view_has(m->bytes, at, m->record_size); at += m->record_size) {
+			uint64_t base = view_get64(m->bytes, at + 32);
+
+			if (!NTFS_REF(base) || !view_starts(view_from(m->bytes, at), "FILE", 4) ||
+			    !(view_get16(m->bytes, at + 22) & 1))
+				continue;
+			m->parts =
+				xgrow(m->parts, &m->part_cap, m->part_count + 1, sizeof(*m->parts));
+			m->parts[m->part_count++] = (struct part){base, at / m->record_size};
+		}
+		if (m->part_count)
+			qsort(m->parts, m->part_count, sizeof(*m->parts), by_base);
+	}
+	for (high = m->part_count; low < high;) {
+		size_t mid = (low + high) / 2;
+
+		if (m->parts[mid].base < f->reference)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	for (; low < m->part_count && m->parts[low].base == f->reference && n < PARTS_MAX; low++)
+		extension_read(m, f, m->parts[low].number, n++);
+}
+
 /* Attributes that stand in other records, by the list. */
 static void extensions_read(struct mft *m, struct file *f)
 {
 	struct view list = f->list;
-	uint64_t done[8];
+	uint64_t done[PARTS_MAX];
 	unsigned count = 0;
 	uint16_t len;
 
-	for (; view_u16le(list, 4, &len) && len >= 26 && len <= list.len && count < 8;
+	for (; view_u16le(list, 4, &len) && len >= 26 && len <= list.len && count < PARTS_MAX;
 	     list = view_from(list, len)) {
 		uint64_t reference = view_get64(list, 16);
-		struct view record;
-		bool known = NTFS_REF(reference) == NTFS_REF(f->reference), whole;
+		bool known = NTFS_REF(reference) == NTFS_REF(f->reference);
 
 		for (unsigned i = 0; i < count; i++)
 			known = known || done[i] == reference;
 		if (known)
 			continue;
-		if (!m->extensions[count])
-			m->extensions[count] = xmalloc(RECORD_MAX);
-		record = record_load(m, NTFS_REF(reference), m->extensions[count], &whole);
+		extension_read(m, f, NTFS_REF(reference), count);
 		done[count++] = reference;
-		if (record.len && NTFS_REF(view_get64(record, 32)) == NTFS_REF(f->reference))
-			attributes_read(f, record);
 	}
 }
 
@@ -399,10 +461,12 @@ static int file_events(struct mft *m)
 	struct parse *p = m->p;
 	const struct ntfs_name *name = best_name(f);
 	uint64_t number = NTFS_REF(f->reference);
-	int64_t times[8];
+	static int64_t times[TIMES_MAX];
+	static bool done[TIMES_MAX];
+	unsigned count = 4;
 	struct view path;
-	bool deleted = !(f->flags & 1), early = false, whole_seconds = false;
-	unsigned done = 0, streams = 0;
+	bool deleted = !(f->flags & 1), early = false, whole_seconds = false, any = false;
+	unsigned streams = 0;
 	const struct stream *content = NULL;
 	size_t fields;
 	int status = OK;
@@ -417,10 +481,20 @@ static int file_events(struct mft *m)
 		buffer_printf(&m->path, "$Orphan\\[record %llu]", (unsigned long long)number);
 		path = view_from(buffer_as_view(&m->path), 10);
 	}
-	for (unsigned i = 0; i < 4; i++) {
+	/* Those of $STANDARD_INFORMATION, then of the name that is shown, then of others: a hard link has its own. */
+	for (unsigned i = 0; i < 4; i++)
 		times[i] = f->has_si ? time_from_filetime(f->si[i]) : TIME_NONE;
-		times[4 + i] = name ? time_from_filetime(name->times[i]) : TIME_NONE;
+	for (unsigned n = 0; name && n < f->name_count; n++) {
+		const struct ntfs_name *other = n == 0		       ? name
+						: &f->names[n] == name ? &f->names[0]
+								       : &f->names[n];
+
+		if (n && memcmp(other->times, name->times, sizeof(name->times)) == 0)
+			continue;
+		for (unsigned i = 0; i < 4; i++)
+			times[count++] = time_from_filetime(other->times[i]);
 	}
+	memset(done, 0, count * sizeof(done[0]));
 	if (f->has_si && name && number > 23) {
 		early = f->si[TIME_CREATED] < name->times[TIME_CREATED];
 		whole_seconds = f->si[TIME_CREATED] % 10000000 == 0 &&
@@ -501,19 +575,21 @@ static int file_events(struct mft *m)
 	if (f->reparse.len >= 4)
 		event_add(p, "ReparseTag", value_hex(view_get32(f->reparse, 0)));
 	fields = p->count;
-	for (unsigned i = 0; i < 8 && status >= 0; i++) {
+	for (unsigned i = 0; i < count && status >= 0; i++) {
 		unsigned si = 0, fn = 0;
-		/* bits in the order of letters(): B, M, C, A */
-		if (done >> i & 1 || times[i] == TIME_NONE)
+
+		if (done[i] || times[i] == TIME_NONE)
 			continue;
-		for (unsigned j = i; j < 8; j++) {
+		any = true;
+		/* bits in the order of letters(): B, M, C, A */
+		for (unsigned j = i; j < count; j++) {
 			if (times[j] != times[i])
 				continue;
-			done |= 1u << j;
+			done[j] = true;
 			if (j < 4)
 				si |= 1u << j;
 			else
-				fn |= 1u << (j - 4);
+				fn |= 1u << (j & 3);
 		}
 		p->count = fields;
 		if (si)
@@ -527,7 +603,7 @@ static int file_events(struct mft *m)
 								: value_binary(content->resident));
 		status = event_emit_at(p, times[i], ntfs_time_descs[i & 3]);
 	}
-	if (!done && status >= 0)
+	if (!any && status >= 0)
 		status = event_emit(p);
 	for (unsigned i = 0; i < f->stream_count && status >= 0; i++)
 		if (f->streams[i].resident.len && f->streams[i].name.len == 30 &&
@@ -575,21 +651,17 @@ static int record_events(struct mft *m, uint64_t number)
 	f->links = view_get16(record, 18);
 	f->reference = number | (uint64_t)view_get16(record, 16) << 48;
 	if (NTFS_REF(base)) {
-		/* An extension: read with its base record, unless that one keeps its list of
-		 * attributes elsewhere or is gone. */
+		/* An extension: read with its base record, unless that one is gone. */
 		uint8_t other[RECORD_MAX];
-		struct file *b = xcalloc(1, sizeof(*b));
 		struct view v2 = record_load(m, NTFS_REF(base), other, &whole);
-		bool alone;
 
-		attributes_read(b, v2);
-		alone = !v2.len || NTFS_SEQUENCE(base) != view_get16(v2, 16) || b->list_elsewhere;
-		free(b);
-		if (!alone)
+		if (v2.len && NTFS_SEQUENCE(base) == view_get16(v2, 16))
 			return OK;
 	}
 	attributes_read(f, record);
-	if (f->list.len)
+	if (f->list_elsewhere)
+		extensions_find(m, f);
+	else if (f->list.len)
 		extensions_read(m, f);
 	return file_events(m);
 }
@@ -627,8 +699,9 @@ static int parse(struct parse *p, struct view bytes)
 	if (status >= 0 && bytes.len % size && to == count)
 		status = parse_lost(p, count * size, "the last record is cut");
 	free(m.slots);
+	free(m.parts);
 	free(m.record);
-	for (unsigned i = 0; i < 8; i++)
+	for (unsigned i = 0; i < PARTS_MAX; i++)
 		free(m.extensions[i]);
 	buffer_release(&m.text);
 	buffer_release(&m.path);
