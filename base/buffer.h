@@ -23,6 +23,16 @@ static inline char *buffer_reserve(struct buffer *b, size_t n)
 	return b->data + b->len;
 }
 
+/* The same for who writes at p, behind b->len, and sets b->len when it is done. */
+static inline char *buffer_room(struct buffer *b, char *p, size_t n)
+{
+	if (__builtin_expect((size_t)(b->data + b->cap - p) < n, 0)) {
+		b->len = (size_t)(p - b->data);
+		p = buffer_reserve(b, n);
+	}
+	return p;
+}
+
 static inline void buffer_append(struct buffer *b, const void *data, size_t n)
 {
 	if (n) {

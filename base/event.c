@@ -319,6 +319,11 @@ static char *put_sid(char *p, struct view v)
 	return p + kept[slot].text_len;
 }
 
+static bool usual_sid(const struct value *v)
+{
+	return v->len >= 8 && v->len <= SID_KEPT && v->len >= 8 + 4 * (uint32_t)v->data[1];
+}
+
 /* "00" to "FF". */
 #define HEX_ROW(h)                                                                                 \
 	h "0" h "1" h "2" h "3" h "4" h "5" h "6" h "7" h "8" h "9" h "A" h "B" h "C" h "D" h      \
@@ -473,6 +478,13 @@ static inline char *put_short(char *p, const struct value *v)
 	}
 }
 
+char *value_put(char *p, const struct value *v)
+{
+	if (v->type == VALUE_SID)
+		return usual_sid(v) ? put_sid(p, view_of(v->data, v->len)) : NULL;
+	return put_short(p, v);
+}
+
 void value_append(struct buffer *out, const struct value *v)
 {
 	struct view bytes;
@@ -563,28 +575,18 @@ static void slow_json(struct buffer *out, const struct value *v)
 	}
 }
 
-/* Room for n bytes at p, which is behind out->len. */
-static inline char *room(struct buffer *out, char *p, size_t n)
-{
-	if (__builtin_expect((size_t)(out->data + out->cap - p) < n, 0)) {
-		out->len = (size_t)(p - out->data);
-		p = buffer_reserve(out, n);
-	}
-	return p;
-}
-
 /* The value at p, where VALUE_ROOM bytes are free; leaves room for a few more. */
 static inline char *put_json(struct buffer *out, char *p, const struct value *v)
 {
 	switch ((enum value_type)v->type) {
 	case VALUE_UTF16:
-		p = room(out, p, TEXT_JSON16_ROOM((size_t)v->len) + VALUE_ROOM);
+		p = buffer_room(out, p, TEXT_JSON16_ROOM((size_t)v->len) + VALUE_ROOM);
 		*p++ = '"';
 		p = text_put_json16(p, view_of(v->data, v->len), false);
 		*p++ = '"';
 		return p;
 	case VALUE_UTF8:
-		p = room(out, p, TEXT_JSON_ROOM((size_t)v->len) + VALUE_ROOM);
+		p = buffer_room(out, p, TEXT_JSON_ROOM((size_t)v->len) + VALUE_ROOM);
 		*p++ = '"';
 		p = text_put_json(p, view_of(v->data, v->len), false);
 		*p++ = '"';
@@ -602,9 +604,9 @@ static inline char *put_json(struct buffer *out, char *p, const struct value *v)
 		*p++ = '"';
 		return p;
 	case VALUE_SID:
-		if (v->len < 8 || v->len > SID_KEPT || v->len < 8 + 4 * (uint32_t)v->data[1])
+		if (!usual_sid(v))
 			break;
-		p = room(out, p, 256 + VALUE_ROOM);
+		p = buffer_room(out, p, 256 + VALUE_ROOM);
 		*p++ = '"';
 		p = put_sid(p, view_of(v->data, v->len));
 		*p++ = '"';
@@ -676,7 +678,7 @@ static char *put_fields(struct buffer *out, char *p, const struct event *e)
 	const struct shape *s = e->shape;
 	bool any = false;
 
-	p = room(out, p, VALUE_ROOM);
+	p = buffer_room(out, p, VALUE_ROOM);
 	for (uint32_t i = 0; s && i < s->count; i++) {
 		const struct value *v = &e->values[i];
 		struct view key = s->keys[i];
@@ -695,7 +697,7 @@ static char *put_fields(struct buffer *out, char *p, const struct event *e)
 		if (v->type == VALUE_ABSENT)
 			continue;
 		any = true;
-		p = room(out, p, key.len + KEY_PAD + VALUE_ROOM);
+		p = buffer_room(out, p, key.len + KEY_PAD + VALUE_ROOM);
 		memcpy(p, key.data, KEY_PAD);
 		if (__builtin_expect(key.len > KEY_PAD, 0))
 			memcpy(p + KEY_PAD, key.data + KEY_PAD, key.len - KEY_PAD);
@@ -841,7 +843,7 @@ static char *put_message(struct buffer *out, char *p, const struct event *e)
 		bool cut;
 
 		if (part->field < 0) {
-			p = room(out, p, TEXT_JSON_ROOM(part->text.len) + VALUE_ROOM);
+			p = buffer_room(out, p, TEXT_JSON_ROOM(part->text.len) + VALUE_ROOM);
 			p = text_put_json(p, part->text, true);
 			continue;
 		}
@@ -852,10 +854,10 @@ static char *put_message(struct buffer *out, char *p, const struct event *e)
 			v = part_text(part, &v);
 		cut = clip(&v, &budget);
 		if (v.type == VALUE_UTF16) {
-			p = room(out, p, TEXT_JSON16_ROOM((size_t)v.len) + VALUE_ROOM);
+			p = buffer_room(out, p, TEXT_JSON16_ROOM((size_t)v.len) + VALUE_ROOM);
 			p = text_put_json16(p, view_of(v.data, v.len), true);
 		} else {
-			p = room(out, p, TEXT_JSON_ROOM((size_t)v.len) + VALUE_ROOM);
+			p = buffer_room(out, p, TEXT_JSON_ROOM((size_t)v.len) + VALUE_ROOM);
 			p = text_put_json(p, view_of(v.data, v.len), true);
 		}
 		if (cut) {
@@ -871,7 +873,7 @@ static char *put_message(struct buffer *out, char *p, const struct event *e)
 /* The value as a JSON string, whatever its type; null when it is absent. */
 static char *put_string(struct buffer *out, char *p, const struct value *v)
 {
-	p = room(out, p, VALUE_ROOM * 2);
+	p = buffer_room(out, p, VALUE_ROOM * 2);
 	switch ((enum value_type)v->type) {
 	case VALUE_ABSENT:
 		PUT("null");
@@ -922,7 +924,7 @@ static char *put_kind(struct buffer *out, char *p, const struct event *e)
 	buffer_string(&text, ",\"kind\":\"");
 	buffer_string(&text, event_kind_text(e->kind));
 	buffer_string(&text, "\",\"message\":\"");
-	p = room(out, p, text.len + VALUE_ROOM);
+	p = buffer_room(out, p, text.len + VALUE_ROOM);
 	memcpy(p, text.data, text.len);
 	p += text.len;
 	if ((unsigned)e->kind < KIND_COUNT && text.len <= sizeof(kept[0].text)) {
@@ -955,7 +957,7 @@ static char *put_origin(struct buffer *out, char *p, const struct event_origin *
 		buffer_string(&parser, name);
 		buffer_string(&source, path);
 	}
-	p = room(out, p, kept.len + VALUE_ROOM);
+	p = buffer_room(out, p, kept.len + VALUE_ROOM);
 	memcpy(p, kept.data, kept.len);
 	return p + kept.len;
 }

@@ -166,6 +166,13 @@ static inline struct value value_binary(struct view v)
 
 /* The value as a person reads it: UTF-8, valid, not escaped. Absent values append nothing. */
 void value_append(struct buffer *out, const struct value *v);
+/*
+ * The same for values whose text is short and needs no escape anywhere (numbers, times, GUIDs, SIDs
+ * as they should be), into VALUE_PUT_ROOM bytes that the caller provides. The end, or NULL for the
+ * others.
+ */
+#define VALUE_PUT_ROOM 288
+char *value_put(char *p, const struct value *v);
 /* The value as JSON: strings quoted; numbers and booleans bare; hex, times, GUIDs as strings;
  * absent is null. */
 void value_json(struct buffer *out, const struct value *v);

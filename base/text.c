@@ -102,27 +102,6 @@ void text_utf8(struct buffer *out, struct view v)
 	buffer_append(out, v.data + start, i - start);
 }
 
-/* Takes a code point off UTF-16LE; a lone surrogate is U+FFFD. */
-static bool decode16(struct view *rest, uint32_t *code)
-{
-	uint32_t unit;
-
-	if (rest->len < 2)
-		return false;
-	unit = (uint32_t)(rest->data[0] | rest->data[1] << 8);
-	*rest = view_from(*rest, 2);
-	if (unit >= 0xd800 && unit < 0xdc00 && rest->len >= 2) {
-		uint32_t low = (uint32_t)(rest->data[0] | rest->data[1] << 8);
-
-		if (low >= 0xdc00 && low < 0xe000) {
-			*rest = view_from(*rest, 2);
-			unit = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
-		}
-	}
-	*code = unit >= 0xd800 && unit < 0xe000 ? 0xfffd : unit;
-	return true;
-}
-
 void text_utf16z(struct buffer *out, struct view v)
 {
 	size_t n = 0;
@@ -198,27 +177,104 @@ static inline char *json_escape(char *p, uint8_t c, bool flat)
 	return p;
 }
 
-/* A character that is not plain ASCII, or one at the edge: the way that always works. */
-static char *json16_one(char *p, struct view *rest, bool flat)
-{
-	uint32_t code = 0;
+/* What UTF-16 becomes. A constant wherever it is passed: each style is compiled for itself. */
+enum style { STYLE_UTF8, STYLE_JSON, STYLE_FLAT, STYLE_XML };
 
-	(void)decode16(rest, &code);
-	if (code >= 0x80)
-		return p + text_encode(code, (uint8_t *)p);
-	if (json_escapes[code])
-		return json_escape(p, (uint8_t)code, flat);
-	*p++ = (char)code;
+/*
+ * ASCII in XML: what forbids itself is empty, a carriage return would become a line feed in a
+ * parser. [XML10] 2.2, 2.4, 2.11. Texts are copied whole: what is behind them is written over.
+ */
+static const struct xml_text {
+	char text[7];
+	uint8_t len;
+} xml_texts[128] = {
+	['\t'] = {"\t", 1},   ['\n'] = {"\n", 1},     ['\r'] = {"&#xD;", 5}, ['"'] = {"&quot;", 6},
+	['&'] = {"&amp;", 5}, ['\''] = {"&apos;", 6}, ['<'] = {"&lt;", 4},   ['>'] = {"&gt;", 4},
+};
+
+static inline bool xml_plain(uint8_t c)
+{
+	return c >= 0x20 && !xml_texts[c].len;
+}
+
+static inline char *xml_text(char *p, uint8_t c)
+{
+	memcpy(p, xml_texts[c].text, sizeof(xml_texts[c].text));
+	return p + xml_texts[c].len;
+}
+
+static inline char *put_ascii(char *p, uint8_t c, enum style style)
+{
+	if (style == STYLE_XML && !xml_plain(c))
+		return xml_text(p, c);
+	if ((style == STYLE_JSON || style == STYLE_FLAT) && json_escapes[c])
+		return json_escape(p, c, style == STYLE_FLAT);
+	*p = (char)c;
+	return p + 1;
+}
+
+/* One character of UTF-16; at least one unit is there. A lone surrogate is U+FFFD. */
+static inline char *put_one(char *p, const uint8_t **data, const uint8_t *end, enum style style)
+{
+	const uint8_t *at = *data;
+	uint32_t c = (uint32_t)(at[0] | at[1] << 8);
+
+	*data = at + 2;
+	if (c < 0x80)
+		return put_ascii(p, (uint8_t)c, style);
+	if (c < 0x800) {
+		p[0] = (char)(0xc0 | c >> 6);
+		p[1] = (char)(0x80 | (c & 63));
+		return p + 2;
+	}
+	if (c - 0xd800 < 0x800) {
+		uint32_t low = c < 0xdc00 && end - at >= 4 ? (uint32_t)(at[2] | at[3] << 8) : 0;
+
+		if (low - 0xdc00 < 0x400) {
+			*data = at + 4;
+			c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+			p[0] = (char)(0xf0 | c >> 18);
+			p[1] = (char)(0x80 | (c >> 12 & 63));
+			p[2] = (char)(0x80 | (c >> 6 & 63));
+			p[3] = (char)(0x80 | (c & 63));
+			return p + 4;
+		}
+		c = 0xfffd;
+	}
+	if (style == STYLE_XML && c >= 0xfffe)
+		return p;
+	p[0] = (char)(0xe0 | c >> 12);
+	p[1] = (char)(0x80 | (c >> 6 & 63));
+	p[2] = (char)(0x80 | (c & 63));
+	return p + 3;
+}
+
+/* The way that always works. */
+static inline char *put_units(char *p, const uint8_t *data, const uint8_t *end, enum style style)
+{
+	while (data < end)
+		p = put_one(p, &data, end, style);
 	return p;
 }
 
-static char *json16_plain(char *p, const uint8_t *data, size_t len, bool flat)
+static char *utf8_plain(char *p, const uint8_t *data, const uint8_t *end)
 {
-	struct view rest = {data, len & ~(size_t)1};
+	return put_units(p, data, end, STYLE_UTF8);
+}
 
-	while (rest.len >= 2)
-		p = json16_one(p, &rest, flat);
-	return p;
+static char *json_plain(char *p, const uint8_t *data, const uint8_t *end)
+{
+	return put_units(p, data, end, STYLE_JSON);
+}
+
+static char *flat_plain(char *p, const uint8_t *data, const uint8_t *end)
+{
+	return put_units(p, data, end, STYLE_FLAT);
+}
+
+static char *xml_plain_way(char *p, const uint8_t *data, const uint8_t *end)
+{
+	return put_units(p, data, end, STYLE_XML);
 }
 
 static char *json8_plain(char *p, const uint8_t *data, size_t len, bool flat)
@@ -238,20 +294,6 @@ static char *json8_plain(char *p, const uint8_t *data, size_t len, bool flat)
 		} else {
 			*p++ = (char)*data++;
 		}
-	}
-	return p;
-}
-
-static char *utf8_plain(char *p, const uint8_t *data, size_t len)
-{
-	struct view rest = {data, len};
-	uint32_t code = 0;
-
-	while (decode16(&rest, &code)) {
-		if (code < 0x80)
-			*p++ = (char)code;
-		else
-			p += text_encode(code, (uint8_t *)p);
 	}
 	return p;
 }
@@ -339,11 +381,119 @@ AVX2 static inline char *put_some(char *p, __m128i bytes, unsigned n, struct spe
 	return put8(p, bytes, mask) - 8 + n;
 }
 
-AVX2 static char *json16_avx2(char *p, const uint8_t *data, size_t len, bool flat)
+/* Characters of XML that are written otherwise: the low half of each picks it from a table. */
+AVX2 static inline uint32_t xml_special32(__m256i ascii)
+{
+	const __m256i table = _mm256_broadcastsi128_si256(
+		_mm_setr_epi8(0, 0, '"', 0, 0, 0, '&', '\'', 0, 0, 0, 0, '<', 0, '>', 0));
+	__m256i same = _mm256_cmpeq_epi8(_mm256_shuffle_epi8(table, ascii), ascii);
+	__m256i control = _mm256_cmpgt_epi8(_mm256_set1_epi8(0x20), ascii);
+
+	return (uint32_t)_mm256_movemask_epi8(_mm256_or_si256(same, control));
+}
+
+AVX2 static inline uint32_t xml_special16(__m128i ascii)
+{
+	const __m128i table =
+		_mm_setr_epi8(0, 0, '"', 0, 0, 0, '&', '\'', 0, 0, 0, 0, '<', 0, '>', 0);
+	__m128i same = _mm_cmpeq_epi8(_mm_shuffle_epi8(table, ascii), ascii);
+	__m128i control = _mm_cmpgt_epi8(_mm_set1_epi8(0x20), ascii);
+
+	return (uint32_t)_mm_movemask_epi8(_mm_or_si128(same, control));
+}
+
+/* What of ASCII cannot stay as it is: in `other` what a backslash does not help. */
+AVX2 static inline struct special marks32(__m256i ascii, enum style style)
+{
+	if (style == STYLE_UTF8)
+		return (struct special){0, 0};
+	if (style == STYLE_XML)
+		return (struct special){0, xml_special32(ascii)};
+	return special32(ascii);
+}
+
+AVX2 static inline struct special marks16(__m128i ascii, enum style style)
+{
+	if (style == STYLE_UTF8)
+		return (struct special){0, 0};
+	if (style == STYLE_XML)
+		return (struct special){0, xml_special16(ascii)};
+	return special16(ascii);
+}
+
+/*
+ * Eight units that are not all ASCII: all below 0x800, or all of three bytes and no surrogates.
+ * NULL for a mixture. `packed` says for each mask of ASCII among them which bytes stay.
+ */
+static uint8_t packed[256][16] __attribute__((aligned(16)));
+
+static void make_packed(void)
+{
+	for (unsigned mask = 0; mask < 256; mask++) {
+		unsigned n = 0;
+
+		for (unsigned i = 0; i < 8; i++) {
+			packed[mask][n++] = (uint8_t)(i * 2);
+			if (!(mask >> i & 1))
+				packed[mask][n++] = (uint8_t)(i * 2 + 1);
+		}
+		while (n < 16)
+			packed[mask][n++] = 0x80;
+	}
+}
+
+AVX2 static inline char *put_wide(char *p, __m128i units, enum style style)
+{
+	const __m128i high = _mm_set1_epi16((short)0xf800), zero = _mm_setzero_si128();
+	__m128i top = _mm_and_si128(units, high), two, narrow, ascii;
+	uint32_t mask;
+
+	if (_mm_testz_si128(units, high)) {
+		two = _mm_or_si128(_mm_srli_epi16(units, 6),
+				   _mm_slli_epi16(_mm_and_si128(units, _mm_set1_epi16(63)), 8));
+		two = _mm_or_si128(two, _mm_set1_epi16((short)0x80c0));
+		narrow = _mm_cmpgt_epi16(_mm_set1_epi16(0x80), units);
+		/* Only the ASCII among them can be special: the others become a letter. */
+		ascii = _mm_blendv_epi8(_mm_set1_epi16('a'), units, narrow);
+		ascii = _mm_packus_epi16(ascii, ascii);
+		struct special s = marks16(ascii, style);
+
+		if (s.escape | s.other)
+			return NULL;
+		mask = (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(narrow, zero));
+		two = _mm_blendv_epi8(two, units, narrow);
+		two = _mm_shuffle_epi8(two,
+				       _mm_load_si128((const __m128i *)(const void *)packed[mask]));
+		_mm_storeu_si128((__m128i *)(void *)p, two);
+		return p + 16 - __builtin_popcount(mask);
+	}
+	if (_mm_movemask_epi8(_mm_or_si128(
+		    _mm_cmpeq_epi16(top, zero),
+		    _mm_or_si128(_mm_cmpeq_epi16(top, _mm_set1_epi16((short)0xd800)),
+				 _mm_cmpeq_epi16(_mm_or_si128(units, _mm_set1_epi16(1)),
+						 _mm_set1_epi16((short)0xffff))))))
+		return NULL;
+	__m256i u = _mm256_cvtepu16_epi32(units);
+	__m256i three = _mm256_or_si256(
+		_mm256_srli_epi32(u, 12),
+		_mm256_or_si256(
+			_mm256_and_si256(_mm256_slli_epi32(u, 2), _mm256_set1_epi32(0x3f00)),
+			_mm256_and_si256(_mm256_slli_epi32(u, 16), _mm256_set1_epi32(0x3f0000))));
+	three = _mm256_or_si256(three, _mm256_set1_epi32(0x8080e0));
+	three = _mm256_shuffle_epi8(
+		three, _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13,
+								 14, -1, -1, -1, -1)));
+	_mm_storeu_si128((__m128i *)(void *)p, _mm256_castsi256_si128(three));
+	_mm_storeu_si128((__m128i *)(void *)(p + 12), _mm256_extracti128_si256(three, 1));
+	return p + 24;
+}
+
+AVX2 __attribute__((always_inline)) static inline char *
+put_avx2(char *p, const uint8_t *data, const uint8_t *end, enum style style)
 {
 	const __m256i wide = _mm256_set1_epi16((short)0xff80);
 	const __m128i narrow = _mm_set1_epi16((short)0xff80);
-	const uint8_t *end = data + (len & ~(size_t)1), *begin = data;
+	const uint8_t *begin = data;
 
 	for (;;) {
 		size_t left = (size_t)(end - data);
@@ -357,7 +507,7 @@ AVX2 static char *json16_avx2(char *p, const uint8_t *data, size_t len, bool fla
 			if (!_mm256_testz_si256(_mm256_or_si256(a, b), wide))
 				goto careful;
 			bytes = _mm256_permute4x64_epi64(_mm256_packus_epi16(a, b), 0xd8);
-			s = special32(bytes);
+			s = marks32(bytes, style);
 			if (s.other) {
 				_mm256_storeu_si256((__m256i *)(void *)p, bytes);
 				goto control;
@@ -378,12 +528,16 @@ AVX2 static char *json16_avx2(char *p, const uint8_t *data, size_t len, bool fla
 			if (!_mm_testz_si128(_mm_or_si128(a, b), narrow))
 				goto careful;
 			bytes = _mm_packus_epi16(a, b);
-			s = special16(bytes);
-			if (s.other) {
+			s = marks16(bytes, style);
+			if (s.other | s.escape) {
 				_mm_storeu_si128((__m128i *)(void *)p, bytes);
-				goto control;
+				if (s.other)
+					goto control;
+				p = put16(p, bytes, s.escape);
+			} else {
+				_mm_storeu_si128((__m128i *)(void *)p, bytes);
+				p += 16;
 			}
-			p = put16(p, bytes, s.escape);
 			data += 32;
 		} else if (left >= 16) {
 			__m128i a = _mm_loadu_si128((const __m128i *)(const void *)data), bytes;
@@ -391,27 +545,31 @@ AVX2 static char *json16_avx2(char *p, const uint8_t *data, size_t len, bool fla
 			if (!_mm_testz_si128(a, narrow))
 				goto careful;
 			bytes = _mm_packus_epi16(a, a);
-			s = special16(bytes);
-			if (s.other)
-				goto careful;
+			s = marks16(bytes, style);
+			s.other &= 0xff;
+			if (s.other) {
+				_mm_storel_epi64((__m128i *)(void *)p, bytes);
+				s.escape &= 0xff;
+				goto control;
+			}
 			p = put8(p, bytes, s.escape);
 			data += 16;
 		} else if (left == 0) {
 			return p;
 		} else if (end - begin >= 16) {
-			/* The last 8 units, of which the first ones are written already. A unit of
-			 * 0x8000 and more is negative: packed to zero, which is special, like 0xff
-			 * for the others. */
+			/* The last 8 units, of which the first ones are written already. */
 			unsigned n = (unsigned)left / 2;
 			__m128i a = _mm_loadu_si128((const __m128i *)(const void *)(end - 16));
+			__m128i bytes = _mm_packus_epi16(a, a);
 
-			a = _mm_packus_epi16(a, a);
-			a = _mm_cvtsi64_si128(
-				(long long)((uint64_t)_mm_cvtsi128_si64(a) >> ((8 - n) * 8)));
-			s = special16(a);
+			if (!_mm_testz_si128(a, narrow))
+				return put_units(p, data, end, style);
+			bytes = _mm_cvtsi64_si128(
+				(long long)((uint64_t)_mm_cvtsi128_si64(bytes) >> ((8 - n) * 8)));
+			s = marks16(bytes, style);
 			if (s.other & ((1u << n) - 1))
-				goto careful;
-			return put_some(p, a, n, s);
+				return put_units(p, data, end, style);
+			return put_some(p, bytes, n, s);
 		} else if (left >= 8) {
 			/* 4 to 7 units: the first four and the last four, laid over each other. */
 			unsigned n = (unsigned)left / 2;
@@ -419,17 +577,19 @@ AVX2 static char *json16_avx2(char *p, const uint8_t *data, size_t len, bool fla
 			__m128i b = _mm_loadl_epi64((const __m128i *)(const void *)(end - 8));
 			uint64_t first, last;
 
+			if (!_mm_testz_si128(_mm_or_si128(a, b), narrow))
+				return put_units(p, data, end, style);
 			a = _mm_packus_epi16(a, a);
 			b = _mm_packus_epi16(b, b);
 			first = (uint32_t)_mm_cvtsi128_si32(a);
 			last = (uint32_t)_mm_cvtsi128_si32(b);
 			a = _mm_cvtsi64_si128((long long)(first | last << ((n - 4) * 8)));
-			s = special16(a);
+			s = marks16(a, style);
 			if (s.other & ((1u << n) - 1))
-				return json16_plain(p, data, left, flat);
+				return put_units(p, data, end, style);
 			return put_some(p, a, n, s);
 		} else {
-			return json16_plain(p, data, left, flat);
+			return put_units(p, data, end, style);
 		}
 		continue;
 	control:
@@ -437,18 +597,51 @@ AVX2 static char *json16_avx2(char *p, const uint8_t *data, size_t len, bool fla
 		p += __builtin_ctz(s.escape | s.other);
 		data += 2 * (size_t)__builtin_ctz(s.escape | s.other);
 		do {
-			p = json_escape(p, *data, flat);
+			p = put_ascii(p, *data, style);
 			data += 2;
-		} while (data < end && data[1] == 0 && data[0] < 0x20);
+		} while (data < end && data[1] == 0 &&
+			 (style == STYLE_XML ? *data < 0x80 && !xml_plain(*data) : *data < 0x20));
 		continue;
-	careful : {
-		struct view rest = {data, left};
+	careful:
+		/* Until the text is ASCII again. */
+		for (unsigned i = 0; i < 8 && end - data >= 16; i++) {
+			__m128i a = _mm_loadu_si128((const __m128i *)(const void *)data);
+			char *done;
 
-		for (unsigned i = 0; i < 16 && rest.len; i++)
-			p = json16_one(p, &rest, flat);
-		data = end - rest.len;
+			if (i && _mm_testz_si128(a, narrow))
+				break;
+			done = put_wide(p, a, style);
+			if (done) {
+				p = done;
+				data += 16;
+				continue;
+			}
+			for (const uint8_t *stop = data + 16; data < stop;)
+				p = put_one(p, &data, end, style);
+		}
+		if (end - data < 16)
+			return put_units(p, data, end, style);
 	}
-	}
+}
+
+AVX2 static char *utf8_avx2(char *p, const uint8_t *data, const uint8_t *end)
+{
+	return put_avx2(p, data, end, STYLE_UTF8);
+}
+
+AVX2 static char *json_avx2(char *p, const uint8_t *data, const uint8_t *end)
+{
+	return put_avx2(p, data, end, STYLE_JSON);
+}
+
+AVX2 static char *flat_avx2(char *p, const uint8_t *data, const uint8_t *end)
+{
+	return put_avx2(p, data, end, STYLE_FLAT);
+}
+
+AVX2 static char *xml_avx2(char *p, const uint8_t *data, const uint8_t *end)
+{
+	return put_avx2(p, data, end, STYLE_XML);
 }
 
 AVX2 static char *json8_avx2(char *p, const uint8_t *data, size_t len, bool flat)
@@ -521,85 +714,62 @@ AVX2 static char *json8_avx2(char *p, const uint8_t *data, size_t len, bool flat
 	}
 }
 
-/* Plain UTF-8: the same without escapes. */
-AVX2 static char *utf8_avx2(char *p, const uint8_t *data, size_t len)
-{
-	const __m256i wide = _mm256_set1_epi16((short)0xff80);
-	const __m128i narrow = _mm_set1_epi16((short)0xff80);
-	const uint8_t *end = data + (len & ~(size_t)1), *begin = data;
+#endif
 
-	for (;;) {
-		size_t left = (size_t)(end - data);
-
-		if (left >= 64) {
-			__m256i a = _mm256_loadu_si256((const __m256i *)(const void *)data);
-			__m256i b = _mm256_loadu_si256((const __m256i *)(const void *)(data + 32));
-
-			if (!_mm256_testz_si256(_mm256_or_si256(a, b), wide))
-				goto careful;
-			a = _mm256_permute4x64_epi64(_mm256_packus_epi16(a, b), 0xd8);
-			_mm256_storeu_si256((__m256i *)(void *)p, a);
-			p += 32;
-			data += 64;
-		} else if (left >= 16) {
-			__m128i a = _mm_loadu_si128((const __m128i *)(const void *)data);
-
-			if (!_mm_testz_si128(a, narrow))
-				goto careful;
-			_mm_storel_epi64((__m128i *)(void *)p, _mm_packus_epi16(a, a));
-			p += 8;
-			data += 16;
-		} else if (left == 0) {
-			return p;
-		} else if (end - begin >= 16) {
-			/* The last 8 units, of which the first ones are written already. */
-			__m128i a = _mm_loadu_si128((const __m128i *)(const void *)(end - 16));
-			unsigned n = (unsigned)left / 2;
-			uint64_t last;
-
-			last = (uint64_t)_mm_cvtsi128_si64(_mm_packus_epi16(a, a)) >> ((8 - n) * 8);
-			if (!_mm_testz_si128(a, narrow))
-				return utf8_plain(p, data, left);
-			memcpy(p, &last, 8);
-			return p + n;
-		} else {
-			return utf8_plain(p, data, left);
-		}
-		continue;
-	careful : {
-		struct view rest = {data, left};
-		uint32_t code = 0;
-
-		for (unsigned i = 0; i < 16 && decode16(&rest, &code); i++)
-			p += text_encode(code, (uint8_t *)p);
-		data = end - rest.len;
-	}
-	}
-}
-
-/* Chosen at the first call. Two threads that choose at once choose and write the same. */
-static char *json16_choose(char *p, const uint8_t *data, size_t len, bool flat);
-static char *json8_choose(char *p, const uint8_t *data, size_t len, bool flat);
-static char *utf8_choose(char *p, const uint8_t *data, size_t len);
-static char *(*utf8)(char *p, const uint8_t *data, size_t len) = utf8_choose;
-static char *(*json16)(char *p, const uint8_t *data, size_t len, bool flat) = json16_choose;
-static char *(*json8)(char *p, const uint8_t *data, size_t len, bool flat) = json8_choose;
+/* What the processor has, chosen at the first call. Threads that choose at once choose the same. */
+typedef char *put_text(char *p, const uint8_t *data, const uint8_t *end);
+typedef char *put_json8(char *p, const uint8_t *data, size_t len, bool flat);
+static put_text utf8_choose, json_choose, flat_choose, xml_choose;
+static put_json8 json8_choose;
+static put_text *utf8 = utf8_choose, *json16 = json_choose, *flat16 = flat_choose,
+		*xml16 = xml_choose;
+static put_json8 *json8 = json8_choose;
 
 static void choose(void)
 {
-	bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt");
+	put_text *chosen[] = {utf8_plain, json_plain, flat_plain, xml_plain_way};
+	put_json8 *chosen8 = json8_plain;
 
-	if (avx2)
+#if defined(__x86_64__)
+	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt")) {
 		make_spread();
-	__atomic_store_n(&utf8, avx2 ? utf8_avx2 : utf8_plain, __ATOMIC_RELEASE);
-	__atomic_store_n(&json16, avx2 ? json16_avx2 : json16_plain, __ATOMIC_RELEASE);
-	__atomic_store_n(&json8, avx2 ? json8_avx2 : json8_plain, __ATOMIC_RELEASE);
+		make_packed();
+		chosen[0] = utf8_avx2;
+		chosen[1] = json_avx2;
+		chosen[2] = flat_avx2;
+		chosen[3] = xml_avx2;
+		chosen8 = json8_avx2;
+	}
+#endif
+	__atomic_store_n(&utf8, chosen[0], __ATOMIC_RELEASE);
+	__atomic_store_n(&json16, chosen[1], __ATOMIC_RELEASE);
+	__atomic_store_n(&flat16, chosen[2], __ATOMIC_RELEASE);
+	__atomic_store_n(&xml16, chosen[3], __ATOMIC_RELEASE);
+	__atomic_store_n(&json8, chosen8, __ATOMIC_RELEASE);
 }
 
-static char *json16_choose(char *p, const uint8_t *data, size_t len, bool flat)
+static char *utf8_choose(char *p, const uint8_t *data, const uint8_t *end)
 {
 	choose();
-	return json16(p, data, len, flat);
+	return utf8(p, data, end);
+}
+
+static char *json_choose(char *p, const uint8_t *data, const uint8_t *end)
+{
+	choose();
+	return json16(p, data, end);
+}
+
+static char *flat_choose(char *p, const uint8_t *data, const uint8_t *end)
+{
+	choose();
+	return flat16(p, data, end);
+}
+
+static char *xml_choose(char *p, const uint8_t *data, const uint8_t *end)
+{
+	choose();
+	return xml16(p, data, end);
 }
 
 static char *json8_choose(char *p, const uint8_t *data, size_t len, bool flat)
@@ -608,16 +778,10 @@ static char *json8_choose(char *p, const uint8_t *data, size_t len, bool flat)
 	return json8(p, data, len, flat);
 }
 
-static char *utf8_choose(char *p, const uint8_t *data, size_t len)
+static const uint8_t *last_unit(struct view utf16)
 {
-	choose();
-	return utf8(p, data, len);
+	return utf16.data + (utf16.len & ~(size_t)1);
 }
-#else
-#define utf8   utf8_plain
-#define json16 json16_plain
-#define json8  json8_plain
-#endif
 
 void text_utf16(struct buffer *out, struct view v)
 {
@@ -626,12 +790,17 @@ void text_utf16(struct buffer *out, struct view v)
 	if (!v.data)
 		return;
 	p = buffer_reserve(out, v.len / 2 * 3 + 64);
-	out->len += (size_t)(utf8(p, v.data, v.len) - p);
+	out->len += (size_t)(utf8(p, v.data, last_unit(v)) - p);
 }
 
-char *text_put_json16(char *p, struct view utf16, bool flat)
+char *text_put_json16(char *p, struct view v, bool flat)
 {
-	return utf16.data ? json16(p, utf16.data, utf16.len, flat) : p;
+	return v.data ? (flat ? flat16 : json16)(p, v.data, last_unit(v)) : p;
+}
+
+char *text_put_xml16(char *p, struct view v)
+{
+	return v.data ? xml16(p, v.data, last_unit(v)) : p;
 }
 
 char *text_put_json(char *p, struct view bytes, bool flat)
@@ -662,23 +831,22 @@ void text_json_quoted(struct buffer *out, struct view v)
 
 void text_xml(struct buffer *out, struct view v)
 {
-	uint32_t code;
+	while (v.len) {
+		size_t n = 0;
+		uint32_t code;
+		char *p;
 
-	while (text_decode(&v, &code)) {
-		if (code == '&')
-			buffer_string(out, "&amp;");
-		else if (code == '<')
-			buffer_string(out, "&lt;");
-		else if (code == '>')
-			buffer_string(out, "&gt;");
-		else if (code == '"')
-			buffer_string(out, "&quot;");
-		else if ((code >= 0x20 || code == '\t' || code == '\n' || code == '\r') &&
-			 code != 0xfffe && code != 0xffff) {
-			char *at = buffer_reserve(out, 4);
-
-			out->len += text_encode(code, (uint8_t *)at);
-		}
+		while (n < v.len && v.data[n] < 0x80 && xml_plain(v.data[n]))
+			n++;
+		buffer_append(out, v.data, n);
+		v = view_from(v, n);
+		if (!text_decode(&v, &code))
+			break;
+		p = buffer_reserve(out, 8);
+		if (code < 0x80)
+			out->len += (size_t)(xml_text(p, (uint8_t)code) - p);
+		else if (code != 0xfffe && code != 0xffff)
+			out->len += text_encode(code, (uint8_t *)p);
 	}
 }
 

@@ -43,9 +43,14 @@ void text_json_quoted(struct buffer *out, struct view utf8);
 char *text_put_json(char *p, struct view utf8, bool flat);
 char *text_put_json16(char *p, struct view utf16, bool flat);
 
-/* Character data or attribute value of XML 1.0: & < > " escaped, forbidden control characters left
- * out. */
+/*
+ * Character data or attribute value of XML 1.0: & < > " ' and carriage returns escaped, characters
+ * that XML forbids left out.
+ */
 void text_xml(struct buffer *out, struct view utf8);
+/* The same of UTF-16, into TEXT_XML16_ROOM bytes that the caller provides. Returns the end. */
+#define TEXT_XML16_ROOM(len) ((len)*3 + 64)
+char *text_put_xml16(char *p, struct view utf16);
 
 /* For a terminal: control characters, bidirectional overrides and invalid bytes as \xNN or \u{N}.
  */

@@ -824,7 +824,6 @@ static void plain_values(struct evtx *e, const struct evtx_plan *plan, const str
 		holes[i] = state->instance[i].holes;
 	for (; s < end; s++, values++) {
 		const struct evtx_hole *h;
-		uint32_t type, size;
 
 		if (s->how == SOURCE_CONSTANT && !s->depends) {
 			*values = s->constant;
@@ -839,67 +838,12 @@ static void plain_values(struct evtx *e, const struct evtx_plan *plan, const str
 			continue;
 		}
 		h = &holes[s->instance][s->hole];
-		size = h->size;
-		type = VALUE_UNSIGNED;
-		switch (h->type) {
-		case EVTX_NULL:
+		if (evtx_is_null(h)) {
 			*values = (struct value){.type = s->empty ? VALUE_UTF8 : VALUE_ABSENT};
 			continue;
-		case EVTX_STRING:
-			size &= ~1u;
-			while (size && h->data[size - 1] == 0 && h->data[size - 2] == 0)
-				size -= 2;
-			*values = (struct value){.type = VALUE_UTF16, .len = size, .data = h->data};
-			continue;
-		case EVTX_UINT8:
-			if (size != 1)
-				break;
-			*values = (struct value){.type = VALUE_UNSIGNED, .u = h->data[0]};
-			continue;
-		case EVTX_UINT16: {
-			uint16_t n;
-
-			if (size != 2)
-				break;
-			memcpy(&n, h->data, 2);
-			*values = (struct value){.type = VALUE_UNSIGNED, .u = n};
-			continue;
 		}
-		case EVTX_HEX32:
-			type = VALUE_HEX;
-			/* fall through */
-		case EVTX_UINT32: {
-			uint32_t n;
-
-			if (size != 4)
-				break;
-			memcpy(&n, h->data, 4);
-			*values = (struct value){.type = type, .u = n};
+		if (__builtin_expect(evtx_common_value(h, values), 1))
 			continue;
-		}
-		case EVTX_HEX64:
-		case EVTX_FILETIME:
-			type = h->type == EVTX_HEX64 ? VALUE_HEX : VALUE_FILETIME;
-			/* fall through */
-		case EVTX_UINT64:
-			if (size != 8)
-				break;
-			*values = (struct value){.type = type};
-			memcpy(&values->u, h->data, 8);
-			continue;
-		case EVTX_GUID:
-			if (size != 16)
-				break;
-			*values = (struct value){.type = VALUE_GUID, .len = 16, .data = h->data};
-			continue;
-		case EVTX_SID:
-			*values = (struct value){.type = size ? VALUE_SID : VALUE_ABSENT,
-						 .len = size,
-						 .data = h->data};
-			continue;
-		default:
-			break;
-		}
 		*values = evtx_value(e, h);
 		if (values->type == VALUE_ABSENT && s->empty)
 			values->type = VALUE_UTF8;

@@ -101,6 +101,7 @@ struct evtx_check {
 };
 
 struct evtx_plan;
+struct evtx_program;
 
 struct evtx_template {
 	uint8_t guid[16];
@@ -110,6 +111,9 @@ struct evtx_template {
 	uint8_t *same;		    /* bytes that every copy of it shares, names included */
 	struct evtx_template *next; /* in its bucket */
 	struct evtx_plan *plans;
+	/* XML: made at the second use; the other one for records with arrays. */
+	struct evtx_program *program[2];
+	unsigned uses;
 };
 
 struct evtx_instance {
@@ -117,6 +121,7 @@ struct evtx_instance {
 	struct evtx_hole *holes;
 	uint32_t count;
 	uint32_t nested; /* values that are binary XML */
+	bool arrays;	 /* some values are arrays */
 	bool cut;	 /* the values do not all lie inside the record */
 	bool borrowed;	 /* the definition is damaged: that of another chunk serves, or what is left
 			    of it */
@@ -191,6 +196,66 @@ static inline bool evtx_is_null(const struct evtx_hole *h)
 static inline size_t evtx_position(const struct evtx *e, const uint8_t *data)
 {
 	return (size_t)(data - e->chunk.data);
+}
+
+/*
+ * The types that nearly all values of a log have, with the sizes that they should have; false for
+ * the others.
+ */
+static inline bool evtx_common_value(const struct evtx_hole *h, struct value *v)
+{
+	uint32_t type = VALUE_UNSIGNED, size = h->size, n = 0;
+	uint16_t half;
+
+	switch (h->type) {
+	case EVTX_STRING:
+		size &= ~1u;
+		while (size && h->data[size - 1] == 0 && h->data[size - 2] == 0)
+			size -= 2;
+		*v = (struct value){.type = VALUE_UTF16, .len = size, .data = h->data};
+		return true;
+	case EVTX_UINT8:
+		if (size != 1)
+			return false;
+		*v = (struct value){.type = VALUE_UNSIGNED, .u = h->data[0]};
+		return true;
+	case EVTX_UINT16:
+		if (size != 2)
+			return false;
+		memcpy(&half, h->data, 2);
+		*v = (struct value){.type = VALUE_UNSIGNED, .u = half};
+		return true;
+	case EVTX_HEX32:
+		type = VALUE_HEX;
+		/* fall through */
+	case EVTX_UINT32:
+		if (size != 4)
+			return false;
+		memcpy(&n, h->data, 4);
+		*v = (struct value){.type = type, .u = n};
+		return true;
+	case EVTX_HEX64:
+	case EVTX_FILETIME:
+		type = h->type == EVTX_HEX64 ? VALUE_HEX : VALUE_FILETIME;
+		/* fall through */
+	case EVTX_UINT64:
+		if (size != 8)
+			return false;
+		*v = (struct value){.type = type};
+		memcpy(&v->u, h->data, 8);
+		return true;
+	case EVTX_GUID:
+		if (size != 16)
+			return false;
+		*v = (struct value){.type = VALUE_GUID, .len = 16, .data = h->data};
+		return true;
+	case EVTX_SID:
+		*v = (struct value){
+			.type = size ? VALUE_SID : VALUE_ABSENT, .len = size, .data = h->data};
+		return true;
+	default:
+		return false;
+	}
 }
 
 /* The value of a hole (not of binary XML); lists go to the scratch arena. */

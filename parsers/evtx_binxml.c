@@ -685,7 +685,7 @@ bool evtx_instance(struct evtx *e, size_t *pos, size_t end, unsigned depth,
 {
 	struct view v = view_clip(e->chunk, 0, end);
 	size_t at = *pos, data;
-	uint32_t id, off, count, nested = 0;
+	uint32_t id, off, count, nested = 0, types = 0;
 	bool inside, there;
 
 	(void)depth;
@@ -752,6 +752,7 @@ bool evtx_instance(struct evtx *e, size_t *pos, size_t end, unsigned depth,
 		memcpy(&h->size, v.data + at, 4); /* inside, by the count's check */
 		data += h->size;
 		nested += h->type == EVTX_BINXML;
+		types |= h->type;
 	}
 	if (__builtin_expect(data > v.len, 0)) {
 		out->cut = true;
@@ -765,6 +766,7 @@ bool evtx_instance(struct evtx *e, size_t *pos, size_t end, unsigned depth,
 		data = v.len;
 	}
 	out->nested = nested;
+	out->arrays = types & EVTX_ARRAY;
 	*pos = data;
 	return true;
 }

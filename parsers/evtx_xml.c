@@ -10,9 +10,7 @@
 
 #include "base/text.h"
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
+#include <stdlib.h>
 
 /* Text of one record's XML: a template can use one value, or itself, again and again. */
 #define RECORD_MAX ((size_t)8 << 20)
@@ -22,102 +20,23 @@ struct writer {
 	struct buffer *out;
 	size_t limit;	    /* of out->len */
 	struct buffer text; /* being escaped */
+	bool slow;	    /* no programs: the record is larger than `limit` */
 };
-
-/* What is written otherwise than it is: 1 for escapes and what XML forbids. [XML10] 2.2, 2.4. */
-static const uint8_t special[256] =
-	{
-		1, 1, 1,	 1,	    1,		1,	   1,	      1,	  1, 0,
-		0, 1, 1,	 1,	    1,		1,	   1,	      1,	  1, 1,
-		1, 1, 1,	 1,	    1,		1,	   1,	      1,	  1, 1,
-		1, 1, ['"'] = 1, ['&'] = 1, ['\''] = 1, ['<'] = 1, ['>'] = 1, [0xef] = 1, /* U+FFFE
-											     begins
-											     so */
-};
-
-/* How many bytes can be written as they are. */
-static size_t plain_bytes(struct view v)
-{
-	size_t n = 0;
-
-#if defined(__SSE2__)
-	for (; v.len - n >= 16; n += 16) {
-		__m128i b = _mm_loadu_si128((const __m128i *)(const void *)(v.data + n));
-		__m128i low = _mm_cmpeq_epi8(_mm_min_epu8(b, _mm_set1_epi8(0x1f)), b);
-		__m128i quotes = _mm_or_si128(_mm_cmpeq_epi8(b, _mm_set1_epi8('"')),
-					      _mm_cmpeq_epi8(b, _mm_set1_epi8('\'')));
-		__m128i angles = _mm_or_si128(_mm_cmpeq_epi8(b, _mm_set1_epi8('<')),
-					      _mm_cmpeq_epi8(b, _mm_set1_epi8('>')));
-		__m128i others = _mm_or_si128(_mm_cmpeq_epi8(b, _mm_set1_epi8('&')),
-					      _mm_cmpeq_epi8(b, _mm_set1_epi8((char)0xef)));
-		unsigned mask = (unsigned)_mm_movemask_epi8(
-			_mm_or_si128(_mm_or_si128(low, quotes), _mm_or_si128(angles, others)));
-
-		for (; mask; mask &= mask - 1) /* tabs and line feeds are fine */
-			if (special[v.data[n + (unsigned)__builtin_ctz(mask)]])
-				return n + (unsigned)__builtin_ctz(mask);
-	}
-#endif
-	while (n < v.len && !special[v.data[n]])
-		n++;
-	return n;
-}
-
-/* Character data, or an attribute's value in single quotes. The text is valid UTF-8. */
-static void escape(struct buffer *out, struct view utf8)
-{
-	while (utf8.len) {
-		uint32_t code = 0;
-		size_t n = plain_bytes(utf8);
-
-		buffer_append(out, utf8.data, n);
-		utf8 = view_from(utf8, n);
-		if (!text_decode(&utf8, &code))
-			break;
-		switch (code) {
-		case '&':
-			buffer_append(out, "&amp;", 5);
-			break;
-		case '<':
-			buffer_append(out, "&lt;", 4);
-			break;
-		case '>':
-			buffer_append(out, "&gt;", 4);
-			break;
-		case '\'':
-			buffer_append(out, "&apos;", 6);
-			break;
-		case '"':
-			buffer_append(out, "&quot;", 6);
-			break;
-		case '\r': /* a parser would turn it into a line feed */
-			buffer_append(out, "&#xD;", 5);
-			break;
-		default:
-			if (code >= 0x20 && code != 0xfffe && code != 0xffff) {
-				char *at = buffer_reserve(out, 4);
-
-				out->len += text_encode(code, (uint8_t *)at);
-			}
-		}
-	}
-}
 
 static void write_value(struct writer *w, const struct evtx_hole *h)
 {
 	struct value v = evtx_value(w->e, h);
-	size_t before = w->out->len;
+	char *p;
 
-	value_append(w->out, &v);
-	/* Only texts can hold what must be escaped, and few of them do. */
-	if (v.type != VALUE_UTF16 && v.type != VALUE_UTF8 && v.type != VALUE_LIST)
-		return;
-	before += plain_bytes(view_from(buffer_as_view(w->out), before));
-	if (before < w->out->len) {
+	if (v.type == VALUE_UTF16) {
+		p = buffer_reserve(w->out, TEXT_XML16_ROOM((size_t)v.len));
+		w->out->len = (size_t)(text_put_xml16(p, view_of(v.data, v.len)) - w->out->data);
+	} else if (v.type == VALUE_UTF8 || v.type == VALUE_LIST) {
 		w->text.len = 0;
-		buffer_append(&w->text, w->out->data + before, w->out->len - before);
-		w->out->len = before;
-		escape(w->out, buffer_as_view(&w->text));
+		value_append(&w->text, &v);
+		text_xml(w->out, buffer_as_view(&w->text));
+	} else {
+		value_append(w->out, &v);
 	}
 }
 
@@ -148,8 +67,21 @@ static void write_cdata(struct buffer *out, struct view text)
 	buffer_release(&clean);
 }
 
+static void write_pi(struct buffer *out, struct view target, struct view data)
+{
+	buffer_append(out, "<?", 2);
+	buffer_view(out, target);
+	if (data.len && view_find(data, 0, "?>", 2) == data.len) {
+		buffer_char(out, ' ');
+		text_xml(out, data);
+	}
+	buffer_append(out, "?>", 2);
+}
+
 static void write_ops(struct writer *w, const struct evtx_ops *ops, uint32_t from, uint32_t to,
 		      const struct evtx_instance *instance, unsigned depth);
+
+static void write_instance(struct writer *w, const struct evtx_instance *instance, unsigned depth);
 
 static void write_nested(struct writer *w, const struct evtx_hole *h, unsigned depth)
 {
@@ -162,7 +94,7 @@ static void write_nested(struct writer *w, const struct evtx_hole *h, unsigned d
 	if (depth > LIMIT_DEPTH || h->data < e->chunk.data || pos > e->chunk.len)
 		return;
 	if (evtx_sole_instance(e, pos, pos + h->size, depth, &inner))
-		write_ops(w, &inner.t->ops, 0, inner.t->ops.count, &inner, depth + 1);
+		write_instance(w, &inner, depth + 1);
 	else if (evtx_fragment(e, pos, pos + h->size, depth, &ops))
 		write_ops(w, &ops, 0, ops.count, NULL, depth + 1);
 	e->holes_used = used;
@@ -201,7 +133,7 @@ static void write_element(struct writer *w, const struct evtx_ops *ops, uint32_t
 			} else if (op->type == EVTX_OP_VALUE) {
 				write_value(w, &op->value);
 			} else {
-				escape(w->out, op->text);
+				text_xml(w->out, op->text);
 			}
 		}
 		buffer_char(w->out, '\'');
@@ -223,18 +155,25 @@ static void write_element(struct writer *w, const struct evtx_ops *ops, uint32_t
 	buffer_char(w->out, '>');
 }
 
+/* The hole that is all that an element holds, or NULL. */
+static const struct evtx_op *only_hole(const struct evtx_ops *ops, uint32_t at)
+{
+	uint32_t end = ops->op[at].end;
+
+	return end >= at + 3 && ops->op[end - 1].type == EVTX_OP_HOLE &&
+			       ops->op[end - 2].type == EVTX_OP_CONTENT
+		       ? &ops->op[end - 1]
+		       : NULL;
+}
+
 /* The array that is all that an element holds, or NULL. */
 static const struct evtx_hole *only_array(const struct evtx_ops *ops, uint32_t at,
 					  const struct evtx_instance *instance)
 {
-	uint32_t end = ops->op[at].end;
-	const struct evtx_hole *h;
+	const struct evtx_op *hole = only_hole(ops, at);
+	const struct evtx_hole *h = hole ? evtx_hole(instance, hole->hole) : NULL;
 
-	if (end < at + 3 || ops->op[end - 1].type != EVTX_OP_HOLE ||
-	    ops->op[end - 2].type != EVTX_OP_CONTENT)
-		return NULL;
-	h = evtx_hole(instance, ops->op[end - 1].hole);
-	return h->type & EVTX_ARRAY ? h : NULL;
+	return h && h->type & EVTX_ARRAY ? h : NULL;
 }
 
 static void write_ops(struct writer *w, const struct evtx_ops *ops, uint32_t from, uint32_t to,
@@ -268,7 +207,7 @@ static void write_ops(struct writer *w, const struct evtx_ops *ops, uint32_t fro
 			i = op->end;
 			break;
 		case EVTX_OP_TEXT:
-			escape(w->out, op->text);
+			text_xml(w->out, op->text);
 			break;
 		case EVTX_OP_CDATA:
 			write_cdata(w->out, op->text);
@@ -284,18 +223,12 @@ static void write_ops(struct writer *w, const struct evtx_ops *ops, uint32_t fro
 				write_value(w, h);
 			break;
 		case EVTX_OP_PI:
-			buffer_append(w->out, "<?", 2);
-			buffer_view(w->out, op->text);
-			if (i + 1 < to && ops->op[i + 1].type == EVTX_OP_PI_DATA &&
-			    view_find(ops->op[i + 1].text, 0, "?>", 2) == ops->op[i + 1].text.len) {
-				buffer_char(w->out, ' ');
-				text_xml(w->out, ops->op[++i].text);
-			}
-			buffer_append(w->out, "?>", 2);
+			write_pi(w->out, op->text,
+				 i + 1 < to && op[1].type == EVTX_OP_PI_DATA ? op[1].text
+									     : VIEW_EMPTY);
 			break;
 		case EVTX_OP_INSTANCE:
-			write_ops(w, &op->instance->t->ops, 0, op->instance->t->ops.count,
-				  op->instance, depth + 1);
+			write_instance(w, op->instance, depth + 1);
 			break;
 		default:
 			break;
@@ -303,9 +236,300 @@ static void write_ops(struct writer *w, const struct evtx_ops *ops, uint32_t fro
 	}
 }
 
+/* ---- programs: a template compiled into constant text and the values between ---- */
+
+enum step_what {
+	STEP_END,
+	STEP_TEXT,	/* nothing but text */
+	STEP_VALUE,	/* the value of the hole */
+	STEP_ATTRIBUTE, /* the same inside of quotes, where no element can stand */
+	STEP_UNLESS,	/* on at `to` when the hole is null */
+	STEP_ARRAY,	/* when the hole is an array: element `op` once for each item, on at `to` */
+};
+
+struct step {
+	const char *text; /* what stands before it; STEP_COPY more bytes can be read */
+	uint32_t len;
+	uint16_t hole;
+	uint8_t what;
+	uint32_t to, op;
+};
+
+struct evtx_program {
+	const struct step *steps;
+	uint32_t needs; /* values that an instance must have, so that no hole is missing */
+};
+
+#define STEP_COPY 64
+#define STEP_ROOM (STEP_COPY + VALUE_PUT_ROOM)
+
+struct compiler {
+	struct writer w; /* of the constant text */
+	size_t begun;	 /* in it: text that no step has yet */
+	struct step *steps;
+	size_t step_cap;
+	uint32_t count, needs;
+	bool arrays;
+};
+
+static uint32_t add_step(struct compiler *c, enum step_what what, unsigned hole)
+{
+	struct step *s;
+
+	c->steps = xgrow(c->steps, &c->step_cap, (size_t)c->count + 1, sizeof(*c->steps));
+	s = &c->steps[c->count];
+	*s = (struct step){.len = (uint32_t)(c->w.out->len - c->begun),
+			   .hole = (uint16_t)hole,
+			   .what = (uint8_t)what};
+	c->begun = c->w.out->len;
+	if (what > STEP_TEXT && hole >= c->needs)
+		c->needs = hole + 1;
+	return c->count++;
+}
+
+/* The step before goes on here. */
+static void goes_on(struct compiler *c, uint32_t step)
+{
+	if (c->w.out->len > c->begun)
+		(void)add_step(c, STEP_TEXT, 0);
+	c->steps[step].to = c->count;
+}
+
+static void compile_text(struct compiler *c, const struct evtx_op *op)
+{
+	if (op->type == EVTX_OP_VALUE)
+		write_value(&c->w, &op->value);
+	else
+		text_xml(c->w.out, op->text);
+}
+
+static void compile_ops(struct compiler *c, const struct evtx_ops *ops, uint32_t from, uint32_t to);
+
+static void compile_element(struct compiler *c, const struct evtx_ops *ops, uint32_t at)
+{
+	const struct evtx_op *open = &ops->op[at], *only = only_hole(ops, at);
+	struct buffer *out = c->w.out;
+	uint32_t i = at + 1, absent = UINT32_MAX, array = UINT32_MAX;
+
+	if (open->dependency != EVTX_NO_DEPENDENCY)
+		absent = add_step(c, STEP_UNLESS, open->dependency);
+	if (only && c->arrays) {
+		array = add_step(c, STEP_ARRAY, only->hole);
+		c->steps[array].op = at;
+	}
+	buffer_char(out, '<');
+	buffer_view(out, open->text);
+	while (i < open->end && ops->op[i].type != EVTX_OP_CONTENT) {
+		const struct evtx_op *name = &ops->op[i++], *op = &ops->op[i];
+		uint32_t null = UINT32_MAX;
+
+		if (name->type != EVTX_OP_ATTRIBUTE)
+			continue;
+		if (i < open->end && op->type == EVTX_OP_HOLE && op->optional)
+			null = add_step(c, STEP_UNLESS, op->hole);
+		buffer_char(out, ' ');
+		buffer_view(out, name->text);
+		buffer_append(out, "='", 2);
+		for (;
+		     i < open->end && op->type != EVTX_OP_CONTENT && op->type != EVTX_OP_ATTRIBUTE;
+		     op = &ops->op[++i]) {
+			if (op->type == EVTX_OP_HOLE)
+				(void)add_step(c, STEP_ATTRIBUTE, op->hole);
+			else
+				compile_text(c, op);
+		}
+		buffer_char(out, '\'');
+		if (null != UINT32_MAX)
+			goes_on(c, null);
+	}
+	i += i < open->end;
+	if (i >= open->end) {
+		buffer_append(out, "/>", 2);
+	} else {
+		buffer_char(out, '>');
+		compile_ops(c, ops, i, open->end);
+		buffer_append(out, "</", 2);
+		buffer_view(out, open->text);
+		buffer_char(out, '>');
+	}
+	if (array != UINT32_MAX)
+		goes_on(c, array);
+	if (absent != UINT32_MAX)
+		goes_on(c, absent);
+}
+
+/* A definition's ops: their depth is that of its elements, which the decoder bounds. */
+static void compile_ops(struct compiler *c, const struct evtx_ops *ops, uint32_t from, uint32_t to)
+{
+	for (uint32_t i = from; i < to; i++) {
+		const struct evtx_op *op = &ops->op[i];
+
+		switch (op->type) {
+		case EVTX_OP_OPEN:
+			compile_element(c, ops, i);
+			i = op->end;
+			break;
+		case EVTX_OP_TEXT:
+		case EVTX_OP_VALUE:
+			compile_text(c, op);
+			break;
+		case EVTX_OP_CDATA:
+			write_cdata(c->w.out, op->text);
+			break;
+		case EVTX_OP_HOLE:
+			(void)add_step(c, STEP_VALUE, op->hole);
+			break;
+		case EVTX_OP_PI:
+			write_pi(c->w.out, op->text,
+				 i + 1 < to && op[1].type == EVTX_OP_PI_DATA ? op[1].text
+									     : VIEW_EMPTY);
+			break;
+		default: /* no instance stands in a definition: evtx_binxml.c */
+			break;
+		}
+	}
+}
+
+/* NULL: memory has run out. */
+static struct evtx_program *compile(struct evtx *e, const struct evtx_template *t, bool arrays)
+{
+	struct buffer text = {0};
+	struct compiler c = {.w = {.e = e, .out = &text, .limit = SIZE_MAX}, .arrays = arrays};
+	struct evtx_program *program = arena_zalloc(&e->arena, sizeof(*program));
+	struct step *steps;
+	const char *copy;
+
+	compile_ops(&c, &t->ops, 0, t->ops.count);
+	(void)add_step(&c, STEP_END, 0);
+	buffer_reserve(&text, STEP_COPY);
+	memset(text.data + text.len, 0, STEP_COPY);
+	copy = arena_strndup(&e->arena, text.data, text.len + STEP_COPY);
+	steps = arena_alloc(&e->arena, c.count * sizeof(*steps));
+	if (program && copy && steps) {
+		memcpy(steps, c.steps, c.count * sizeof(*steps));
+		for (uint32_t i = 0; i < c.count; i++) {
+			steps[i].text = copy;
+			copy += steps[i].len;
+		}
+		program->steps = steps;
+		program->needs = c.needs;
+	} else {
+		program = NULL;
+	}
+	free(c.steps);
+	buffer_release(&text);
+	buffer_release(&c.w.text);
+	return program;
+}
+
+/* A value at p, where STEP_ROOM bytes are free; leaves as much. */
+static inline char *put_hole(struct writer *w, char *p, const struct evtx_hole *h, bool content,
+			     unsigned depth)
+{
+	struct buffer *out = w->out;
+	struct value v;
+	char *end = NULL;
+
+	if (__builtin_expect(evtx_common_value(h, &v), 1)) {
+		if (v.type == VALUE_UTF16) {
+			p = buffer_room(out, p, TEXT_XML16_ROOM((size_t)v.len) + STEP_ROOM);
+			return text_put_xml16(p, view_of(v.data, v.len));
+		}
+		end = value_put(p, &v);
+	} else if (evtx_is_null(h)) {
+		return p;
+	}
+	if (!end) {
+		out->len = (size_t)(p - out->data);
+		if (content && h->type == EVTX_BINXML && h->size)
+			write_nested(w, h, depth);
+		else
+			write_value(w, h);
+		end = out->data + out->len;
+	}
+	return buffer_room(out, end, STEP_ROOM);
+}
+
+/* Sets w->slow when the text is too long: it is cut, and worth nothing. */
+static void run(struct writer *w, const struct evtx_program *program,
+		const struct evtx_instance *instance, unsigned depth)
+{
+	struct buffer *out = w->out;
+	char *p = buffer_reserve(out, STEP_ROOM);
+
+	for (const struct step *s = program->steps;; s++) {
+		const struct evtx_hole *h = &instance->holes[s->hole];
+
+		memcpy(p, s->text, STEP_COPY);
+		if (__builtin_expect(s->len > STEP_COPY, 0)) {
+			p = buffer_room(out, p, s->len + STEP_ROOM);
+			memcpy(p, s->text, s->len);
+		}
+		p = buffer_room(out, p + s->len, STEP_ROOM);
+		switch ((enum step_what)s->what) {
+		case STEP_END:
+			out->len = (size_t)(p - out->data);
+			return;
+		case STEP_TEXT:
+			break;
+		case STEP_VALUE:
+			p = put_hole(w, p, h, true, depth);
+			break;
+		case STEP_ATTRIBUTE:
+			p = put_hole(w, p, h, false, depth);
+			break;
+		case STEP_UNLESS:
+			if (evtx_is_null(h))
+				s = program->steps + s->to - 1;
+			break;
+		case STEP_ARRAY:
+			if (!(h->type & EVTX_ARRAY))
+				break;
+			out->len = (size_t)(p - out->data);
+			write_ops(w, &instance->t->ops, s->op, s->op + 1, instance, depth);
+			p = buffer_reserve(out, STEP_ROOM);
+			s = program->steps + s->to - 1;
+			break;
+		}
+		if (__builtin_expect((size_t)(p - out->data) > w->limit, 0) || w->slow) {
+			w->slow = true;
+			out->len = (size_t)(p - out->data);
+			return;
+		}
+	}
+}
+
+static void write_instance(struct writer *w, const struct evtx_instance *instance, unsigned depth)
+{
+	struct evtx_template *t = instance->t;
+	struct evtx_program **program = &t->program[instance->arrays];
+
+	/* Many a template is used once: compiling it would cost more than walking it. */
+	if (!*program && t->uses++ > 0)
+		*program = compile(w->e, t, instance->arrays);
+	if (*program && instance->count >= (*program)->needs && !w->slow)
+		run(w, *program, instance, depth);
+	else
+		write_ops(w, &t->ops, 0, t->ops.count, instance, depth);
+}
+
+/* The same; what is too long for the programs is cut where it stays well-formed. */
+static void write_whole(struct writer *w, const struct evtx_instance *instance)
+{
+	size_t before = w->out->len;
+
+	w->limit = before + RECORD_MAX;
+	write_instance(w, instance, 0);
+	if (__builtin_expect(w->slow, 0)) {
+		w->out->len = before;
+		write_instance(w, instance, 0);
+		w->slow = false;
+	}
+}
+
 void evtx_xml_nested(struct evtx *e, struct buffer *out, const struct evtx_hole *h, unsigned depth)
 {
-	struct writer w = {.e = e, .out = out, .limit = out->len + RECORD_MAX};
+	struct writer w = {.e = e, .out = out, .limit = out->len + RECORD_MAX, .slow = true};
 
 	write_nested(&w, h, depth);
 	buffer_release(&w.text);
@@ -326,11 +550,12 @@ static int write_record(struct evtx *e, const struct evtx_record *r, void *data)
 	size_t before = out->len;
 
 	x->w.limit = before + RECORD_MAX;
-	arena_reset(&e->scratch);
+	if (e->scratch.used)
+		arena_reset(&e->scratch);
 	e->holes_used = 0;
 	e->why = "";
 	if (evtx_sole_instance(e, r->pos, r->end, 0, &instance)) {
-		write_ops(&x->w, &instance.t->ops, 0, instance.t->ops.count, &instance, 0);
+		write_whole(&x->w, &instance);
 	} else if (!*e->why && evtx_fragment(e, r->pos, r->end, 0, &ops)) {
 		write_ops(&x->w, &ops, 0, ops.count, NULL, 0);
 	} else if (r->flags & EVENT_CUT) {

@@ -241,42 +241,58 @@ static void test_xml(void **unused)
 	drop(l);
 }
 
+enum way { WAY_UTF8, WAY_JSON, WAY_FLAT, WAY_XML };
+
 /* What the vectors must do, a unit at a time. */
-static char *plain(char *p, const uint16_t *u, size_t n, bool flat)
+static char *plain(char *p, const uint16_t *u, size_t n, enum way way)
 {
+	bool json = way == WAY_JSON || way == WAY_FLAT;
+
 	for (size_t i = 0; i < n; i++) {
 		uint32_t c = u[i];
 
 		if (c >= 0xd800 && c < 0xdc00 && i + 1 < n && u[i + 1] >= 0xdc00 &&
 		    u[i + 1] < 0xe000)
 			c = 0x10000 + ((c - 0xd800) << 10) + (u[++i] - 0xdc00u);
-		if (c == '"' || c == '\\')
+		if (json && (c == '"' || c == '\\'))
 			p += sprintf(p, "\\%c", (char)c);
-		else if ((c < 0x20 || c == 0x7f) && flat)
+		else if ((c < 0x20 || c == 0x7f) && way == WAY_FLAT)
 			*p++ = ' ';
-		else if (c == '\n' || c == '\r' || c == '\t')
+		else if (json && (c == '\n' || c == '\r' || c == '\t'))
 			p += sprintf(p, "\\%c", c == '\n' ? 'n' : c == '\r' ? 'r' : 't');
-		else if (c < 0x20 || c == 0x7f)
+		else if (json && (c < 0x20 || c == 0x7f))
 			p += sprintf(p, "\\u%04x", c);
+		else if (way == WAY_XML && c < 0x80 && strchr("&<>\"'\r", (char)c) && c)
+			p += sprintf(p, "%s",
+				     c == '&'	 ? "&amp;"
+				     : c == '<'	 ? "&lt;"
+				     : c == '>'	 ? "&gt;"
+				     : c == '"'	 ? "&quot;"
+				     : c == '\'' ? "&apos;"
+						 : "&#xD;");
+		else if (way == WAY_XML &&
+			 ((c < 0x20 && c != '\t' && c != '\n') || c == 0xfffe || c == 0xffff))
+			continue;
 		else
 			p += text_encode(c, (uint8_t *)p);
 	}
 	return p;
 }
 
-static void test_json_text(void **unused)
+/* All styles of all mixtures of characters, at every length and alignment, against the plain way. */
+static void test_text(void **unused)
 {
 	uint16_t units[96];
 	char got[TEXT_JSON_ROOM(300)], want[1000];
 	uint8_t place[200];
-	struct buffer utf8 = {0};
+	struct buffer utf8 = {0}, xml = {0};
 
 	(void)unused;
 	srand(1);
-	for (unsigned run = 0; run < 60000; run++) {
+	for (unsigned run = 0; run < 120000; run++) {
 		size_t n = (size_t)rand() % 80, off = (size_t)rand() % 3, len;
-		unsigned mode = run % 4;
-		bool flat = rand() & 1;
+		unsigned mode = run % 8;
+		struct view text;
 
 		for (size_t i = 0; i < n; i++) {
 			int r = rand();
@@ -285,25 +301,52 @@ static void test_json_text(void **unused)
 			if (mode == 1 && r % 6 == 0)
 				units[i] = r & 64 ? '\\' : '"';
 			else if (mode == 2 && r % 20 == 0)
-				units[i] = (uint16_t)(r % 40);
+				units[i] = (uint16_t)(r % 64);
 			else if (mode == 3 && r % 9 == 0)
 				units[i] = (uint16_t)(r >> 8);
 			else if (mode == 3 && r % 11 == 0)
 				units[i] = (uint16_t)(0xd800 + (r >> 8) % 0x800);
 			else if (mode == 3 && r % 13 == 0)
 				units[i] = (uint16_t)(0x7f + (r >> 8) % 3);
+			else if (mode == 4 && r % 8) /* Cyrillic between blanks */
+				units[i] = (uint16_t)(r & 256 ? 0x400 + (r >> 9) % 256 : ' ');
+			else if (mode == 5 && (r >> 5) % 40) /* Han, kana, a few marks */
+				units[i] = (uint16_t)(0x3000 + (r >> 8) % 0x7000);
+			else if (mode == 5)
+				units[i] = (uint16_t)(r & 256 ? 0xfffd + (r >> 10) % 3 : '<');
+			else if (mode == 6) /* pairs, whole and broken */
+				units[i] = (uint16_t)((i & 1 ? 0xdc00 : 0xd800) + (r >> 8) % 0x400 +
+						      ((r >> 4) % 30 == 0 ? 0x400 : 0));
+			else if (mode == 7) /* around every border */
+				units[i] = (uint16_t)((const uint16_t[]){0x7f, 0x80, 0x7ff, 0x800,
+									 0xd7ff, 0xe000, 0xffff,
+									 0x20, 0x1f}[r % 9]);
 		}
 		memcpy(place + off, units, n * 2);
-		len = (size_t)(plain(want, units, n, flat) - want);
-		assert_int_equal(text_put_json16(got, view_of(place + off, n * 2), flat) - got,
-				 len);
+		text = view_of(place + off, n * 2);
+		for (unsigned flat = 0; flat < 2; flat++) {
+			len = (size_t)(plain(want, units, n, flat ? WAY_FLAT : WAY_JSON) - want);
+			assert_int_equal(text_put_json16(got, text, flat) - got, len);
+			assert_memory_equal(got, want, len);
+			utf8.len = 0;
+			text_utf16(&utf8, text);
+			assert_int_equal(text_put_json(got, buffer_as_view(&utf8), flat) - got,
+					 len);
+			assert_memory_equal(got, want, len);
+		}
+		len = (size_t)(plain(want, units, n, WAY_UTF8) - want);
+		assert_int_equal(utf8.len, len);
+		assert_memory_equal(utf8.data, want, len);
+		len = (size_t)(plain(want, units, n, WAY_XML) - want);
+		assert_int_equal(text_put_xml16(got, text) - got, len);
 		assert_memory_equal(got, want, len);
-		utf8.len = 0;
-		text_utf16(&utf8, view_of(place + off, n * 2));
-		assert_int_equal(text_put_json(got, buffer_as_view(&utf8), flat) - got, len);
-		assert_memory_equal(got, want, len);
+		xml.len = 0;
+		text_xml(&xml, buffer_as_view(&utf8));
+		assert_int_equal(xml.len, len);
+		assert_memory_equal(xml.data, want, len);
 	}
 	buffer_release(&utf8);
+	buffer_release(&xml);
 }
 
 static void test_crc32(void **unused)
@@ -327,7 +370,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_healthy), cmocka_unit_test(test_segments),
 		cmocka_unit_test(test_damage),	cmocka_unit_test(test_carve),
-		cmocka_unit_test(test_xml),	cmocka_unit_test(test_json_text),
+		cmocka_unit_test(test_xml),	cmocka_unit_test(test_text),
 		cmocka_unit_test(test_crc32)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
