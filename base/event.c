@@ -50,6 +50,7 @@ struct shape_table {
 	struct shape **slots; /* open addressing, by hash */
 	size_t mask, count;
 	struct arena arena;
+	struct buffer text; /* of a shape that is being made */
 };
 
 struct shape_table *shape_table_new(void)
@@ -71,23 +72,31 @@ void shape_table_free(struct shape_table *t)
 	if (!t)
 		return;
 	arena_release(&t->arena);
+	buffer_release(&t->text);
 	free(t->slots);
 	free(t);
 }
 
-/* FNV-1a with a separator, then mixed: stable over processes and runs, for the case's shape table.
- */
+/* Eight bytes at a time; each name begins with its length. */
 static uint64_t hash_names(const struct view *names, size_t count)
 {
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
+	const uint64_t factor = UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t h = count, word;
 
 	for (size_t i = 0; i < count; i++) {
-		for (size_t j = 0; j < names[i].len; j++)
-			h = (h ^ names[i].data[j]) * UINT64_C(0x100000001b3);
-		h = (h ^ 0xff) * UINT64_C(0x100000001b3);
+		struct view v = names[i];
+
+		h = (h ^ v.len) * factor;
+		for (; v.len >= sizeof(word); v = view_from(v, sizeof(word))) {
+			memcpy(&word, v.data, sizeof(word));
+			h = (h ^ h >> 29 ^ word) * factor;
+		}
+		word = 0;
+		if (v.len)
+			memcpy(&word, v.data, v.len);
+		h = (h ^ h >> 29 ^ word) * factor;
 	}
-	h ^= h >> 32;
-	return h * UINT64_C(0x9e3779b97f4a7c15);
+	return h ^ h >> 32;
 }
 
 static bool same_names(const struct shape *s, const struct view *names, size_t count)
@@ -113,29 +122,39 @@ int shape_find(const struct shape *s, struct view name)
 
 static struct shape *shape_new(struct shape_table *t, const struct view *names, size_t count)
 {
-	struct buffer key = {0};
+	struct buffer *text = &t->text;
 	struct shape *s = arena_zalloc(&t->arena, sizeof(*s));
+	const char *copy;
 
-	if (!s || !(s->names = arena_zalloc(&t->arena, count * sizeof(struct view) + 1)) ||
-	    !(s->keys = arena_zalloc(&t->arena, count * sizeof(struct view) + 1)) ||
+	if (!s || !(s->names = arena_alloc(&t->arena, count * sizeof(struct view) + 1)) ||
+	    !(s->keys = arena_alloc(&t->arena, count * sizeof(struct view) + 1)) ||
 	    !(s->next_same = arena_zalloc(&t->arena, count * sizeof(uint32_t) + 1)) ||
 	    !(s->repeats = arena_zalloc(&t->arena, count * sizeof(bool) + 1)))
 		return NULL;
 	s->count = (uint32_t)count;
 	s->unique = true;
-	for (uint32_t i = 0; i < count; i++) {
-		char *copy;
+	/* All keys, then all names, in one piece of memory. */
+	text->len = 0;
+	for (size_t i = 0; i < count; i++) {
+		size_t before = text->len;
 
-		key.len = 0;
-		text_json_quoted(&key, names[i]);
-		buffer_char(&key, ':');
-		copy = arena_zalloc(&t->arena, key.len + KEY_PAD);
-		if (!copy)
-			return NULL;
-		memcpy(copy, key.data, key.len);
-		s->keys[i] = view_of(copy, key.len);
-		copy = arena_strndup(&t->arena, names[i].data, names[i].len);
-		s->names[i] = view_of(copy, copy ? names[i].len : 0);
+		text_json_quoted(text, names[i]);
+		buffer_char(text, ':');
+		s->keys[i].len = text->len - before;
+	}
+	for (size_t i = 0; i < count; i++)
+		buffer_view(text, names[i]);
+	memset(buffer_reserve(text, KEY_PAD), 0, KEY_PAD);
+	copy = arena_strndup(&t->arena, text->data, text->len + KEY_PAD);
+	if (!copy)
+		return NULL;
+	for (size_t i = 0; i < count; i++) {
+		s->keys[i] = view_of(copy, s->keys[i].len);
+		copy += s->keys[i].len;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		s->names[i] = view_of(copy, names[i].len);
+		copy += names[i].len;
 		for (uint32_t j = i; j-- > 0;) {
 			if (view_equal(s->names[j], names[i])) {
 				s->next_same[j] = i;
@@ -145,7 +164,6 @@ static struct shape *shape_new(struct shape_table *t, const struct view *names, 
 			}
 		}
 	}
-	buffer_release(&key);
 	s->provider = shape_find(s, view_text("Provider_Name"));
 	s->channel = shape_find(s, view_text("Channel"));
 	s->event_id = shape_find(s, view_text("EventID"));

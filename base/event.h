@@ -185,7 +185,7 @@ void value_json(struct buffer *out, const struct value *v);
 struct shape {
 	uint32_t id;	     /* dense, from 0, in this table */
 	uint32_t count;	     /* of names */
-	uint64_t hash;	     /* of the names; the same in every process and run */
+	uint64_t hash;	     /* of the names */
 	struct view *names;  /* UTF-8 */
 	struct view *keys;   /* "name": with quotes, escapes and colon, ready to print */
 	uint32_t *next_same; /* index of the next field of that name, or 0 */

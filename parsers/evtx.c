@@ -18,7 +18,7 @@
 #include <stdlib.h>
 
 /* Templates of one record that a plan can follow; more than two are rare. */
-#define INSTANCES 8
+#define INSTANCES 16
 
 /* Bytes of all the values of one event. A record has 64 KiB; a template can use a value again and
  * again. */
@@ -698,6 +698,47 @@ static void find_commands(struct evtx_plan *plan)
 		plan->commands[n] = -1;
 }
 
+/* Where the plan of these templates is, each in its place. */
+static struct evtx_plan **plans_of(struct evtx *e, const struct state *s)
+{
+	uint64_t hash = 0;
+
+	for (uint32_t i = 0; i < s->count; i++)
+		hash = (hash ^ (uintptr_t)s->instance[i].t ^ s->nested[i].hole) *
+		       UINT64_C(0x9e3779b97f4a7c15);
+	return &e->plans[hash >> 54];
+}
+
+static bool plan_fits(const struct evtx_plan *plan, const struct state *s)
+{
+	if (plan->instances != s->count)
+		return false;
+	for (uint32_t i = 0; i < s->count; i++)
+		if (plan->template[i] != s->instance[i].t ||
+		    plan->nested[i].instance != s->nested[i].instance ||
+		    plan->nested[i].hole != s->nested[i].hole)
+			return false;
+	return true;
+}
+
+/* The plan that was used last comes first. */
+static struct evtx_plan *find_plan(struct evtx *e, const struct state *s)
+{
+	struct evtx_plan **first = plans_of(e, s), **at = first, *plan;
+
+	for (; (plan = *at) != NULL; at = &plan->next) {
+		if (!plan_fits(plan, s))
+			continue;
+		if (at != first) {
+			*at = plan->next;
+			plan->next = *first;
+			*first = plan;
+		}
+		return plan;
+	}
+	return NULL;
+}
+
 /* Makes the plan of the record at hand. NULL when it has no shape (too many fields, no memory). */
 static struct evtx_plan *build(struct evtx *e, struct state *s, const struct evtx_ops *raw,
 			       bool once)
@@ -738,8 +779,10 @@ static struct evtx_plan *build(struct evtx *e, struct state *s, const struct evt
 			plan->user[i] = find_name(shape, users[i]);
 		find_commands(plan);
 		if (!b.once) {
-			plan->next = s->instance[0].t->plans;
-			s->instance[0].t->plans = plan;
+			struct evtx_plan **bucket = plans_of(e, s);
+
+			plan->next = *bucket;
+			*bucket = plan;
 		}
 		if (b.many)
 			s->instance[0].cut = true;
@@ -749,36 +792,6 @@ static struct evtx_plan *build(struct evtx *e, struct state *s, const struct evt
 	free(b.sources);
 	free(b.pieces);
 	return plan;
-}
-
-static bool plan_fits(const struct evtx_plan *plan, const struct state *s)
-{
-	if (plan->instances != s->count)
-		return false;
-	for (uint32_t i = 1; i < s->count; i++)
-		if (plan->template[i] != s->instance[i].t ||
-		    plan->nested[i].instance != s->nested[i].instance ||
-		    plan->nested[i].hole != s->nested[i].hole)
-			return false;
-	return true;
-}
-
-/* The plan that was used last comes first. */
-static struct evtx_plan *find_plan(const struct state *s)
-{
-	struct evtx_plan **first = &s->instance[0].t->plans, **at = first, *plan;
-
-	for (; (plan = *at) != NULL; at = &plan->next) {
-		if (!plan_fits(plan, s))
-			continue;
-		if (at != first) {
-			*at = plan->next;
-			plan->next = *first;
-			*first = plan;
-		}
-		return plan;
-	}
-	return NULL;
 }
 
 /* ---- events ---- */
@@ -1161,11 +1174,12 @@ static int emit(struct evtx *e, const struct evtx_record *r, void *data)
 	e->why = "";
 	s->count = 0;
 	if (evtx_sole_instance(e, r->pos, r->end, 0, &s->instance[0])) {
+		s->nested[0] = (struct nested){0, 0};
 		s->count = 1;
 		plain = gather(e, s);
 		why = e->why;
 		if (plain)
-			plan = find_plan(s);
+			plan = find_plan(e, s);
 		if (!plan)
 			plan = build(e, s, NULL, !plain);
 		if (!plain && *why)

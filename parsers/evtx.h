@@ -110,7 +110,6 @@ struct evtx_template {
 	uint32_t check_count;
 	uint8_t *same;		    /* bytes that every copy of it shares, names included */
 	struct evtx_template *next; /* in its bucket */
-	struct evtx_plan *plans;
 	/* XML: made at the second use; the other one for records with arrays. */
 	struct evtx_program *program[2];
 	unsigned uses;
@@ -144,6 +143,7 @@ struct evtx {
 		bool lenient; /* made of what is left of a damaged definition */
 	} near[EVTX_NEAR];
 	struct evtx_template *buckets[EVTX_BUCKETS];
+	struct evtx_plan *plans[EVTX_BUCKETS]; /* by the templates of a record */
 	struct arena arena;	 /* templates and plans; lives as long as the file */
 	struct arena scratch;	 /* of one record */
 	struct evtx_hole *holes; /* EVTX_HOLES of them, for the record being read */
@@ -151,9 +151,10 @@ struct evtx {
 	/* Scratch of the decoder. */
 	struct evtx_op *op;
 	size_t op_cap;
+	uint32_t op_used;
 	struct evtx_check *check;
 	size_t check_cap;
-	struct buffer same;
+	struct buffer same, text;
 	uint32_t sought[EVTX_SOUGHT], sought_count; /* numbers of templates that were looked for */
 	size_t compiled;			    /* bytes of definitions, in this chunk */
 	const char *why;			    /* reason of the last failure */

@@ -32,10 +32,11 @@ void evtx_end(struct evtx *e)
 	free(e->op);
 	free(e->check);
 	buffer_release(&e->same);
+	buffer_release(&e->text);
 }
 
 /* A hostile log could fill memory with definitions: past this the cache starts anew. */
-#define CACHE_MAX ((size_t)32 << 20)
+#define CACHE_MAX ((size_t)8 << 20)
 
 void evtx_set_chunk(struct evtx *e, size_t base, size_t len)
 {
@@ -45,6 +46,7 @@ void evtx_set_chunk(struct evtx *e, size_t base, size_t len)
 	e->compiled = 0;
 	if (e->arena.used > CACHE_MAX) {
 		memset(e->buckets, 0, sizeof(e->buckets));
+		memset(e->plans, 0, sizeof(e->plans));
 		arena_reset(&e->arena);
 	}
 }
@@ -87,6 +89,7 @@ struct decoder {
 	bool definition;     /* a template's: record how to recognise it elsewhere */
 	size_t raw;	     /* definition: where the bytes begin that are not yet in a check */
 	bool lenient;	     /* a name that is lost becomes a placeholder */
+	uint32_t first;	     /* of its ops in e->op: behind those of a fragment that it stands in */
 	uint32_t ops, checks;
 };
 
@@ -101,8 +104,9 @@ static struct evtx_op *add(struct decoder *d, enum evtx_op_type type)
 	struct evtx *e = d->e;
 	struct evtx_op *op;
 
-	e->op = xgrow(e->op, &e->op_cap, (size_t)d->ops + 1, sizeof(*e->op));
-	op = &e->op[d->ops++];
+	e->op = xgrow(e->op, &e->op_cap, (size_t)d->first + d->ops + 1, sizeof(*e->op));
+	op = &e->op[d->first + d->ops++];
+	e->op_used = d->first + d->ops;
 	*op = (struct evtx_op){.type = (uint8_t)type, .dependency = EVTX_NO_DEPENDENCY};
 	return op;
 }
@@ -143,14 +147,13 @@ static bool skip_size(struct decoder *d)
 
 static struct view utf8_of(struct decoder *d, struct view utf16)
 {
-	struct buffer b = {0};
+	struct buffer *text = &d->e->text;
 	char *copy;
 
-	text_utf16(&b, utf16);
-	copy = arena_strndup(d->arena, b.data, b.len);
-	utf16 = copy ? view_of(copy, b.len) : VIEW_EMPTY;
-	buffer_release(&b);
-	return utf16;
+	text->len = 0;
+	text_utf16(text, utf16);
+	copy = arena_strndup(d->arena, text->data, text->len);
+	return copy ? view_of(copy, text->len) : VIEW_EMPTY;
 }
 
 /* XML names cannot hold everything that UTF-16 can: what damage put there would break the output.
@@ -372,7 +375,7 @@ static bool read_nested(struct decoder *d)
 }
 
 /* Tokens to the end-of-fragment token or the end of the view; [MS-EVEN6] 2.2.12. */
-static bool decode(struct decoder *d)
+static bool read_tokens(struct decoder *d)
 {
 	uint32_t open[LIMIT_DEPTH];
 	unsigned level = 0;
@@ -412,7 +415,7 @@ static bool decode(struct decoder *d)
 				add(d, EVTX_OP_CONTENT);
 			start = false;
 			level--;
-			d->e->op[open[level]].end = d->ops;
+			d->e->op[d->first + open[level]].end = d->ops;
 			add(d, EVTX_OP_CLOSE);
 			break;
 		case 0x05: /* Value */
@@ -470,14 +473,22 @@ static bool decode(struct decoder *d)
 	return true;
 }
 
-static bool keep(struct decoder *d, struct evtx_ops *ops)
+static bool decode(struct decoder *d, struct evtx_ops *ops)
 {
+	struct evtx *e = d->e;
+	bool good;
+
+	d->first = e->op_used;
+	good = read_tokens(d);
+	e->op_used = d->first;
+	if (!good)
+		return false;
 	ops->count = d->ops;
 	ops->op = arena_alloc(d->arena, d->ops * sizeof(*ops->op) + 1);
 	if (!ops->op)
 		return fail(d, "out of memory");
 	if (d->ops)
-		memcpy(ops->op, d->e->op, d->ops * sizeof(*ops->op));
+		memcpy(ops->op, e->op + d->first, d->ops * sizeof(*ops->op));
 	return true;
 }
 
@@ -490,7 +501,7 @@ bool evtx_fragment(struct evtx *e, size_t pos, size_t end, unsigned depth, struc
 			    .arena = &e->scratch,
 			    .dependency = -1};
 
-	return decode(&d) && keep(&d, ops);
+	return decode(&d, ops);
 }
 
 /* ---- templates ---- */
@@ -553,7 +564,7 @@ static struct evtx_template *compile(struct evtx *e, size_t off, bool lenient)
 	d.pos = d.raw = off + DEFINITION_HEAD;
 	e->same.len = 0;
 	t = arena_zalloc(&e->arena, sizeof(*t));
-	if (!t || !decode(&d) || !keep(&d, &t->ops))
+	if (!t || !decode(&d, &t->ops))
 		return NULL;
 	memcpy(t->guid, e->chunk.data + off + 4, 16);
 	t->check_count = d.checks;

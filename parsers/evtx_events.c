@@ -613,12 +613,22 @@ static const struct evtx_known table[] = {
 
 #define KNOWN (sizeof(table) / sizeof(table[0]))
 
-/* Some hundreds of rows, asked once for each provider and id of a plan: a scan is enough. */
+/* Asked once for each provider and id of a plan; the rows of an id are chained by its low bits. */
 const struct evtx_known *evtx_known(struct view provider, uint64_t id)
 {
-	for (size_t i = 0; i < KNOWN; i++)
-		if (table[i].id == id && view_is(provider, table[i].provider))
-			return &table[i];
+	static uint16_t first[256], next[KNOWN];
+	static bool chained;
+
+	if (!chained) {
+		for (size_t i = KNOWN; i-- > 0;) {
+			next[i] = first[table[i].id % 256];
+			first[table[i].id % 256] = (uint16_t)(i + 1);
+		}
+		chained = true;
+	}
+	for (size_t i = first[id % 256]; i; i = next[i - 1])
+		if (table[i - 1].id == id && view_is(provider, table[i - 1].provider))
+			return &table[i - 1];
 	return NULL;
 }
 

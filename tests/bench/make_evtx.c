@@ -1,6 +1,6 @@
 /*
- * make_evtx OUT SIZE_MB [sysmon|security|powershell]	an event log for timing: records of the
- * kinds that fill real logs, every value drawn from a pool or counted up, the same for each run
+ * make_evtx OUT SIZE_MB [KIND]	an event log for timing: records of the kinds that fill real logs, or
+ * of one of the kinds below; every value drawn from a pool or counted up, the same for each run
  * make_evtx --fixtures DIR	small logs for the golden tests: DIR/evtx/NAME
  */
 #include "tests/lib/evtx_writer.h"
@@ -463,36 +463,203 @@ static int add_service(struct evtx_writer *w)
 	return ADD(services, 7045, 0, "System", data_7045, v);
 }
 
+/* ---- what a reader may find harder than others ---- */
+
+static struct evtx_writer_template other = {
+	.xml = EVENT("Vendor-Agent", "{1E3F8F0B-28C5-4F7B-9AD1-0123456789AB}")};
+
+/* Values that are bytes. */
+static int add_binary(struct evtx_writer *w)
+{
+	static struct evtx_writer_template inner = {
+		.xml = "<EventData>" D("Digest", 0)
+			D("Packet", 1) "<Binary>%2</Binary></EventData>"};
+	static uint8_t bytes[2048];
+
+	for (size_t i = 0; i < sizeof(bytes); i += 4) {
+		uint32_t n = dice(~0u);
+
+		memcpy(bytes + i, &n, 4);
+	}
+	const struct evtx_writer_value v[] = {BYTES(0x0e, bytes, 32),
+					      BYTES(0x0e, bytes, (uint16_t)(64 + dice(1400))),
+					      BYTES(0x0e, bytes, (uint16_t)dice(600))};
+	return ADD(other, 500, 1, "Vendor-Agent/Packets", inner, v);
+}
+
+/* Texts that are not ASCII: Han and kana, Cyrillic, accents, pairs. */
+static int add_foreign(struct evtx_writer *w)
+{
+	static struct evtx_writer_template inner = {.xml = "<EventData>" D("TargetUserName", 0)
+							    D("Reason", 1) D("Path", 2)
+								    D("Note", 3) "</EventData>"};
+	static const char *const people[] = {"田中太郎",   "李小龙", "Мария Ивановна",
+					     "Zoë Müller", "김철수", "Ωμέγα"};
+	static const char *const reasons[] = {
+		"アクセスが拒否されました。管理者に連絡してください。",
+		"操作已成功完成。系统找不到指定的文件，请检查路径和文件名是否正确。",
+		"Отказано в доступе. Обратитесь к системному администратору за помощью.",
+		"L’accès est refusé : vérifiez que vous avez le privilège nécessaire."};
+	static const char *const paths[] = {"C:\\Users\\田中\\ドキュメント\\報告書 2023年9月.docx",
+					    "C:\\Пользователи\\Мария\\Рабочий стол\\отчёт.xlsx",
+					    "C:\\Users\\Zoë\\Téléchargements\\résumé (1).pdf"};
+	static const char *const notes[] = {"🔥🔥 deploy 🚀 done ✅", "完了 👍🏽", "-",
+					    "𠮷野家で𩸽"};
+	const struct evtx_writer_value v[] = {TEXT(PICK(people)), TEXT(PICK(reasons)),
+					      TEXT(PICK(paths)), TEXT(PICK(notes))};
+
+	return ADD(other, 501, 1, "Vendor-Agent/Operational", inner, v);
+}
+
+/* Arrays: an element for each of their items. */
+static int add_arrays(struct evtx_writer *w)
+{
+	static struct evtx_writer_template inner = {
+		.xml = "<EventData><Data>%0</Data>" D("Ports", 1) D("Owners", 2) "</EventData>"};
+	static char lines[1024];
+	uint8_t sids[56];
+	unsigned n = 1 + dice(9);
+
+	lines[0] = 0;
+	while (n--)
+		(void)snprintf(lines + strlen(lines), sizeof(lines) - strlen(lines), "%s %u\n",
+			       PICK(images), dice(1000));
+	memcpy(sids, f.sid, 28);
+	memcpy(sids + 28, f.sid, 28);
+	const struct evtx_writer_value v[] = {{.type = 0x81, .text = lines},
+					      BYTES(0x88, f.n, (uint16_t)(4 * (1 + dice(6)))),
+					      BYTES(0x93, sids, sizeof(sids))};
+	return ADD(other, 502, 1, "Vendor-Agent/Operational", inner, v);
+}
+
+/* UserData with many elements, some absent. */
+static int add_userdata(struct evtx_writer *w)
+{
+	static struct evtx_writer_template inner = {
+		.xml = "<UserData><RuleAndFileData xmlns='http://schemas.example.org/2009/rules'>"
+		       "<PolicyNameBuffer>%0</PolicyNameBuffer><RuleId>%1</"
+		       "RuleId><RuleNameBuffer@2>%2</RuleNameBuffer>"
+		       "<RuleSddlBuffer>%3</RuleSddlBuffer><TargetUser>%4</"
+		       "TargetUser><TargetProcessId>%5</TargetProcessId>"
+		       "<Paths "
+		       "Count='?6'><Full>%7</Full><Short@8>%8</Short></Paths><Fqbn>%9</"
+		       "Fqbn><TargetLogonId>%10</TargetLogonId>"
+		       "<Extra@8><Inner a='?8' b='%5'/></Extra></RuleAndFileData></UserData>"};
+	const struct evtx_writer_value v[] = {
+		TEXT("EXE"),
+		BYTES(0x0f, f.guid[0], 16),
+		TEXT("(Default Rule) All files located in the Windows folder"),
+		TEXT("D:(XA;;FX;;;S-1-1-0;(APPID://PATH Contains \"%WINDIR%\\*\"))"),
+		BYTES(0x13, f.sid, 28),
+		BYTES(0x08, &f.pid, 4),
+		BYTES(0x08, f.n, dice(2) ? 4 : 0),
+		TEXT(PICK(images)),
+		NOTHING,
+		TEXT("-"),
+		BYTES(0x15, f.logon, 8)};
+
+	return ADD(other, 8002, 1, "Vendor-Agent/Operational", inner, v);
+}
+
+/* Binary XML in binary XML, eight deep. */
+static int add_deep(struct evtx_writer *w)
+{
+	static struct evtx_writer_template level[8];
+	struct evtx_writer_value v[8][2];
+
+	for (unsigned i = 0; i < 8; i++) {
+		static const char *const xml[8] = {"<L0 a='%1'>%0</L0>", "<L1 a='%1'>%0</L1>",
+						   "<L2 a='%1'>%0</L2>", "<L3 a='%1'>%0</L3>",
+						   "<L4 a='%1'>%0</L4>", "<L5 a='%1'>%0</L5>",
+						   "<L6 a='%1'>%0</L6>", "<UserData>%0</UserData>"};
+
+		level[i].xml = xml[i];
+		v[i][0] = i ? (struct evtx_writer_value){.type = 0x21,
+							 .nested = &level[i - 1],
+							 .values = v[i - 1],
+							 .count = 2}
+			    : (struct evtx_writer_value)TEXT(PICK(commands));
+		v[i][1] = (struct evtx_writer_value)BYTES(0x08, &f.n[i % 6], 4);
+	}
+	return ADD(other, 503, 1, "Vendor-Agent/Operational", level[7], v[7]);
+}
+
+/* A template of its own for each record. */
+static int add_unique(struct evtx_writer *w)
+{
+	static char xml[1024];
+	struct evtx_writer_template inner = {.xml = xml};
+	const struct evtx_writer_value v[] = {TEXT(PICK(commands)), BYTES(0x08, f.n, 4),
+					      TEXT(PICK(users))};
+
+	(void)snprintf(xml, sizeof(xml),
+		       "<EventData><Data Name='Command%u'>%%0</Data><Data "
+		       "Name='Count'>%%1</Data><Data Name='User%u'>%%2</Data>"
+		       "</EventData>",
+		       dice(500), dice(500));
+	return ADD(other, 504, 1, "Vendor-Agent/Operational", inner, v);
+}
+
+/* One record fills most of a chunk. */
+static int add_huge(struct evtx_writer *w)
+{
+	static char text[29000];
+	size_t n = 0;
+
+	while (n < sizeof(text) - 400) {
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "[%u] %s\r\n", dice(1000000),
+				      PICK(commands));
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s", script);
+	}
+	const struct evtx_writer_value v[] = {
+		BYTES(0x07, &f.n[0], 4), BYTES(0x07, &f.n[1], 4), TEXT(text),
+		TEXT("a2b1c9d8-1122-3344-5566-77889900aabb"), TEXT("")};
+	return ADD(powershell, 4104, 2, "Microsoft-Windows-PowerShell/Operational", data_4104, v);
+}
+
+static int add_mixed(struct evtx_writer *w)
+{
+	uint32_t which = dice(100);
+
+	return which < 45   ? add_sysmon(w)
+	       : which < 90 ? add_security(w)
+	       : which < 97 ? add_powershell(w)
+			    : add_service(w);
+}
+
+static const struct {
+	const char *name;
+	int (*add)(struct evtx_writer *w);
+} kinds[] = {{"mixed", add_mixed},	     {"sysmon", add_sysmon},	 {"security", add_security},
+	     {"powershell", add_powershell}, {"binary", add_binary},	 {"foreign", add_foreign},
+	     {"arrays", add_arrays},	     {"userdata", add_userdata}, {"deep", add_deep},
+	     {"unique", add_unique},	     {"huge", add_huge}};
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
 static int write_file(void *data, const void *bytes, size_t n)
 {
 	return fwrite(bytes, 1, n, data) == n ? 0 : -1;
 }
 
-static int make_log(const char *path, double megabytes, const char *only)
+static int make_log(const char *path, double megabytes, const char *kind)
 {
 	static struct evtx_writer w;
 	uint8_t head[4096] = {0};
-	FILE *out = fopen(path, "wb");
 	double limit = megabytes * 1e6;
+	unsigned k = 0;
+	FILE *out;
 
+	while (k < KINDS && strcmp(kinds[k].name, kind) != 0)
+		k++;
+	if (k == KINDS)
+		return (void)fprintf(stderr, "make_evtx: no such kind: %s\n", kind), 2;
+	out = fopen(path, "wb");
 	if (!out || fwrite(head, 1, sizeof(head), out) != sizeof(head))
 		return perror(path), 2;
 	evtx_writer_init(&w, write_file, out);
 	while ((double)w.number * 65536 + 4096 < limit) {
-		uint32_t which = dice(100);
-		int status;
-
 		fresh(w.record);
-		if (only)
-			status = strcmp(only, "security") == 0	   ? add_security(&w)
-				 : strcmp(only, "powershell") == 0 ? add_powershell(&w)
-								   : add_sysmon(&w);
-		else
-			status = which < 45   ? add_sysmon(&w)
-				 : which < 90 ? add_security(&w)
-				 : which < 97 ? add_powershell(&w)
-					      : add_service(&w);
-		if (status < 0)
+		if (kinds[k].add(&w) < 0)
 			return perror(path), 2;
 	}
 	if (evtx_writer_end(&w) < 0)
@@ -832,10 +999,11 @@ int main(int argc, char **argv)
 	if (argc == 3 && strcmp(argv[1], "--fixtures") == 0)
 		return fixtures(argv[2]);
 	if (argc == 3 || argc == 4)
-		return make_log(argv[1], strtod(argv[2], NULL), argc == 4 ? argv[3] : NULL);
-	(void)fputs(
-		"usage: make_evtx OUT SIZE_MB [sysmon|security|powershell]\n       make_evtx "
-		"--fixtures DIR\n",
-		stderr);
+		return make_log(argv[1], strtod(argv[2], NULL), argc == 4 ? argv[3] : "mixed");
+	(void)fputs("usage: make_evtx OUT SIZE_MB [KIND]\n       make_evtx --fixtures DIR\nkinds:",
+		    stderr);
+	for (unsigned k = 0; k < KINDS; k++)
+		(void)fprintf(stderr, " %s", kinds[k].name);
+	(void)fputs("\n", stderr);
 	return 2;
 }
