@@ -464,6 +464,10 @@ static void append_double(struct buffer *out, double f, int precision)
 {
 	char text[40];
 
+	if (!isfinite(f)) { /* as xs:double has them */
+		buffer_string(out, isnan(f) ? "NaN" : f < 0 ? "-INF" : "INF");
+		return;
+	}
 	(void)snprintf(text, sizeof(text), "%.*g", precision - 2, f);
 	if (precision > 9 ? strtod(text, NULL) != f : strtof(text, NULL) != (float)f)
 		(void)snprintf(text, sizeof(text), "%.*g", precision, f);
@@ -566,9 +570,9 @@ static void slow_json(struct buffer *out, const struct value *v)
 	case VALUE_DOUBLE:
 	case VALUE_FLOAT:
 		if (!isfinite(v->f)) {
-			buffer_string(out, isnan(v->f) ? "\"NaN\""
-					   : v->f < 0  ? "\"-Infinity\""
-						       : "\"Infinity\"");
+			buffer_char(out, '"');
+			value_append(out, v);
+			buffer_char(out, '"');
 			break;
 		}
 		value_append(out, v);

@@ -187,14 +187,14 @@ enum style { STYLE_UTF8, STYLE_JSON, STYLE_FLAT, STYLE_XML };
 static const struct xml_text {
 	char text[7];
 	uint8_t len;
-} xml_texts[128] = {
+} xml_texts[256] = {
 	['\t'] = {"\t", 1},   ['\n'] = {"\n", 1},     ['\r'] = {"&#xD;", 5}, ['"'] = {"&quot;", 6},
 	['&'] = {"&amp;", 5}, ['\''] = {"&apos;", 6}, ['<'] = {"&lt;", 4},   ['>'] = {"&gt;", 4},
 };
 
 static inline bool xml_plain(uint8_t c)
 {
-	return c >= 0x20 && !xml_texts[c].len;
+	return !xml_texts[c].len && c >= 0x20;
 }
 
 static inline char *xml_text(char *p, uint8_t c)
@@ -727,25 +727,26 @@ static put_json8 *json8 = json8_choose;
 
 static void choose(void)
 {
-	put_text *chosen[] = {utf8_plain, json_plain, flat_plain, xml_plain_way};
-	put_json8 *chosen8 = json8_plain;
+	bool vectors = false;
 
 #if defined(__x86_64__)
-	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt")) {
+	vectors = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt");
+	if (vectors) {
 		make_spread();
 		make_packed();
-		chosen[0] = utf8_avx2;
-		chosen[1] = json_avx2;
-		chosen[2] = flat_avx2;
-		chosen[3] = xml_avx2;
-		chosen8 = json8_avx2;
 	}
+#else
+#define utf8_avx2  utf8_plain
+#define json_avx2  json_plain
+#define flat_avx2  flat_plain
+#define xml_avx2   xml_plain_way
+#define json8_avx2 json8_plain
 #endif
-	__atomic_store_n(&utf8, chosen[0], __ATOMIC_RELEASE);
-	__atomic_store_n(&json16, chosen[1], __ATOMIC_RELEASE);
-	__atomic_store_n(&flat16, chosen[2], __ATOMIC_RELEASE);
-	__atomic_store_n(&xml16, chosen[3], __ATOMIC_RELEASE);
-	__atomic_store_n(&json8, chosen8, __ATOMIC_RELEASE);
+	__atomic_store_n(&utf8, vectors ? utf8_avx2 : utf8_plain, __ATOMIC_RELEASE);
+	__atomic_store_n(&json16, vectors ? json_avx2 : json_plain, __ATOMIC_RELEASE);
+	__atomic_store_n(&flat16, vectors ? flat_avx2 : flat_plain, __ATOMIC_RELEASE);
+	__atomic_store_n(&xml16, vectors ? xml_avx2 : xml_plain_way, __ATOMIC_RELEASE);
+	__atomic_store_n(&json8, vectors ? json8_avx2 : json8_plain, __ATOMIC_RELEASE);
 }
 
 static char *utf8_choose(char *p, const uint8_t *data, const uint8_t *end)

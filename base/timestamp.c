@@ -85,19 +85,26 @@ static unsigned month_length(int64_t year, unsigned month)
 	return month == 2 && leap ? 29 : length[month - 1];
 }
 
+/* Seconds since 1970 of a civil time that there is. */
+static bool seconds_of(int64_t year, unsigned month, unsigned day, unsigned hour, unsigned minute,
+		       unsigned second, int64_t *seconds)
+{
+	if (year < 1601 || month < 1 || month > 12 || day < 1 || day > month_length(year, month) ||
+	    hour > 23 || minute > 59 || second > 60)
+		return false;
+	*seconds = days_of(year, month, day) * DAY + hour * 3600 + minute * 60 +
+		   (second == 60 ? 59 : second);
+	return true;
+}
+
 int64_t time_from_civil(int64_t year, unsigned month, unsigned day, unsigned hour, unsigned minute,
 			unsigned second, unsigned nanosecond)
 {
 	int64_t ts;
 
-	if (year < 1601 || year > 2400 || month < 1 || month > 12 || day < 1 ||
-	    day > month_length(year, month) || hour > 23 || minute > 59 || second > 60 ||
-	    nanosecond > 999999999)
-		return TIME_NONE;
-	if (second == 60)
-		second = 59;
-	ts = days_of(year, month, day) * DAY + hour * 3600 + minute * 60 + second;
-	if (__builtin_mul_overflow(ts, TIME_SECOND, &ts) ||
+	if (year > 2400 || nanosecond > 999999999 ||
+	    !seconds_of(year, month, day, hour, minute, second, &ts) ||
+	    __builtin_mul_overflow(ts, TIME_SECOND, &ts) ||
 	    __builtin_add_overflow(ts, (int64_t)nanosecond, &ts))
 		return TIME_NONE;
 	return ts;
@@ -117,6 +124,19 @@ int64_t time_from_systemtime(struct view v)
 	return time_from_civil(view_get16(v, 0), view_get16(v, 2), view_get16(v, 6),
 			       view_get16(v, 8), view_get16(v, 10), view_get16(v, 12),
 			       view_get16(v, 14) * 1000000u);
+}
+
+bool time_systemtime_ticks(struct view v, uint64_t *ticks)
+{
+	unsigned ms = view_get16(v, 14);
+	int64_t seconds;
+
+	if (v.len < 16 || ms > 999 || view_get16(v, 0) > 30827 ||
+	    !seconds_of(view_get16(v, 0), view_get16(v, 2), view_get16(v, 6), view_get16(v, 8),
+			view_get16(v, 10), view_get16(v, 12), &seconds))
+		return false;
+	*ticks = (uint64_t)(seconds + EPOCH_1601) * 10000000 + ms * 10000u;
+	return true;
 }
 
 struct civil time_civil_of_seconds(int64_t seconds)

@@ -18,6 +18,8 @@ int64_t time_from_cocoa(double seconds);		      /* since 2001 */
 int64_t time_from_ole(double days);			 /* since 1899-12-30: OLE automation date */
 int64_t time_from_dos(uint16_t date, uint16_t time);	 /* FAT, 2 s steps, local time */
 int64_t time_from_systemtime(struct view sixteen_bytes); /* SYSTEMTIME; [MS-DTYP] 2.3.13 */
+/* The same as 100 ns since 1601, which all its years have; false when there is no such time. */
+bool time_systemtime_ticks(struct view sixteen_bytes, uint64_t *ticks);
 
 /* Civil time, proleptic Gregorian. Month 1..12, day 1..31; out of range is TIME_NONE. A second of
  * 60 (leap) counts as 59. */

@@ -231,16 +231,9 @@ static struct value nested_text(struct evtx *e, const struct evtx_hole *h)
 	return value_view(v);
 }
 
-static struct value systemtime_of(const struct evtx_hole *h)
-{
-	struct view v = view_of(h->data, h->size);
-	int64_t ts = time_from_systemtime(v);
-
-	return ts == TIME_NONE ? raw_of(h) : value_time(ts);
-}
-
 struct value evtx_value(struct evtx *e, const struct evtx_hole *h)
 {
+	uint64_t ticks;
 	float f;
 	double d;
 
@@ -303,7 +296,9 @@ struct value evtx_value(struct evtx *e, const struct evtx_hole *h)
 		NEED(8);
 		return value_filetime(number(h, 8));
 	case EVTX_SYSTIME:
-		return systemtime_of(h);
+		return time_systemtime_ticks(view_of(h->data, h->size), &ticks)
+			       ? value_filetime(ticks)
+			       : raw_of(h);
 	case EVTX_SID:
 		return (struct value){.type = h->size ? VALUE_SID : VALUE_ABSENT,
 				      .len = h->size,

@@ -144,9 +144,9 @@ struct evtx {
 	} near[EVTX_NEAR];
 	struct evtx_template *buckets[EVTX_BUCKETS];
 	struct evtx_plan *plans[EVTX_BUCKETS]; /* by the templates of a record */
-	struct arena arena;	 /* templates and plans; lives as long as the file */
-	struct arena scratch;	 /* of one record */
-	struct evtx_hole *holes; /* EVTX_HOLES of them, for the record being read */
+	struct arena arena;		       /* templates and plans; lives as long as the file */
+	struct arena scratch;		       /* of one record */
+	struct evtx_hole *holes;	       /* EVTX_HOLES of them, for the record being read */
 	uint32_t holes_used;
 	/* Scratch of the decoder. */
 	struct evtx_op *op;

@@ -1,8 +1,7 @@
 /*
  * Windows event logs: records to XML, as Windows renders them (one line a record, single quotes).
- * What Windows leaves out is left out here: optional attributes without a value, and elements that
- * depend on a value that is not there. An element whose only content is an array stands once for
- * each item.
+ * What Windows leaves out is left out here: attributes and elements that want a value which is not
+ * there. An element that holds an array stands once for each item.
  *
  * Format: [MS-EVEN6] 2.2.12 and its rules for rendering, 2.2.12.4.
  */
@@ -100,36 +99,64 @@ static void write_nested(struct writer *w, const struct evtx_hole *h, unsigned d
 	e->holes_used = used;
 }
 
-/* One element; `item` stands for its only content when that is an array. */
-static void write_element(struct writer *w, const struct evtx_ops *ops, uint32_t at,
-			  const struct evtx_instance *instance, const struct evtx_hole *item,
-			  unsigned depth)
+/* Where an element's content begins; its end when it has none. */
+static uint32_t content_of(const struct evtx_ops *ops, uint32_t at)
 {
-	const struct evtx_op *open = &ops->op[at], *op;
-	uint32_t i = at + 1;
+	uint32_t i = at + 1, end = ops->op[at].end;
+
+	while (i < end && ops->op[i].type != EVTX_OP_CONTENT)
+		i++;
+	return i + (i < end);
+}
+
+/* The first hole from i on that is not inside of a child; `end` when there is none. */
+static uint32_t next_hole(const struct evtx_ops *ops, uint32_t i, uint32_t end)
+{
+	for (; i < end && ops->op[i].type != EVTX_OP_HOLE; i++)
+		if (ops->op[i].type == EVTX_OP_OPEN)
+			i = ops->op[i].end;
+	return i < end ? i : end;
+}
+
+static bool is_missing(const struct evtx_op *hole, const struct evtx_instance *instance)
+{
+	return hole->optional && evtx_is_null(evtx_hole(instance, hole->hole));
+}
+
+/* Where the value of the attribute at i ends. */
+static uint32_t attribute_end(const struct evtx_ops *ops, uint32_t i, uint32_t end)
+{
+	for (i++;
+	     i < end && ops->op[i].type != EVTX_OP_CONTENT && ops->op[i].type != EVTX_OP_ATTRIBUTE;
+	     i++)
+		;
+	return i;
+}
+
+static void write_element(struct writer *w, const struct evtx_ops *ops, uint32_t at,
+			  const struct evtx_instance *instance, unsigned depth)
+{
+	const struct evtx_op *open = &ops->op[at];
+	uint32_t content = content_of(ops, at), end;
 
 	buffer_char(w->out, '<');
 	buffer_view(w->out, open->text);
-	while (i < open->end && ops->op[i].type != EVTX_OP_CONTENT) {
+	for (uint32_t i = at + 1; i < content; i = end) {
 		size_t before = w->out->len;
-		bool keep = true;
+		bool missing = false;
 
-		op = &ops->op[i++];
-		if (op->type != EVTX_OP_ATTRIBUTE)
+		end = attribute_end(ops, i, content);
+		if (ops->op[i].type != EVTX_OP_ATTRIBUTE)
 			continue;
 		buffer_char(w->out, ' ');
-		buffer_view(w->out, op->text);
+		buffer_view(w->out, ops->op[i].text);
 		buffer_append(w->out, "='", 2);
-		for (uint32_t n = 0; i < open->end && ops->op[i].type != EVTX_OP_CONTENT &&
-				     ops->op[i].type != EVTX_OP_ATTRIBUTE;
-		     i++, n++) {
-			op = &ops->op[i];
-			if (op->type == EVTX_OP_HOLE) {
-				const struct evtx_hole *h = evtx_hole(instance, op->hole);
+		for (i++; i < end; i++) {
+			const struct evtx_op *op = &ops->op[i];
 
-				if (n == 0 && op->optional && evtx_is_null(h))
-					keep = false;
-				write_value(w, h);
+			if (op->type == EVTX_OP_HOLE) {
+				missing |= is_missing(op, instance);
+				write_value(w, evtx_hole(instance, op->hole));
 			} else if (op->type == EVTX_OP_VALUE) {
 				write_value(w, &op->value);
 			} else {
@@ -137,43 +164,54 @@ static void write_element(struct writer *w, const struct evtx_ops *ops, uint32_t
 			}
 		}
 		buffer_char(w->out, '\'');
-		if (!keep)
+		if (missing)
 			w->out->len = before;
 	}
-	i += i < open->end;
-	if (i >= open->end) {
+	if (content >= open->end) {
 		buffer_append(w->out, "/>", 2);
 		return;
 	}
 	buffer_char(w->out, '>');
-	if (item)
-		write_value(w, item);
-	else
-		write_ops(w, ops, i, open->end, instance, depth + 1);
+	write_ops(w, ops, content, open->end, instance, depth + 1);
 	buffer_append(w->out, "</", 2);
 	buffer_view(w->out, open->text);
 	buffer_char(w->out, '>');
 }
 
-/* The hole that is all that an element holds, or NULL. */
-static const struct evtx_op *only_hole(const struct evtx_ops *ops, uint32_t at)
+/*
+ * An element that what it holds makes go or come again: [MS-EVEN6] 3.1.4.7.2, it is left out when a
+ * value is missing that is optional right inside of it; 3.1.4.7.5, it stands once for each item of
+ * an array that it holds.
+ */
+static void write_elements(struct writer *w, const struct evtx_ops *ops, uint32_t at,
+			   const struct evtx_instance *instance, unsigned depth)
 {
-	uint32_t end = ops->op[at].end;
+	const struct evtx_op *open = &ops->op[at];
+	struct evtx_hole *array = NULL, whole, rest;
+	uint32_t content = content_of(ops, at);
 
-	return end >= at + 3 && ops->op[end - 1].type == EVTX_OP_HOLE &&
-			       ops->op[end - 2].type == EVTX_OP_CONTENT
-		       ? &ops->op[end - 1]
-		       : NULL;
-}
+	if (open->dependency != EVTX_NO_DEPENDENCY &&
+	    evtx_is_null(evtx_hole(instance, open->dependency)))
+		return;
+	for (uint32_t i = at + 1; (i = next_hole(ops, i, open->end)) < open->end; i++) {
+		const struct evtx_op *op = &ops->op[i];
 
-/* The array that is all that an element holds, or NULL. */
-static const struct evtx_hole *only_array(const struct evtx_ops *ops, uint32_t at,
-					  const struct evtx_instance *instance)
-{
-	const struct evtx_op *hole = only_hole(ops, at);
-	const struct evtx_hole *h = hole ? evtx_hole(instance, hole->hole) : NULL;
-
-	return h && h->type & EVTX_ARRAY ? h : NULL;
+		if (i >= content && is_missing(op, instance))
+			return;
+		if (!array && evtx_hole(instance, op->hole)->type & EVTX_ARRAY)
+			array = &instance->holes[op->hole];
+	}
+	if (!array) {
+		write_element(w, ops, at, instance, depth);
+		return;
+	}
+	whole = rest = *array;
+	*array = (struct evtx_hole){whole.data, 0, EVTX_NULL, 0}; /* of no items: once, empty */
+	(void)evtx_next_item(&rest, array);
+	do
+		write_element(w, ops, at, instance, depth);
+	while (w->out->len < w->limit && evtx_next_item(&rest, array));
+	*array = whole;
 }
 
 static void write_ops(struct writer *w, const struct evtx_ops *ops, uint32_t from, uint32_t to,
@@ -187,23 +225,7 @@ static void write_ops(struct writer *w, const struct evtx_ops *ops, uint32_t fro
 
 		switch (op->type) {
 		case EVTX_OP_OPEN:
-			h = only_array(ops, i, instance);
-			if (op->dependency != EVTX_NO_DEPENDENCY &&
-			    evtx_is_null(evtx_hole(instance, op->dependency))) {
-				;
-			} else if (h) {
-				struct evtx_hole rest = *h, item;
-				bool any = false;
-
-				while (w->out->len < w->limit && evtx_next_item(&rest, &item)) {
-					write_element(w, ops, i, instance, &item, depth);
-					any = true;
-				}
-				if (!any)
-					write_element(w, ops, i, instance, NULL, depth);
-			} else {
-				write_element(w, ops, i, instance, NULL, depth);
-			}
+			write_elements(w, ops, i, instance, depth);
 			i = op->end;
 			break;
 		case EVTX_OP_TEXT:
@@ -287,12 +309,13 @@ static uint32_t add_step(struct compiler *c, enum step_what what, unsigned hole)
 	return c->count++;
 }
 
-/* The step before goes on here. */
-static void goes_on(struct compiler *c, uint32_t step)
+/* The steps [from, to) go on here. */
+static void go_on(struct compiler *c, uint32_t from, uint32_t to)
 {
-	if (c->w.out->len > c->begun)
+	if (from < to && c->w.out->len > c->begun)
 		(void)add_step(c, STEP_TEXT, 0);
-	c->steps[step].to = c->count;
+	for (; from < to; from++)
+		c->steps[from].to = c->count;
 }
 
 static void compile_text(struct compiler *c, const struct evtx_op *op)
@@ -307,55 +330,58 @@ static void compile_ops(struct compiler *c, const struct evtx_ops *ops, uint32_t
 
 static void compile_element(struct compiler *c, const struct evtx_ops *ops, uint32_t at)
 {
-	const struct evtx_op *open = &ops->op[at], *only = only_hole(ops, at);
+	const struct evtx_op *open = &ops->op[at];
 	struct buffer *out = c->w.out;
-	uint32_t i = at + 1, absent = UINT32_MAX, array = UINT32_MAX;
+	uint32_t content = content_of(ops, at), end, from = c->count, to;
 
 	if (open->dependency != EVTX_NO_DEPENDENCY)
-		absent = add_step(c, STEP_UNLESS, open->dependency);
-	if (only && c->arrays) {
-		array = add_step(c, STEP_ARRAY, only->hole);
-		c->steps[array].op = at;
+		(void)add_step(c, STEP_UNLESS, open->dependency);
+	for (uint32_t i = at + 1; (i = next_hole(ops, i, open->end)) < open->end; i++) {
+		const struct evtx_op *op = &ops->op[i];
+
+		if (i >= content && op->optional && op->hole != open->dependency)
+			(void)add_step(c, STEP_UNLESS, op->hole);
+		if (c->arrays) {
+			uint32_t step = add_step(c, STEP_ARRAY, op->hole);
+
+			c->steps[step].op = at;
+		}
 	}
+	to = c->count;
 	buffer_char(out, '<');
 	buffer_view(out, open->text);
-	while (i < open->end && ops->op[i].type != EVTX_OP_CONTENT) {
-		const struct evtx_op *name = &ops->op[i++], *op = &ops->op[i];
-		uint32_t null = UINT32_MAX;
+	for (uint32_t i = at + 1; i < content; i = end) {
+		uint32_t first = c->count, last;
 
-		if (name->type != EVTX_OP_ATTRIBUTE)
+		end = attribute_end(ops, i, content);
+		if (ops->op[i].type != EVTX_OP_ATTRIBUTE)
 			continue;
-		if (i < open->end && op->type == EVTX_OP_HOLE && op->optional)
-			null = add_step(c, STEP_UNLESS, op->hole);
+		for (uint32_t k = i + 1; k < end; k++)
+			if (ops->op[k].type == EVTX_OP_HOLE && ops->op[k].optional)
+				(void)add_step(c, STEP_UNLESS, ops->op[k].hole);
+		last = c->count;
 		buffer_char(out, ' ');
-		buffer_view(out, name->text);
+		buffer_view(out, ops->op[i].text);
 		buffer_append(out, "='", 2);
-		for (;
-		     i < open->end && op->type != EVTX_OP_CONTENT && op->type != EVTX_OP_ATTRIBUTE;
-		     op = &ops->op[++i]) {
-			if (op->type == EVTX_OP_HOLE)
-				(void)add_step(c, STEP_ATTRIBUTE, op->hole);
+		for (i++; i < end; i++) {
+			if (ops->op[i].type == EVTX_OP_HOLE)
+				(void)add_step(c, STEP_ATTRIBUTE, ops->op[i].hole);
 			else
-				compile_text(c, op);
+				compile_text(c, &ops->op[i]);
 		}
 		buffer_char(out, '\'');
-		if (null != UINT32_MAX)
-			goes_on(c, null);
+		go_on(c, first, last);
 	}
-	i += i < open->end;
-	if (i >= open->end) {
+	if (content >= open->end) {
 		buffer_append(out, "/>", 2);
 	} else {
 		buffer_char(out, '>');
-		compile_ops(c, ops, i, open->end);
+		compile_ops(c, ops, content, open->end);
 		buffer_append(out, "</", 2);
 		buffer_view(out, open->text);
 		buffer_char(out, '>');
 	}
-	if (array != UINT32_MAX)
-		goes_on(c, array);
-	if (absent != UINT32_MAX)
-		goes_on(c, absent);
+	go_on(c, from, to);
 }
 
 /* A definition's ops: their depth is that of its elements, which the decoder bounds. */
@@ -505,7 +531,7 @@ static void write_instance(struct writer *w, const struct evtx_instance *instanc
 	struct evtx_program **program = &t->program[instance->arrays];
 
 	/* Many a template is used once: compiling it would cost more than walking it. */
-	if (!*program && t->uses++ > 0)
+	if (!*program && !w->slow && t->uses++ > 0)
 		*program = compile(w->e, t, instance->arrays);
 	if (*program && instance->count >= (*program)->needs && !w->slow)
 		run(w, *program, instance, depth);

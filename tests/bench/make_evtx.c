@@ -1,10 +1,11 @@
 /*
- * make_evtx OUT SIZE_MB [KIND]	an event log for timing: records of the kinds that fill real logs, or
+ * make_evtx OUT SIZE_MB [KIND [SEED]]	an event log for timing: records of the kinds that fill real logs, or
  * of one of the kinds below; every value drawn from a pool or counted up, the same for each run
  * make_evtx --fixtures DIR	small logs for the golden tests: DIR/evtx/NAME
  */
 #include "tests/lib/evtx_writer.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -584,20 +585,259 @@ static int add_deep(struct evtx_writer *w)
 	return ADD(other, 503, 1, "Vendor-Agent/Operational", level[7], v[7]);
 }
 
+/* Templates: names in a chunk's table point into their text, which must stay. */
+static struct arena kept;
+
+static char *keep_text(const char *text)
+{
+	return arena_strndup(&kept, text, strlen(text));
+}
+
 /* A template of its own for each record. */
 static int add_unique(struct evtx_writer *w)
 {
-	static char xml[1024];
-	struct evtx_writer_template inner = {.xml = xml};
+	char xml[1024];
+	struct evtx_writer_template inner = {0};
 	const struct evtx_writer_value v[] = {TEXT(PICK(commands)), BYTES(0x08, f.n, 4),
 					      TEXT(PICK(users))};
 
 	(void)snprintf(xml, sizeof(xml),
-		       "<EventData><Data Name='Command%u'>%%0</Data><Data "
-		       "Name='Count'>%%1</Data><Data Name='User%u'>%%2</Data>"
-		       "</EventData>",
+		       "<EventData><Data Name='Command%u'>%%0</Data><Data Name='Count'>%%1</Data>"
+		       "<Data Name='User%u'>%%2</Data></EventData>",
 		       dice(500), dice(500));
+	inner.xml = keep_text(xml);
 	return ADD(other, 504, 1, "Vendor-Agent/Operational", inner, v);
+}
+
+/* ---- whatever the format allows ---- */
+
+#define HOLES	   10
+#define TEXT_HOLES 8 /* binary XML is in those behind: elements do not stand in attributes */
+
+static void random_text(struct buffer *b, bool attribute)
+{
+	static const char *const texts[] = {
+		"some text",	 " blanks  inside ", "&lt;&amp;&gt;",
+		"&#233;&#8364;", "&quot;&apos;",     "tab\tand line\nend",
+		"100%% sure??",	 "日本語",	     "x"};
+
+	for (unsigned n = 1 + dice(2); n--;) {
+		if (dice(2))
+			buffer_string(b, PICK(texts));
+		else
+			buffer_printf(b, "%c%u", '%', dice(attribute ? TEXT_HOLES : HOLES));
+	}
+}
+
+static void random_element(struct buffer *b, unsigned depth)
+{
+	static const char *const elements[] = {"Data",	"Data", "Data", "ComplexData",	"Item",
+					       "Inner", "a",	"b",	"Long.Name-1_x"};
+	static const char *const attributes[] = {"Name", "Type", "v", "w", "State"};
+	const char *name = PICK(elements);
+
+	buffer_printf(b, "<%s", name);
+	if (dice(4) == 0)
+		buffer_printf(b, "@%u", dice(HOLES));
+	for (unsigned n = dice(3), k = dice(5); n--; k++) {
+		buffer_printf(b, " %s='", attributes[k % 5]);
+		if (dice(2))
+			buffer_printf(b, "%s%u", PICK(names)[0] == 'a' ? "Field" : "Param",
+				      dice(9));
+		else if (dice(2))
+			buffer_printf(b, "?%u", dice(TEXT_HOLES));
+		else
+			random_text(b, true);
+		buffer_char(b, '\'');
+	}
+	switch (dice(depth < 3 ? 9 : 6)) {
+	case 0:
+		buffer_string(b, "/>");
+		return;
+	case 1:
+	case 2:
+	case 3:
+		buffer_printf(b, ">%%%u", dice(HOLES));
+		break;
+	case 4:
+		buffer_char(b, '>');
+		random_text(b, false);
+		break;
+	case 5:
+		buffer_string(b, dice(2) ? "><![CDATA[a < b & c]]>" : "><?target its data?>");
+		if (dice(2))
+			random_text(b, false);
+		break;
+	default:
+		buffer_char(b, '>');
+		for (unsigned n = 1 + dice(4); n--;)
+			random_element(b, depth + 1);
+	}
+	buffer_printf(b, "</%s>", name);
+}
+
+/* Bytes of a value of this type; *text gets what the writer wants as text instead. */
+static unsigned random_bytes(unsigned type, uint8_t *p)
+{
+	static const uint64_t numbers[] = {0,
+					   1,
+					   127,
+					   128,
+					   255,
+					   32768,
+					   65535,
+					   UINT64_C(0x7fffffff),
+					   UINT64_C(0x80000000),
+					   UINT64_C(0xffffffff),
+					   UINT64_C(0x7fffffffffffffff),
+					   UINT64_C(0x8000000000000000),
+					   UINT64_MAX,
+					   UINT64_C(116444736000000000),
+					   UINT64_C(133400000001234567),
+					   UINT64_C(2650467743999999999)};
+	static const double reals[] = {
+		0.0,	    -0.0, 1.5,	      -1e300,		1e-310,
+		0.1,	    3.0,  12345678.0, (double)INFINITY, -(double)INFINITY,
+		(double)NAN};
+	static const uint8_t sizes[] = {0, 0, 0, 1, 1,	2, 2, 4,  4, 8, 8,
+					4, 8, 4, 0, 16, 8, 8, 16, 0, 4, 8};
+	uint64_t n = PICK(numbers);
+	double d = PICK(reals);
+	float g = (float)d;
+
+	switch (type) {
+	case 0x0b:
+		memcpy(p, &g, 4);
+		break;
+	case 0x0c:
+		memcpy(p, &d, 8);
+		break;
+	case 0x0d:
+		n &= 1;
+		memcpy(p, &n, 4);
+		break;
+	case 0x0e:
+		for (unsigned i = 0; i < 64; i++)
+			p[i] = (uint8_t)dice(256);
+		return dice(64);
+	case 0x0f:
+		memcpy(p, f.guid[dice(3)], 16);
+		break;
+	case 0x11: /* what evtx_dump writes past 9999 is another question */
+		n %= UINT64_C(2650467744000000000);
+		memcpy(p, &n, 8);
+		break;
+	case 0x12: {
+		const uint16_t time[8] = {
+			(uint16_t)(1601 + dice(600)), (uint16_t)(1 + dice(12)), 3,
+			(uint16_t)(1 + dice(28)),     (uint16_t)dice(24),	(uint16_t)dice(60),
+			(uint16_t)dice(60),	      (uint16_t)dice(1000)};
+		memcpy(p, time, 16);
+		break;
+	}
+	case 0x13:
+		memcpy(p, f.sid, 28);
+		if (dice(2))
+			return memcpy(p, f.system, 12), 12;
+		return 28;
+	default:
+		memcpy(p, &n, 8);
+		if (type == 0x10 && dice(2))
+			return 4;
+	}
+	return type < sizeof(sizes) ? sizes[type] : 0;
+}
+
+static int add_any(struct evtx_writer *w, bool odd)
+{
+	static struct evtx_writer_template made[150], plain[4];
+	static const char *const texts[] = {"",
+					    "plain",
+					    "<tag attr=\"1\">&'",
+					    "line\r\nbreak\ttab",
+					    "日本語 ё ü 🔥",
+					    "trailing ",
+					    "\001\037control",
+					    "-",
+					    "0x10",
+					    "C:\\Windows\\System32\\cmd.exe /c \"dir\""};
+	static const char *const lists[] = {"", "one\n", "one\ntwo\nthree\n", "\n\n",
+					    "a<b\n&\n日本\n"};
+	static const char *const fragments[] = {"<A>x</A>", "<B b='c'><C>deep</C></B>",
+						"<Data Name='F'>a &amp; b</Data>", "text only"};
+	static uint8_t bytes[HOLES][512];
+	struct evtx_writer_template *t = &made[dice(150)];
+	struct evtx_writer_value v[HOLES], inner[2] = {TEXT("inner text"), BYTES(0x08, f.n, 4)};
+
+	if (!t->xml) {
+		struct buffer b = {0};
+		bool user = dice(4) == 0;
+
+		buffer_string(&b, user ? "<UserData><Outer xmlns='urn:x'>" : "<EventData>");
+		for (unsigned n = dice(7); n--;)
+			random_element(&b, 0);
+		buffer_string(&b, user ? "</Outer></UserData>" : "</EventData>");
+		t->xml = keep_text(buffer_text(&b));
+		buffer_release(&b);
+	}
+	for (unsigned i = 0; i < 4; i++)
+		plain[i].xml = ((const char *const[]){"<X>%0</X>", "<X a='%0'>%1</X>",
+						      "<X@1>%1</X>", "%0"})[i];
+	for (unsigned i = 0; i < HOLES; i++) {
+		unsigned type = dice(0x18), size = 0;
+
+		type = type == 0x16 && (odd || i >= TEXT_HOLES) ? 0x21 : type > 0x15 ? 0x01 : type;
+		v[i] = (struct evtx_writer_value){.type = (uint8_t)type};
+		if (type == 0x01 || type == 0x02) {
+			v[i].text = PICK(texts);
+			if (type == 0x02) /* of one code page: ASCII is in all of them */
+				v[i].text = dice(2) ? "ansi <text>" : "";
+		} else if (type == 0x21) {
+			v[i].nested = dice(3) ? &plain[dice(odd ? 4 : 3)] : NULL;
+			v[i].values = inner;
+			v[i].count = 2;
+			v[i].fragment = v[i].nested && (!odd || dice(2))
+						? NULL
+						: fragments[dice(odd ? 4 : 3)];
+		} else {
+			size = random_bytes(type, bytes[i]);
+			if (dice(6) == 0 && type && type != 0x0e && type != 0x10) {
+				unsigned n = dice(4);
+
+				v[i].type |= 0x80;
+				for (unsigned k = 1; k < n; k++)
+					size += random_bytes(type, bytes[i] + size);
+				size = n ? size : 0;
+			}
+			v[i].data = bytes[i];
+			if (odd && dice(3) == 0)
+				size = dice(40);
+			v[i].size = (uint16_t)size;
+		}
+		if (type == 0x01 && dice(6) == 0) {
+			v[i].type = 0x81;
+			v[i].text = PICK(lists);
+		}
+		if (odd && dice(8) == 0)
+			v[i].type = (uint8_t)dice(256);
+		if (v[i].type == 0x21 && type != 0x21)
+			v[i].type = 0;
+		if (v[i].type == 0x81 || v[i].type == 0x01 || v[i].type == 0x02 ||
+		    v[i].type == 0x23)
+			v[i].text = v[i].text ? v[i].text : "odd";
+	}
+	return ADD(other, 505, 1, "Vendor-Agent/Operational", *t, v);
+}
+
+static int add_random(struct evtx_writer *w)
+{
+	return add_any(w, false);
+}
+
+/* Sizes and types that do not fit each other. */
+static int add_odd(struct evtx_writer *w)
+{
+	return add_any(w, true);
 }
 
 /* One record fills most of a chunk. */
@@ -630,10 +870,19 @@ static int add_mixed(struct evtx_writer *w)
 static const struct {
 	const char *name;
 	int (*add)(struct evtx_writer *w);
-} kinds[] = {{"mixed", add_mixed},	     {"sysmon", add_sysmon},	 {"security", add_security},
-	     {"powershell", add_powershell}, {"binary", add_binary},	 {"foreign", add_foreign},
-	     {"arrays", add_arrays},	     {"userdata", add_userdata}, {"deep", add_deep},
-	     {"unique", add_unique},	     {"huge", add_huge}};
+} kinds[] = {{"mixed", add_mixed},
+	     {"sysmon", add_sysmon},
+	     {"security", add_security},
+	     {"powershell", add_powershell},
+	     {"binary", add_binary},
+	     {"foreign", add_foreign},
+	     {"arrays", add_arrays},
+	     {"userdata", add_userdata},
+	     {"deep", add_deep},
+	     {"unique", add_unique},
+	     {"huge", add_huge},
+	     {"random", add_random},
+	     {"odd", add_odd}};
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
 static int write_file(void *data, const void *bytes, size_t n)
@@ -998,10 +1247,14 @@ int main(int argc, char **argv)
 {
 	if (argc == 3 && strcmp(argv[1], "--fixtures") == 0)
 		return fixtures(argv[2]);
-	if (argc == 3 || argc == 4)
-		return make_log(argv[1], strtod(argv[2], NULL), argc == 4 ? argv[3] : "mixed");
-	(void)fputs("usage: make_evtx OUT SIZE_MB [KIND]\n       make_evtx --fixtures DIR\nkinds:",
-		    stderr);
+	if (argc == 5)
+		state = strtoull(argv[4], NULL, 10) * 2 + 1;
+	if (argc >= 3 && argc <= 5)
+		return make_log(argv[1], strtod(argv[2], NULL), argc >= 4 ? argv[3] : "mixed");
+	(void)fputs(
+		"usage: make_evtx OUT SIZE_MB [KIND [SEED]]\n       make_evtx --fixtures "
+		"DIR\nkinds:",
+		stderr);
 	for (unsigned k = 0; k < KINDS; k++)
 		(void)fprintf(stderr, " %s", kinds[k].name);
 	(void)fputs("\n", stderr);

@@ -382,10 +382,10 @@ static void value_bytes(struct evtx_writer *w, const struct evtx_writer_value *v
 {
 	if (v->type == 0x21) {
 		fragment_header(w);
+		if (v->fragment)
+			xml(w, v->fragment, false);
 		if (v->nested)
 			instance(w, v->nested, v->values, v->count);
-		else
-			xml(w, v->fragment, false);
 		byte(w, 0);
 	} else if (v->type == 0x81) {
 		for (const char *p = v->text; *p; p += strcspn(p, "\n") + 1) {

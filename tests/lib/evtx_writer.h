@@ -27,10 +27,10 @@ struct evtx_writer_value {
 	const char *text; /* types 1 and 2: UTF-8; an array's items end with a newline each */
 	const void *data; /* the others: bytes */
 	uint16_t size;
-	struct evtx_writer_template *nested; /* type 0x21: an instance of it ... */
+	struct evtx_writer_template *nested; /* type 0x21: an instance of it, ... */
 	const struct evtx_writer_value *values;
 	uint16_t count;
-	const char *fragment; /* ... or elements without a template */
+	const char *fragment; /* ... elements without a template, or these and then the instance */
 };
 
 struct evtx_writer {
