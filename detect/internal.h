@@ -173,7 +173,7 @@ struct memo {
 	uint8_t *data;
 	const struct found *found;
 };
-#define MEMO_SLOTS 16384u
+#define MEMO_SLOTS 65536u
 #define MEMO_BYTES 16384u      /* of a value */
 #define MEMO_TOTAL (24u << 20) /* of all values */
 
