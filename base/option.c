@@ -26,21 +26,21 @@ void option_usage(FILE *to, const struct command_help *help, const struct option
 		fprintf(to, "\n%s\n", help->text);
 }
 
-static bool number(const char *text, unsigned long *out)
+static bool number(const char *text, uint64_t *out)
 {
 	char *end;
-	unsigned long n, unit = 1;
+	uint64_t n, unit = 1;
 
 	errno = 0;
-	n = strtoul(text, &end, 10);
+	n = strtoull(text, &end, 10);
 	if (errno || end == text || text[0] == '-')
 		return false;
 	if (*end == 'K')
-		unit = 1ul << 10;
+		unit = 1ull << 10;
 	else if (*end == 'M')
-		unit = 1ul << 20;
+		unit = 1ull << 20;
 	else if (*end == 'G')
-		unit = 1ul << 30;
+		unit = 1ull << 30;
 	if (unit != 1)
 		end++;
 	return *end == '\0' && !__builtin_mul_overflow(n, unit, out);

@@ -9,13 +9,14 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 enum option_type {
 	OPTION_END,    /* closes the table */
 	OPTION_FLAG,   /* bool *: set to true */
 	OPTION_TEXT,   /* const char ** */
-	OPTION_NUMBER, /* unsigned long *: decimal, with K, M, G (1024s) allowed */
+	OPTION_NUMBER, /* uint64_t *: decimal, with K, M, G (1024s) allowed */
 	OPTION_LIST,   /* struct option_list *: may be given several times */
 };
 

@@ -1,43 +1,48 @@
 /* konseki collect: this host, or a mounted tree, into a bundle. Also the whole of the static
- * konseki-collect. */
-#define _GNU_SOURCE
+ * konseki-collect, and of konseki-collect.exe. */
 #include "cmd/command.h"
 
 #include "base/age.h"
 #include "base/bundle_format.h"
 #include "base/text.h"
-#include "collectors/collect.h"
+#include "cmd/host.h"
+#include "collectors/collection.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
 
 static const char *output, *profile_name, *root, *case_id, *operator_name, *reference_time, *since,
-	*sign;
+	*sign, *drives;
 static bool list, secrets, no_walk, nice_run, json_progress, quiet;
 static struct option_list encrypt;
-static unsigned long limit_rate, cpu_percent, max_size, item_timeout = 20;
+static uint64_t limit_rate, cpu_percent, max_size, item_timeout = 20;
+
+#ifdef _WIN32
+static const bool windows = true;
+#else
+static const bool windows = false;
+#endif
 
 static const struct option options[] = {
 	{OPTION_TEXT, 'o', "output", "FILE",
 	 "write the bundle there; - is standard output; a folder gets HOST-TIME.tar.zst", &output},
 	{OPTION_TEXT, 0, "profile", "NAME|FILE",
-	 "what to take: triage (the default), logs, live, or a file", &profile_name},
+	 "what to take: triage (the default), another that is built in, or a file", &profile_name},
+#ifdef _WIN32
+	{OPTION_TEXT, 0, "drives", "LETTERS",
+	 "collect the files of these drives (CD), instead of every fixed one", &drives},
+#else
 	{OPTION_TEXT, 0, "root", "DIR", "collect from a mounted tree instead of the running system",
 	 &root},
+	{OPTION_FLAG, 0, "no-walk", NULL, "leave out the walk of the whole tree (bodyfile)",
+	 &no_walk},
+#endif
 	{OPTION_FLAG, 0, "list", NULL, "only list what would be taken, with sizes", &list},
 	{OPTION_FLAG, 0, "secrets", NULL, "take password hashes, private keys and saved logins too",
 	 &secrets},
-	{OPTION_FLAG, 0, "no-walk", NULL, "leave out the walk of the whole tree (bodyfile)",
-	 &no_walk},
 	{OPTION_TEXT, 0, "since", "BUNDLE",
 	 "leave out files that are unchanged since an earlier bundle", &since},
 	{OPTION_NUMBER, 0, "max-size", "BYTES", "leave out larger files, whatever the profile says",
@@ -65,8 +70,14 @@ static const struct option options[] = {
 static const struct command_help help = {
 	"collect",
 	"",
+#ifdef _WIN32
+	"collect from this host into one bundle",
+	"Run as administrator to get all;"
+#else
 	"collect from this host, or a mounted tree, into one bundle",
-	"Run as root to get all; what could not be read is listed at the end and in the manifest.\n"
+	"Run as root to get all;"
+#endif
+	" what could not be read is listed at the end and in the manifest.\n"
 	"Nothing but FILE is written.",
 };
 
@@ -74,28 +85,12 @@ static const struct command_help help = {
 
 struct file_output {
 	struct bundle_output out;
-	int fd;
+	struct host_file *file;
 	uint64_t written;
-	int64_t start;		 /* ns, monotonic */
+	int64_t start;		 /* ns, host_clock */
 	struct sha256 digest;	 /* of the file as written */
 	struct age_encrypt *age; /* NULL: not encrypted */
 };
-
-static int64_t monotonic(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * TIME_SECOND + t.tv_nsec;
-}
-
-static void sleep_ns(int64_t ns)
-{
-	struct timespec t = {ns / TIME_SECOND, ns % TIME_SECOND};
-
-	while (ns > 0 && nanosleep(&t, &t) < 0 && errno == EINTR)
-		;
-}
 
 static bool to_file(void *file, const void *data, size_t n)
 {
@@ -106,18 +101,16 @@ static bool to_file(void *file, const void *data, size_t n)
 	while (n) {
 		/* A slow line is fed in small pieces, so that the rate is even. */
 		size_t piece = limit_rate && n > 65536 ? 65536 : n;
-		ssize_t done = write(f->fd, at, piece);
+		ptrdiff_t done = host_write(f->file, at, piece);
 
-		if (done < 0 && errno == EINTR)
-			continue;
 		if (done <= 0)
 			return false;
 		at += done;
 		n -= (size_t)done;
 		f->written += (uint64_t)done;
 		if (limit_rate)
-			sleep_ns((int64_t)((double)f->written / (double)limit_rate * 1e9) -
-				 (monotonic() - f->start));
+			host_sleep((int64_t)((double)f->written / (double)limit_rate * 1e9) -
+				   (host_clock() - f->start));
 	}
 	return true;
 }
@@ -142,27 +135,26 @@ static bool start_encryption(struct file_output *f, const char *path,
 /* Opens what -o says; *path gets the name. Never writes over a file that is there. */
 static bool open_output(struct file_output *f, char **path)
 {
-	struct stat st;
 	struct buffer name = {0};
 
 	f->out.write = write_file;
-	f->start = monotonic();
+	f->start = host_clock();
 	sha256_init(&f->digest);
 	if (output && strcmp(output, "-") == 0) {
 		*path = xstrdup("-");
-		f->fd = STDOUT_FILENO;
-		if (isatty(f->fd)) {
+		if (host_is_terminal(stdout)) {
 			complainf(NULL, "a bundle is not for a terminal: give -o FILE, or a pipe");
 			return false;
 		}
-		return true;
+		f->file = host_standard_output();
+		return f->file;
 	}
-	if (!output || (stat(output, &st) == 0 && S_ISDIR(st.st_mode))) {
+	if (!output || host_is_folder(output)) {
 		char *host = collect_host(root);
 		struct civil t = time_to_civil(time_now());
 
 		if (output)
-			buffer_printf(&name, "%s/", output);
+			buffer_printf(&name, "%s%s", output, host_separator);
 		buffer_printf(&name, "%s-%04d%02u%02uT%02u%02u%02uZ.tar.zst%s", host, (int)t.year,
 			      t.month, t.day, t.hour, t.minute, t.second,
 			      encrypt.count ? ".age" : "");
@@ -172,12 +164,10 @@ static bool open_output(struct file_output *f, char **path)
 	}
 	*path = xstrdup(buffer_text(&name));
 	buffer_release(&name);
-	f->fd = open(*path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0600);
-	if (f->fd < 0 && errno == EEXIST && stat(*path, &st) == 0 && !S_ISREG(st.st_mode))
-		f->fd = open(*path, O_WRONLY | O_CLOEXEC | O_NOCTTY); /* a pipe or a device */
-	if (f->fd < 0)
+	f->file = host_create(*path);
+	if (!f->file)
 		complainf(*path, "%s", strerror(errno));
-	return f->fd >= 0;
+	return f->file;
 }
 
 /* ---- --since ---- */
@@ -203,17 +193,12 @@ static bool load_earlier(const char *path, struct earlier *e)
 	struct problem problem = {PROBLEM_NO_OFFSET, ""};
 	struct buffer text = {0}, value = {0};
 	struct view rest, line, bytes;
-	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	void *at = MAP_FAILED;
 	bool ok = false;
 
-	if (fd < 0 || fstat(fd, &st) < 0 || st.st_size == 0 ||
-	    (at = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0)) == MAP_FAILED) {
-		complainf(path, "%s", fd >= 0 && st.st_size == 0 ? "is empty" : strerror(errno));
-		goto out;
+	if (!host_map(path, &bytes)) {
+		complainf(path, "%s", errno == ENODATA ? "is empty" : strerror(errno));
+		return false;
 	}
-	bytes = view_of(at, (size_t)st.st_size);
 	if (bundle_index_load(bytes, &index, &problem) < 0 ||
 	    !(entry = bundle_index_find(&index, "manifest.jsonl")) ||
 	    bundle_read(bytes, entry, 4ull << 30, &text, &problem) < 0) {
@@ -236,8 +221,9 @@ static bool load_earlier(const char *path, struct earlier *e)
 		    !time_parse_iso(buffer_as_view(&value), &o.mtime, &zoned, NULL) ||
 		    !bundle_json_value(line, "ctime", &value) ||
 		    !time_parse_iso(buffer_as_view(&value), &o.ctime, &zoned, NULL) ||
-		    !bundle_json_value(line, "path", &value) || value.len == 0 ||
-		    value.data[0] != '/')
+		    !bundle_json_value(line, "member", &value) ||
+		    strncmp(buffer_text(&value), "files/", 6) != 0 ||
+		    !bundle_json_value(line, "path", &value))
 			continue;
 		o.path = xmemdup0(value.data, value.len);
 		e->files = xgrow(e->files, &e->cap, e->count + 1, sizeof(*e->files));
@@ -247,10 +233,7 @@ static bool load_earlier(const char *path, struct earlier *e)
 		qsort(e->files, e->count, sizeof(*e->files), by_path);
 	ok = true;
 out:
-	if (at != MAP_FAILED)
-		(void)munmap(at, (size_t)st.st_size);
-	if (fd >= 0)
-		(void)close(fd);
+	host_unmap(bytes);
 	bundle_index_release(&index);
 	buffer_release(&text);
 	buffer_release(&value);
@@ -273,7 +256,7 @@ static const struct profile *load_profile(const char *name, struct profile **own
 			(void)fprintf(stderr, "  %-8s %s\n", profiles[i]->name,
 				      profiles[i]->summary);
 	} else {
-		p = *own = profile_read(buffer_as_view(&text), &problem, &skipped);
+		p = *own = profile_read(buffer_as_view(&text), windows, &problem, &skipped);
 		if (!p)
 			complain(name, &problem);
 		else if (skipped)
@@ -327,19 +310,15 @@ static bool unchanged(void *data, const char *path, uint64_t size, int64_t mtime
 static void progress(void *data, const char *item, const struct bundle_counts *n)
 {
 	struct watch *w = data;
-	int64_t now = monotonic();
+	int64_t now = host_clock();
 	double seconds = (double)(now - w->start) / 1e9;
 	struct buffer line = {0};
 
 	if (cpu_percent && cpu_percent < 100) {
-		struct timespec t;
-		int64_t used, may;
+		int64_t used = host_cpu(), may = (now - w->start) / 100 * (int64_t)cpu_percent;
 
-		(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-		used = t.tv_sec * TIME_SECOND + t.tv_nsec;
-		may = (now - w->start) / 100 * (int64_t)cpu_percent;
 		if (used > may)
-			sleep_ns((used - may) * 100 / (int64_t)cpu_percent);
+			host_sleep((used - may) * 100 / (int64_t)cpu_percent);
 	}
 	if ((!w->terminal && !json_progress) || !item ||
 	    now - w->last < (json_progress ? TIME_SECOND : TIME_SECOND / 10))
@@ -359,14 +338,17 @@ static void progress(void *data, const char *item, const struct bundle_counts *n
 		size_t from;
 
 		text_terminal(&text, view_text(item));
-		from = text.len > 40 ? text.len - 40 : 0;
+		from = text.len > 30 ? text.len - 30 : 0;
 		/* Not into the middle of a character. */
 		while (from && from < text.len && ((unsigned char)text.data[from] & 0xc0) == 0x80)
 			from++;
-		buffer_printf(&line, "\r\033[K%" PRIu64 " files, %.1f MB, %.1f MB/s, %.0f s, %s",
+		buffer_printf(&line, "\r%" PRIu64 " files, %.1f MB, %.1f MB/s, %.0f s, %s",
 			      n->members, (double)n->bytes / 1e6, (double)n->bytes / 1e6 / seconds,
 			      seconds, from ? "..." : "");
 		buffer_view(&line, view_from(buffer_as_view(&text), from));
+		/* Blanks over the rest of the line before: old consoles know no escape sequences. */
+		while (line.len < 79)
+			buffer_char(&line, ' ');
 		buffer_release(&text);
 	}
 	(void)fwrite(line.data, 1, line.len, stderr);
@@ -388,7 +370,7 @@ static void list_file(void *data, const char *collector, const char *path, uint6
 		buffer_char(&line, '-');
 	}
 	buffer_printf(&line, "\t%s\t", collector);
-	if (isatty(STDOUT_FILENO))
+	if (host_is_terminal(stdout))
 		text_terminal(&line, view_text(path));
 	else
 		text_tsv(&line, view_text(path));
@@ -456,9 +438,13 @@ static void summary(FILE *to, const char *path, const struct collect_result *r, 
 		      r->counts.bytes);
 	if (!root)
 		(void)fprintf(to, "; %" PRIu64 " processes", r->processes);
-	(void)fprintf(to,
-		      ", %" PRIu64 " accounts, %" PRIu64 " autoruns, %" PRIu64 " entries walked\n",
-		      r->accounts, r->autoruns, r->walked);
+	(void)fprintf(to, ", %" PRIu64 " accounts, %" PRIu64 " autoruns", r->accounts, r->autoruns);
+#ifdef _WIN32
+	(void)fprintf(to, ", %" PRIu64 " raw volumes, %" PRIu64 " shadow copies\n", r->raw_volumes,
+		      r->shadow_copies);
+#else
+	(void)fprintf(to, ", %" PRIu64 " entries walked\n", r->walked);
+#endif
 	if (r->unchanged)
 		(void)fprintf(to, "unchanged  %" PRIu64 " files since %s\n", r->unchanged, since);
 	(void)fprintf(to, "failed     %" PRIu64 "; left out on purpose %" PRIu64 "\n",
@@ -468,9 +454,11 @@ static void summary(FILE *to, const char *path, const struct collect_result *r, 
 	if (r->near_empty)
 		(void)fprintf(stderr,
 			      "konseki: WARNING: NEARLY EMPTY: this bundle holds next to nothing "
-			      "of a system. Wrong --root, or not allowed?\n");
-	else if (!root && geteuid() != 0)
-		(void)fprintf(stderr, "konseki: not root: much of this host could not be read\n");
+			      "of a system. %s\n",
+			      root ? "Wrong --root?" : "Not allowed?");
+	else if (!root && !r->privileged)
+		(void)fprintf(stderr, "konseki: not %s: much of this host could not be read\n",
+			      host_privilege);
 	buffer_release(&text);
 }
 
@@ -478,12 +466,13 @@ static int run(int argc, char **argv)
 {
 	struct collect_options o = {.reference = TIME_NONE};
 	struct collect_result r = {0};
-	struct file_output f = {.fd = -1};
+	struct file_output f = {.file = NULL};
 	struct watch w = {0};
 	char *path = NULL, digest[2 * SHA256_SIZE + 1];
 	struct age_key *recipients = NULL;
 	struct ssh_key key;
 	struct profile *own_profile = NULL;
+	bool regular;
 	int n, status, result = EXIT_MISUSE;
 
 	switch (option_parse(&help, options, argc, argv, &n)) {
@@ -519,7 +508,14 @@ static int run(int argc, char **argv)
 		free(recipients);
 		return EXIT_MISUSE;
 	}
+	for (const char *d = drives; d && *d; d++)
+		if ((*d | 32) < 'a' || (*d | 32) > 'z') {
+			complainf(drives, "drives are letters");
+			free(recipients);
+			return EXIT_MISUSE;
+		}
 	o.root = root;
+	o.drives = drives;
 	o.secrets = secrets;
 	o.no_walk = no_walk;
 	o.item_seconds = item_timeout ? (unsigned)item_timeout : 20;
@@ -530,10 +526,12 @@ static int run(int argc, char **argv)
 	o.data = &w;
 	/* A full disk, a limit and a closed pipe are errors of write(2), not the end: the summary
 	 * still says so. */
+#ifndef _WIN32
 	(void)signal(SIGXFSZ, SIG_IGN);
 	(void)signal(SIGPIPE, SIG_IGN);
-	w.start = w.last = monotonic();
-	w.terminal = !quiet && isatty(STDERR_FILENO);
+#endif
+	w.start = w.last = host_clock();
+	w.terminal = !quiet && host_is_terminal(stderr);
 	if (w.terminal || json_progress || cpu_percent)
 		o.progress = progress;
 	if (since) {
@@ -543,11 +541,8 @@ static int run(int argc, char **argv)
 		}
 		o.unchanged = unchanged;
 	}
-	if (nice_run) {
-		(void)!nice(19);
-		(void)syscall(SYS_ioprio_set, 1, 0,
-			      3 << 13); /* this process, the idle class: ioprio_set(2) */
-	}
+	if (nice_run)
+		host_lowest_priority();
 	if (list) {
 		o.list = list_file;
 		status = collect_run(&o, NULL, &r);
@@ -564,14 +559,7 @@ static int run(int argc, char **argv)
 	}
 	if (!open_output(&f, &path))
 		goto out;
-	{
-		struct stat st;
-
-		if (fstat(f.fd, &st) == 0 && S_ISREG(st.st_mode)) {
-			o.output_dev = st.st_dev;
-			o.output_inode = st.st_ino;
-		}
-	}
+	regular = host_identity(f.file, &o.output_dev, &o.output_inode);
 	if (encrypt.count && !start_encryption(&f, path, recipients))
 		goto out;
 	status = collect_run(&o, &f.out, &r);
@@ -580,9 +568,8 @@ static int run(int argc, char **argv)
 		status = ERR_IO;
 	}
 	if (w.terminal)
-		(void)fputs("\r\033[K", stderr);
-	if (status == OK && f.fd != STDOUT_FILENO && fsync(f.fd) < 0 && errno != EINVAL &&
-	    errno != EROFS) {
+		(void)fprintf(stderr, "\r%79s\r", "");
+	if (status == OK && !host_sync(f.file)) {
 		r.error = errno;
 		status = ERR_IO;
 	}
@@ -590,8 +577,11 @@ static int run(int argc, char **argv)
 		if (!f.written) {
 			complainf(r.host ? path : root, "%s",
 				  r.error ? strerror(r.error) : status_text(status));
-			if (f.fd != STDOUT_FILENO && o.output_inode)
-				(void)unlink(path);
+			if (regular && strcmp(path, "-") != 0) {
+				host_close(f.file);
+				f.file = NULL;
+				host_remove(path);
+			}
 		} else {
 			complainf(path,
 				  "%s: INCOMPLETE after %" PRIu64
@@ -623,8 +613,7 @@ static int run(int argc, char **argv)
 	}
 	result = r.counts.failures || r.near_empty ? EXIT_DAMAGED : EXIT_COMPLETE;
 out:
-	if (f.fd > STDERR_FILENO)
-		(void)close(f.fd);
+	host_close(f.file);
 	for (size_t i = 0; i < w.earlier.count; i++)
 		free(w.earlier.files[i].path);
 	free(w.earlier.files);

@@ -4,11 +4,9 @@
 #include "base/text.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 void complain(const char *file, const struct problem *problem)
 {
@@ -40,27 +38,6 @@ void complainf(const char *file, const char *fmt, ...)
 	(void)fwrite(line.data, 1, line.len, stderr);
 	buffer_release(&line);
 	buffer_release(&text);
-}
-
-bool file_slurp(const char *path, size_t limit, struct buffer *out)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), error = 0;
-	size_t start = out->len;
-	ssize_t n = 1;
-
-	if (fd < 0)
-		return false;
-	while (n > 0 && out->len - start <= limit) {
-		n = read(fd, buffer_reserve(out, 65536), 65536);
-		if (n > 0)
-			out->len += (size_t)n;
-		else if (n < 0 && errno == EINTR)
-			n = 1;
-	}
-	error = n < 0 ? errno : out->len - start > limit ? EFBIG : 0;
-	(void)close(fd);
-	errno = error;
-	return !error;
 }
 
 int finish_stdout(int status)

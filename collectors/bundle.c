@@ -22,6 +22,7 @@ struct bundle_writer {
 	uint64_t size, given; /* of the current file: promised, received */
 	uint64_t surplus;     /* bytes that came after the promised size */
 	uint32_t data_offset;
+	uint8_t last[SHA256_SIZE]; /* of the file before */
 	struct bundle_file file;
 	struct buffer member; /* name of the current file */
 	struct buffer lines;  /* manifest.jsonl */
@@ -138,6 +139,7 @@ static int frame_end(struct bundle_writer *w, uint8_t content[SHA256_SIZE])
 	int status = frame_data(w, NULL, 0, ZSTD_e_end);
 
 	sha256_final(&w->content, content);
+	memcpy(w->last, content, SHA256_SIZE);
 	if (status < 0)
 		return status;
 	sha256_final(&w->frame, digest);
@@ -317,6 +319,11 @@ static void line(struct bundle_writer *w, const struct bundle_file *f, const cha
 		}
 	}
 	buffer_string(b, "}\n");
+}
+
+const uint8_t *bundle_last_digest(const struct bundle_writer *w)
+{
+	return w->last;
 }
 
 int bundle_end(struct bundle_writer *w, const char *error)

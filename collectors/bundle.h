@@ -62,6 +62,8 @@ int bundle_end(struct bundle_writer *w, const char *error);
 /* The three in one. `error` may be NULL. */
 int bundle_whole(struct bundle_writer *w, const struct bundle_file *file, struct view content,
 		 const char *error);
+/* SHA-256 of the member that was ended last. */
+const uint8_t *bundle_last_digest(const struct bundle_writer *w);
 /* Only the manifest's line of a file that could not be taken. */
 void bundle_missing(struct bundle_writer *w, const struct bundle_file *file, const char *error);
 /* The same for a file left out on purpose (a secret, unchanged since another bundle): no failure.

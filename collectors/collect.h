@@ -1,63 +1,13 @@
 /*
- * A collection of a Linux system, running or mounted, into a bundle. collect_run does all of it;
- * the rest is shared by its parts (linux_live.c, linux_autoruns.c, linux_files.c).
+ * What the parts of the Linux collector share (linux_live.c, linux_autoruns.c, linux_files.c).
  */
 #ifndef KONSEKI_COLLECTORS_COLLECT_H
 #define KONSEKI_COLLECTORS_COLLECT_H
 
-#include "collectors/bundle.h"
-#include "collectors/profile.h"
+#include "collectors/collection.h"
 #include "collectors/tree.h"
 
 struct collector;
-
-struct collect_options {
-	const char *root; /* a mounted tree, or NULL for the running system */
-	const struct profile *profile;
-	bool secrets;	       /* also password hashes and private keys */
-	bool no_walk;	       /* leaves out the one walk of the whole tree (bodyfile) */
-	unsigned item_seconds; /* time limit of a read */
-	uint64_t
-		max_file; /* bytes; larger files are left out, and said; 0: each rule's own limit */
-	const char *case_id, *operator_name, *reference_time; /* as given, or NULL */
-	const struct ssh_key *key; /* signs the manifest; NULL: nobody does */
-	int64_t reference;	   /* reference_time read, at the start; or TIME_NONE */
-	/* Not to be collected: the bundle that is being written. */
-	uint64_t output_dev, output_inode;
-	/* Of an earlier bundle: true when the file was in it with these values. May be NULL. */
-	bool (*unchanged)(void *data, const char *path, uint64_t size, int64_t mtime,
-			  int64_t ctime);
-	/* After each file and now and then; `item` is what is being read. May be NULL. */
-	void (*progress)(void *data, const char *item, const struct bundle_counts *counts);
-	/* Instead of collecting: each file that would be taken. Then no bundle is written. */
-	void (*list)(void *data, const char *collector, const char *path, uint64_t size,
-		     const char *error);
-	void *data;
-};
-
-struct collect_result {
-	struct bundle_counts counts;
-	char sha256[2 * SHA256_SIZE + 1]; /* of the bundle */
-	char *host;
-	int64_t start, end;
-	uint64_t unchanged; /* left out because of --since */
-	uint64_t processes, accounts, autoruns, walked;
-	unsigned lost; /* reads that did not come back */
-	bool near_empty;
-	int error;		/* errno of the output, after ERR_IO */
-	struct buffer failures; /* "path: reason" and NUL each */
-};
-
-/* ERR_IO when the root cannot be opened (before anything is written) or the output failed. */
-int collect_run(const struct collect_options *o, struct bundle_output *out,
-		struct collect_result *r);
-void collect_result_release(struct collect_result *r);
-
-/* The host's name for a file name: of the running system, or of DIR/etc/hostname; letters, digits,
- * '-', '.', '_'. Freed by the caller. */
-char *collect_host(const char *root);
-
-/* ---- for the parts ---- */
 
 struct account {
 	char *name, *home, *shell, *comment;

@@ -888,6 +888,7 @@ int collect_run(const struct collect_options *o, struct bundle_output *out,
 	if (c.w && o->profile->walk && !o->no_walk && c.status == OK)
 		linux_walk(&c);
 	r->lost = c.tree.guard.abandoned;
+	r->privileged = geteuid() == 0;
 	if (c.w) {
 		struct bundle_counts n = bundle_counts(c.w);
 		struct view failures;

@@ -30,6 +30,7 @@ struct run {
 struct ntfs_stream {
 	struct ntfs *volume;
 	uint64_t size, initialised;
+	bool encrypted;
 	struct run *runs;		 /* sorted, without gaps */
 	size_t run_count, run_cap, last; /* last: found last; reads are mostly sequential */
 	uint8_t *resident;
@@ -41,7 +42,7 @@ struct ntfs_stream {
 struct ntfs {
 	struct ntfs_source source;
 	uint32_t cluster, record_size;
-	uint64_t size, clusters;
+	uint64_t size, clusters, serial;
 	struct ntfs_stream *mft;
 };
 
@@ -194,6 +195,7 @@ static int take_extent(struct ntfs_stream *s, struct view record, uint32_t type,
 
 		if (a.type != type || (id && a.id != *id) || !is_named(a.name, name))
 			continue;
+		s->encrypted = s->encrypted || (a.flags & 0x4000);
 		if (!a.nonresident) {
 			struct view content = resident_content(&a);
 
@@ -359,6 +361,19 @@ void ntfs_stream_close(struct ntfs_stream *s)
 uint64_t ntfs_stream_size(const struct ntfs_stream *s)
 {
 	return s->size;
+}
+
+bool ntfs_stream_whole(const struct ntfs_stream *s)
+{
+	for (size_t i = 0; i < s->run_count; i++)
+		if (s->runs[i].lcn == UINT64_MAX)
+			return false;
+	return true;
+}
+
+bool ntfs_stream_encrypted(const struct ntfs_stream *s)
+{
+	return s->encrypted;
 }
 
 /* The run that holds a cluster, or run_count. */
@@ -639,6 +654,7 @@ int ntfs_open(struct ntfs **out, const struct ntfs_source *source, struct proble
 	}
 	n->size = (sectors + 1) * sector; /* the last sector is the boot sector's copy */
 	n->clusters = n->size / n->cluster;
+	n->serial = view_get64(v, 72);
 	status = open_mft(n, mft);
 	if (status < 0)
 		problem_set(problem, status, mft * n->cluster, "the $MFT cannot be read: %s",
@@ -662,6 +678,11 @@ void ntfs_close(struct ntfs *n)
 uint64_t ntfs_volume_size(const struct ntfs *n)
 {
 	return n->size;
+}
+
+uint64_t ntfs_serial(const struct ntfs *n)
+{
+	return n->serial;
 }
 
 uint64_t ntfs_record_count(const struct ntfs *n)
@@ -705,6 +726,21 @@ int ntfs_info(struct ntfs *n, uint64_t number, struct ntfs_info *info)
 	}
 	free(bytes);
 	return status;
+}
+
+#define ATTR_REPARSE 0xc0u
+uint32_t ntfs_reparse_tag(struct ntfs *n, uint64_t record)
+{
+	struct ntfs_stream *s = NULL;
+	uint8_t bytes[4];
+	uint32_t tag = 0;
+	size_t got = 0;
+
+	if (ntfs_stream_open(n, record, ATTR_REPARSE, "", &s) >= 0 &&
+	    ntfs_stream_read(s, 0, bytes, sizeof(bytes), &got) >= 0 && got == sizeof(bytes))
+		tag = view_get32(view_of(bytes, sizeof(bytes)), 0);
+	ntfs_stream_close(s);
+	return tag;
 }
 
 /* ---- directories ---- */

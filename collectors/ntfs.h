@@ -32,6 +32,7 @@ struct ntfs_stream;
 int ntfs_open(struct ntfs **out, const struct ntfs_source *source, struct problem *problem);
 void ntfs_close(struct ntfs *n);
 uint64_t ntfs_volume_size(const struct ntfs *n);  /* bytes, from the boot sector */
+uint64_t ntfs_serial(const struct ntfs *n);	  /* of the volume: its copies have the same */
 uint64_t ntfs_record_count(const struct ntfs *n); /* of the $MFT */
 
 struct ntfs_info {
@@ -41,6 +42,9 @@ struct ntfs_info {
 	bool directory, in_use, reparse;
 };
 int ntfs_info(struct ntfs *n, uint64_t record, struct ntfs_info *info);
+
+/* The tag of a reparse point (IO_REPARSE_TAG_*), or 0. */
+uint32_t ntfs_reparse_tag(struct ntfs *n, uint64_t record);
 
 /* The record of a path such as "Windows/System32/config/SAM" (names without case), or
  * ERR_NOT_FOUND. */
@@ -64,6 +68,8 @@ int ntfs_streams(struct ntfs *n, uint64_t record,
 int ntfs_stream_open(struct ntfs *n, uint64_t record, uint32_t type, const char *name,
 		     struct ntfs_stream **out);
 uint64_t ntfs_stream_size(const struct ntfs_stream *s);
+bool ntfs_stream_whole(const struct ntfs_stream *s);	 /* no part of it is a hole */
+bool ntfs_stream_encrypted(const struct ntfs_stream *s); /* EFS: what is read is ciphertext */
 /* First offset at or after `from` that has clusters behind it (sparse ranges are skipped); the size
  * at the end. */
 uint64_t ntfs_stream_data(const struct ntfs_stream *s, uint64_t from);

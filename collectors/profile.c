@@ -216,11 +216,3 @@ static const struct profile live_profile = {
 	false};
 
 const struct profile *const profiles[] = {&triage_profile, &logs_profile, &live_profile, NULL};
-
-const struct profile *profile_find(const char *name)
-{
-	for (size_t i = 0; profiles[i]; i++)
-		if (strcmp(profiles[i]->name, name) == 0)
-			return profiles[i];
-	return NULL;
-}

@@ -1,7 +1,8 @@
 /*
  * What to take: a list of rules, each a pattern of paths. Patterns are absolute, `*` and `?` within
  * a part, `**` as last part for everything below; "~/" stands for the home folder of every account.
- * Case matters not.
+ * Case matters not. On Windows they begin behind the drive ("Windows/System32/x"; "C:/x" for one
+ * drive), `**` may stand in the middle, and "name:stream" is one stream.
  */
 #ifndef KONSEKI_COLLECTORS_PROFILE_H
 #define KONSEKI_COLLECTORS_PROFILE_H
@@ -47,11 +48,19 @@ const struct profile *profile_find(const char *name);
  *	    secret: true           only with --secrets
  *	exclude: ['*.old']
  *	secret: [/etc/shadow]      (default: as the built-in ones)
- * or a file of ForensicArtifacts' definitions, of which the FILE sources for Linux are taken;
- **skipped gets the count of paths there that have no equal here ("**" in the middle, other
+ * or a file of ForensicArtifacts' definitions, of which the FILE sources for Linux, or Windows, are
+ * taken; *skipped gets the count of paths there that have no equal here ("**" in the middle, other
  * variables). NULL with the reason.
  */
-struct profile *profile_read(struct view yaml, struct problem *problem, unsigned *skipped);
+struct profile *profile_read(struct view yaml, bool windows, struct problem *problem,
+			     unsigned *skipped);
+
+/*
+ * A path of a profile for Windows as a pattern of ours: "%SystemRoot%\x", "%%users.appdata%%\x",
+ * "C:\x", "\x" or "~\x" with '/' between the parts. Without a drive it is looked for on every one.
+ * The caller's; NULL for an empty one or an unknown variable.
+ */
+char *profile_windows_path(const char *path);
 void profile_free(struct profile *p);
 
 #endif

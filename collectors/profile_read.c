@@ -1,6 +1,6 @@
 /*
  * Profiles from a file: our own, and the definitions of ForensicArtifacts (its FILE sources for
- * Linux). Both are YAML; what is read here is the part of it that such files use, so that the
+ * the system at hand). Both are YAML; what is read here is the part of it that such files use, so that the
  * static collector needs no library: block mappings and sequences, flow sequences, quoted and plain
  * scalars on one line, block scalars (left out), comments, several documents.
  */
@@ -32,6 +32,7 @@ struct reader {
 	bool file_source, os_named, os_linux, doc_os_named, doc_os_linux, artifacts;
 	char *artifact;
 	unsigned skipped;
+	bool windows; /* a profile for Windows */
 };
 
 static char *scalar(struct view v)
@@ -131,6 +132,101 @@ static char *artifact_path(const char *path)
 	return text;
 }
 
+/* Variables of Windows, of both kinds, and what they stand for in patterns. */
+static const struct {
+	const char *name, *path;
+} variables[] = {
+	{"%SystemRoot%", "Windows"},
+	{"%WinDir%", "Windows"},
+	{"%SystemDrive%", ""},
+	{"%HomeDrive%", ""},
+	{"%ProgramData%", "ProgramData"},
+	{"%AllUsersProfile%", "ProgramData"},
+	{"%ProgramFiles%", "Program Files"},
+	{"%ProgramFiles(x86)%", "Program Files (x86)"},
+	{"%Public%", "Users/Public"},
+	{"%UserProfile%", "~"},
+	{"%AppData%", "~/AppData/Roaming"},
+	{"%LocalAppData%", "~/AppData/Local"},
+	{"%Temp%", "~/AppData/Local/Temp"},
+	{"%%environ_systemroot%%", "Windows"},
+	{"%%environ_windir%%", "Windows"},
+	{"%%environ_systemdrive%%", ""},
+	{"%%environ_programfiles%%", "Program Files"},
+	{"%%environ_programfilesx86%%", "Program Files (x86)"},
+	{"%%environ_programdata%%", "ProgramData"},
+	{"%%environ_allusersappdata%%", "ProgramData"},
+	{"%%environ_allusersprofile%%", "ProgramData"},
+	{"%%users.userprofile%%", "~"},
+	{"%%users.homedir%%", "~"},
+	{"%%users.appdata%%", "~/AppData/Roaming"},
+	{"%%users.localappdata%%", "~/AppData/Local"},
+	{"%%users.temp%%", "~/AppData/Local/Temp"},
+};
+
+static bool starts_like(const char *s, const char *with)
+{
+	struct view v = view_text(s);
+	size_t n = strlen(with);
+
+	return v.len >= n && view_glob(view_clip(v, 0, n), with);
+}
+
+char *profile_windows_path(const char *path)
+{
+	struct buffer b = {0};
+	const char *rest = path;
+	char *out;
+
+	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++)
+		if (starts_like(path, variables[i].name)) {
+			buffer_string(&b, variables[i].path);
+			rest = path + strlen(variables[i].name);
+			break;
+		}
+	/* "C:\x" is on that drive; "\x" and "/x" are on every one, as in the built-in profiles. */
+	if (!b.len)
+		while (*rest == '\\' || *rest == '/')
+			rest++;
+	for (const char *at = rest; *at; at++) {
+		/* ForensicArtifacts' "**5" is a depth: all depths are. */
+		if (at >= rest + 2 && at[-1] == '*' && at[-2] == '*' && *at >= '0' && *at <= '9')
+			continue;
+		if (*at == '\\' || *at == '/') {
+			if (b.len && b.data[b.len - 1] != '/')
+				buffer_char(&b, '/');
+		} else {
+			buffer_char(&b, *at);
+		}
+	}
+	/* A variable that is not known here, or in the middle. */
+	if (b.len == 0 || memchr(b.data, '%', b.len)) {
+		buffer_release(&b);
+		return NULL;
+	}
+	if (b.data[b.len - 1] == '/')
+		buffer_string(&b, "**");
+	out = xmemdup0(b.data, b.len);
+	buffer_release(&b);
+	return out;
+}
+
+/* Of exclude and secret: against whole paths, C:/Users/x. */
+static char *windows_glob(char *text)
+{
+	char *pattern = profile_windows_path(text), *whole;
+
+	if (!pattern)
+		return text;
+	free(text);
+	whole = pattern[0] == '~' ? xasprintf("*:/*%s", pattern + 1)
+		: pattern[0] == '*' || (pattern[0] && pattern[1] == ':')
+			? xstrdup(pattern)
+			: xasprintf("*:/%s", pattern);
+	free(pattern);
+	return whole;
+}
+
 static void add_text(char ***list, size_t *count, size_t *cap, char *text)
 {
 	*list = xgrow(*list, cap, *count + 2, sizeof(char *));
@@ -182,19 +278,31 @@ static void item(struct reader *r, struct view v)
 
 	switch (r->list) {
 	case LIST_EXCLUDE:
+		text = r->windows ? windows_glob(text) : text;
 		add_text(&r->exclude, &r->exclude_count, &r->exclude_cap, text);
 		return;
 	case LIST_SECRET:
+		text = r->windows ? windows_glob(text) : text;
 		add_text(&r->secret, &r->secret_count, &r->secret_cap, text);
 		return;
 	case LIST_RULES:
+		if (r->windows) {
+			path = profile_windows_path(text);
+			if (path)
+				add_rule(r)->pattern = path;
+			else
+				r->skipped++;
+			break;
+		}
 		if (text[0] == '/' || text[0] == '~') {
 			add_rule(r)->pattern = text;
 			return;
 		}
 		break;
 	case LIST_PATHS:
-		path = r->file_source ? artifact_path(text) : NULL;
+		path = !r->file_source ? NULL
+		       : r->windows    ? profile_windows_path(text)
+				       : artifact_path(text);
 		if (path) {
 			struct profile_rule *rule = add_rule(r);
 
@@ -206,11 +314,12 @@ static void item(struct reader *r, struct view v)
 		break;
 	case LIST_OS:
 		r->os_named = true;
-		r->os_linux = r->os_linux || strcmp(text, "Linux") == 0;
+		r->os_linux = r->os_linux || strcmp(text, r->windows ? "Windows" : "Linux") == 0;
 		break;
 	case LIST_DOC_OS:
 		r->doc_os_named = true;
-		r->doc_os_linux = r->doc_os_linux || strcmp(text, "Linux") == 0;
+		r->doc_os_linux =
+			r->doc_os_linux || strcmp(text, r->windows ? "Windows" : "Linux") == 0;
 		break;
 	case LIST_NONE:
 		break;
@@ -271,6 +380,10 @@ static const char *pair(struct reader *r, size_t indent, bool dash, struct view 
 		if (!rule) {
 			why = "a rule begins with a dash";
 		} else if (view_is(key, "path") && !rule->pattern) {
+			if (r->windows) {
+				rule->pattern = profile_windows_path(text);
+				goto out;
+			}
 			rule->pattern = text;
 			text = NULL;
 			if (rule->pattern[0] != '/' && strncmp(rule->pattern, "~/", 2) != 0)
@@ -293,6 +406,7 @@ static const char *pair(struct reader *r, size_t indent, bool dash, struct view 
 	} else {
 		why = "a key where none is expected";
 	}
+out:
 	free(text);
 	return why;
 }
@@ -323,10 +437,11 @@ void profile_free(struct profile *p)
 	free(p);
 }
 
-struct profile *profile_read(struct view yaml, struct problem *problem, unsigned *skipped)
+struct profile *profile_read(struct view yaml, bool windows, struct problem *problem,
+			     unsigned *skipped)
 {
 	struct profile *p = xcalloc(1, sizeof(*p));
-	struct reader r = {.profile = p};
+	struct reader r = {.profile = p, .windows = windows};
 	struct buffer flow = {0}, mapping = {0};
 	struct view line, all = yaml;
 	size_t block = SIZE_MAX; /* indentation of a key whose block scalar is left out */
@@ -438,7 +553,8 @@ struct profile *profile_read(struct view yaml, struct problem *problem, unsigned
 		why = "takes nothing";
 	for (size_t i = 0; i < r.rule_count && !why; i++) {
 		if (!r.rules[i].pattern)
-			why = "a rule without a path";
+			why = windows ? "a rule without a path, or of a variable that is not known"
+				      : "a rule without a path";
 		else if (!r.rules[i].collector)
 			r.rules[i].collector = xstrdup("profile");
 	}
@@ -462,4 +578,12 @@ struct profile *profile_read(struct view yaml, struct problem *problem, unsigned
 		return NULL;
 	}
 	return p;
+}
+
+const struct profile *profile_find(const char *name)
+{
+	for (size_t i = 0; profiles[i]; i++)
+		if (strcmp(profiles[i]->name, name) == 0)
+			return profiles[i];
+	return NULL;
 }

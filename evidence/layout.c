@@ -600,6 +600,12 @@ static void windows_path(struct buffer *out, const char *s)
 		buffer_char(out, *s == '\\' ? '/' : *s);
 }
 
+/* "C:\\x", "\\\\?\\x": in a path of Linux a backslash is a letter like others. */
+static bool is_windows(const char *s)
+{
+	return begins(s, "\\\\") || (isalpha((unsigned char)s[0]) && s[1] == ':' && s[2] == '\\');
+}
+
 bool layout_map(struct layout *l, const char *name, struct item *item)
 {
 	const struct entry *e = find(l, name);
@@ -621,14 +627,21 @@ bool layout_map(struct layout *l, const char *name, struct item *item)
 	case LAYOUT_BUNDLE:
 		if (bundle_own_member(name))
 			return false;
-		if (e && e->path) {
+		if (e && e->path && is_windows(e->path)) {
+			windows_path(path, e->path);
+		} else if (e && e->path) {
 			buffer_string(path, e->path);
 		} else if (begins(name, "files/")) { /* cut before the manifest */
 			struct buffer decoded = {0};
 
 			decode(&decoded, name + 6);
-			if (decoded.len > 1 && isupper((unsigned char)decoded.data[0]) &&
-			    decoded.data[1] == '/')
+			if (begins(buffer_text(&decoded), "VSS") && strchr(decoded.data, '/') &&
+			    is_drive(strchr(decoded.data, '/') + 1))
+				buffer_printf(path, "HarddiskVolumeShadowCopy%.*s%s",
+					      (int)strcspn(decoded.data + 3, "/"), decoded.data + 3,
+					      strchr(decoded.data, '/') + 2);
+			else if (decoded.len > 1 && isupper((unsigned char)decoded.data[0]) &&
+				 decoded.data[1] == '/')
 				buffer_printf(path, "%c:%s", decoded.data[0],
 					      buffer_text(&decoded) + 1);
 			else
@@ -734,8 +747,14 @@ int layout_missing(struct layout *l,
 				    .unreadable = true,
 				    .error = entry->error};
 
-		if (entry->missing && entry->path)
-			status = fn(data, e, &item);
+		if (!entry->missing || !entry->path)
+			continue;
+		if (is_windows(entry->path)) {
+			l->path.len = 0;
+			windows_path(&l->path, entry->path);
+			item.path = buffer_text(&l->path);
+		}
+		status = fn(data, e, &item);
 	}
 	return status;
 }

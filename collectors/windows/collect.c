@@ -8,11 +8,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
-char *windows_host(void)
+char *collect_host(const char *root)
 {
 	wchar_t name[300];
 	DWORD n = 300;
 
+	(void)root;
 	if (!GetComputerNameExW(ComputerNamePhysicalDnsHostname, name, &n) || !*name) {
 		n = 300;
 		if (!GetComputerNameW(name, &n))
@@ -38,7 +39,7 @@ static bool elevated(void)
 static void build_head(const struct windows_collector *c, struct buffer *b)
 {
 	static const wchar_t key[] = L"SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion";
-	const struct windows_options *o = c->o;
+	const struct collect_options *o = c->o;
 	TIME_ZONE_INFORMATION zone;
 	char *os = registry_read(HKEY_LOCAL_MACHINE, key, L"ProductName"),
 	     *build = registry_read(HKEY_LOCAL_MACHINE, key, L"CurrentBuild"),
@@ -64,14 +65,16 @@ static void build_head(const struct windows_collector *c, struct buffer *b)
 		buffer_printf(b, "%.3f", (double)(c->r->start - o->reference) / 1e9);
 	}
 	buffer_char(b, '}');
-	line_text(b, "profile", "windows");
+	line_text(b, "profile", o->profile->name);
 	line_text(b, "drives", o->drives);
 	line_text(b, "operator", o->operator_name);
 	line_text(b, "case_id", o->case_id);
-	line_bool(b, "live", true);
-	line_bool(b, "elevated", c->r->elevated);
+	line_bool(b, "live", o->profile->processes);
+	line_bool(b, "elevated", c->r->privileged);
 	line_bool(b, "secrets", o->secrets);
 	line_number(b, "raw_volumes", (int64_t)c->r->raw_volumes);
+	line_number(b, "shadow_copies", (int64_t)c->r->shadow_copies);
+	line_number(b, "shadow_files_as_on_the_drive", (int64_t)c->r->shadow_unchanged);
 	line_time(b, "start", c->r->start);
 	line_time(b, "end", c->r->end);
 	if (c->r->near_empty)
@@ -82,20 +85,20 @@ static void build_head(const struct windows_collector *c, struct buffer *b)
 	free(name);
 }
 
-int windows_collect(const struct windows_options *o, struct bundle_output *out,
-		    struct windows_result *r)
+int collect_run(const struct collect_options *o, struct bundle_output *out,
+		struct collect_result *r)
 {
 	struct windows_collector c = {.o = o, .r = r};
 	struct buffer head = {0};
 	uint8_t digest[SHA256_SIZE];
 	struct view failures;
 
-	*r = (struct windows_result){.start = time_now(), .host = windows_host()};
+	*r = (struct collect_result){.start = time_now(), .host = collect_host(NULL)};
 	/* An administrator has these, but asleep: to read what belongs to others, and processes of
 	 * other users. */
 	(void)enable_privilege(L"SeBackupPrivilege");
 	(void)enable_privilege(L"SeDebugPrivilege");
-	r->elevated = elevated();
+	r->privileged = elevated();
 	if (o->list) {
 		windows_files(&c);
 		return OK;
@@ -103,13 +106,18 @@ int windows_collect(const struct windows_options *o, struct bundle_output *out,
 	c.w = bundle_writer_new(out, 3);
 	if (!c.w)
 		return ERR_MEMORY;
-	windows_live(&c);
+	if (o->key)
+		bundle_writer_sign(c.w, o->key);
+	if (o->profile->processes)
+		windows_live(&c);
 	windows_files(&c);
 	/* A system has more than this, whatever it is: something went wrong and must not look like
 	 * success. */
 	for (r->processes = 0; windows_process_at((size_t)r->processes); r->processes++)
 		;
-	r->near_empty = bundle_counts(c.w).members < 30 || r->processes < 2;
+	r->near_empty =
+		(o->profile == profiles[0] && bundle_counts(c.w).members < 50 && !r->unchanged) ||
+		(o->profile->processes && r->processes < 2);
 	r->end = time_now();
 	if (c.status == OK) {
 		build_head(&c, &head);
@@ -117,6 +125,8 @@ int windows_collect(const struct windows_options *o, struct bundle_output *out,
 	}
 	if (c.status == OK)
 		sha256_hex(digest, r->sha256);
+	else
+		r->error = errno;
 	r->counts = bundle_counts(c.w);
 	failures = bundle_failures(c.w);
 	buffer_view(&r->failures, failures);
@@ -125,7 +135,7 @@ int windows_collect(const struct windows_options *o, struct bundle_output *out,
 	return c.status;
 }
 
-void windows_result_release(struct windows_result *r)
+void collect_result_release(struct collect_result *r)
 {
 	free(r->host);
 	buffer_release(&r->failures);

@@ -174,26 +174,32 @@ static bool local(const char *path)
 	       type == DRIVE_CDROM;
 }
 
-static HANDLE open_file(const char *path)
+HANDLE windows_open(const wchar_t *path, DWORD more_flags)
 {
-	wchar_t *wide = wide_path(path);
 	static const FILETIME keep_time = {0xffffffff, 0xffffffff};
 	const DWORD share = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
 		    flags = FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_SEQUENTIAL_SCAN |
-			    FILE_FLAG_OPEN_NO_RECALL;
+			    FILE_FLAG_OPEN_NO_RECALL | more_flags;
+	HANDLE h = CreateFileW(path, GENERIC_READ | FILE_WRITE_ATTRIBUTES, share, NULL,
+			       OPEN_EXISTING, flags, NULL);
+
+	/* This value says that reads through the handle leave the time as it is (SetFileTime). */
+	if (h != INVALID_HANDLE_VALUE)
+		(void)SetFileTime(h, NULL, &keep_time, NULL);
+	else
+		h = CreateFileW(path, GENERIC_READ, share, NULL, OPEN_EXISTING, flags, NULL);
+	return h;
+}
+
+static HANDLE open_file(const char *path)
+{
+	wchar_t *wide = wide_path(path);
 	DWORD attributes = GetFileAttributesW(wide);
 	HANDLE h = INVALID_HANDLE_VALUE;
 
 	/* A placeholder would be fetched from its cloud. */
-	if (attributes != INVALID_FILE_ATTRIBUTES && !windows_elsewhere(attributes)) {
-		h = CreateFileW(wide, GENERIC_READ | FILE_WRITE_ATTRIBUTES, share, NULL,
-				OPEN_EXISTING, flags, NULL);
-		if (h != INVALID_HANDLE_VALUE)
-			(void)SetFileTime(h, NULL, &keep_time, NULL);
-		else
-			h = CreateFileW(wide, GENERIC_READ, share, NULL, OPEN_EXISTING, flags,
-					NULL);
-	}
+	if (attributes != INVALID_FILE_ATTRIBUTES && !windows_elsewhere(attributes))
+		h = windows_open(wide, 0);
 	free(wide);
 	return h;
 }

@@ -11,7 +11,7 @@
 
 struct step {
 	const struct step_plan *plan;
-	const struct windows_result *result;
+	const struct collect_result *result;
 	CRITICAL_SECTION lock; /* of what follows */
 	struct buffer done, failures;
 	uint64_t lines;
@@ -51,7 +51,7 @@ void step_failed(struct step *s, const char *fmt, ...)
 	LeaveCriticalSection(&s->lock);
 }
 
-const struct windows_result *step_result(const struct step *s)
+const struct collect_result *step_result(const struct step *s)
 {
 	return s->result;
 }

@@ -676,7 +676,7 @@ void windows_shares(struct step *s)
 				   0},
 		     some_uses = {"connected shares", uses, use_line, sizeof(USE_INFO_2), 0, 0, 0};
 
-	each_page(s, step_result(s)->elevated ? &some_shares : &plain_shares);
+	each_page(s, step_result(s)->privileged ? &some_shares : &plain_shares);
 	each_page(s, &some_uses);
 	each_page(s, &some_guests);
 	each_page(s, &some_files);

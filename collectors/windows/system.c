@@ -28,7 +28,7 @@ static const char *architecture(void)
 void windows_system(struct step *s)
 {
 	struct buffer *b = step_lines(s);
-	const struct windows_result *r = step_result(s);
+	const struct collect_result *r = step_result(s);
 	RTL_OSVERSIONINFOW v = {.dwOSVersionInfoSize = sizeof(v)};
 	/* It tells the truth where GetVersionEx tells what a manifest asked for. */
 	LONG(WINAPI * version)
@@ -41,7 +41,7 @@ void windows_system(struct step *s)
 	char *installed, *boot;
 
 	line_start(b, "system");
-	line_own(b, "Hostname", windows_host());
+	line_own(b, "Hostname", collect_host(NULL));
 	if (GetComputerNameExW(ComputerNameDnsDomain, text, &n) && *text)
 		line_wide(b, "Domain", text);
 	line_own(b, "OperatingSystem",
@@ -86,7 +86,7 @@ void windows_system(struct step *s)
 	if (boot)
 		line_bool(b, "SecureBoot", strcmp(boot, "1") == 0);
 	free(boot);
-	line_bool(b, "Elevated", r->elevated);
+	line_bool(b, "Elevated", r->privileged);
 	step_end(s);
 }
 

@@ -2,56 +2,15 @@
 #ifndef KONSEKI_COLLECTORS_WINDOWS_WINDOWS_H
 #define KONSEKI_COLLECTORS_WINDOWS_WINDOWS_H
 
-#include "collectors/bundle.h"
-#include "collectors/profile.h"
+#include "collectors/collection.h"
 #include "collectors/windows/port.h"
 
-struct windows_options {
-	bool secrets;
-	const char *drives; /* letters to collect from ("CE"); NULL: every fixed drive */
-	const char *case_id, *operator_name, *reference_time;
-	int64_t reference;     /* the time of reference_time or TIME_NONE */
-	unsigned item_seconds; /* time limit of a collector of live state */
-	/* Not NULL: nothing is collected, each file is told here (path with '/'; error: why it
-	 * would not be taken). */
-	void (*list)(void *data, const char *group, const char *path, uint64_t size,
-		     const char *error);
-	/* May be NULL: what is being read now. */
-	void (*progress)(void *data, const char *item, const struct bundle_counts *n);
-	void *data;
-};
-
-struct windows_result {
-	char *host;
-	int64_t start, end;
-	char sha256[2 * SHA256_SIZE + 1]; /* of the bundle */
-	struct bundle_counts counts;
-	struct buffer failures; /* "path: reason", each with a NUL behind it */
-	uint64_t processes, autoruns, raw_volumes;
-	unsigned lost; /* collectors that did not come back: their threads still run */
-	bool elevated, near_empty;
-};
-
-/* The whole collection. ERR_IO when the output failed (errno). `out` is not used with o->list.
- * Release the result always. */
-int windows_collect(const struct windows_options *o, struct bundle_output *out,
-		    struct windows_result *r);
-void windows_result_release(struct windows_result *r);
-/* The host's name, for a file's name too. The caller's. */
-char *windows_host(void);
-
-/* ---- inside ---- */
-
 struct windows_collector {
-	const struct windows_options *o;
-	struct windows_result *r;
+	const struct collect_options *o;
+	struct collect_result *r;
 	struct bundle_writer *w; /* NULL with --list */
 	int status;		 /* of the first failed write: nothing goes on after it */
 };
-
-/* Rules; paths are on a drive, '/' between the parts. "~/" is every folder of Users, "**" any
- * folders (or all below, at the end), "name:stream" one stream. */
-extern const struct profile_rule windows_triage[];
 
 void windows_files(struct windows_collector *c);
 void windows_live(struct windows_collector *c);
@@ -75,7 +34,7 @@ struct buffer *step_lines(struct step *s);
 void step_end(struct step *s); /* line_end, and the line counts */
 /* Something could not be read: a failure of the collection; more may follow. */
 __attribute__((format(gnu_printf, 2, 3))) void step_failed(struct step *s, const char *fmt, ...);
-const struct windows_result *step_result(const struct step *s); /* only what is set before it */
+const struct collect_result *step_result(const struct step *s); /* only what is set before it */
 /* True when its time is over: long loops end then. */
 bool step_over(const struct step *s);
 
@@ -116,6 +75,10 @@ bool windows_image_trusted(const char *path);		/* as the fields said */
 const char *windows_signature_status(const char *path); /* "Valid", ...; "" when it is not known */
 /* The home folder of every profile of the registry's list, the services' own too. */
 void windows_profiles(void (*fn)(struct step *s, const char *home), struct step *s);
+
+/* Opens for reading, also what is a folder's or another's with the backup privilege, and without a
+ * change of the access time where that may be asked for. */
+HANDLE windows_open(const wchar_t *path, DWORD more_flags);
 
 /* Offline, or to be fetched when it is read (FILE_ATTRIBUTE_OFFLINE, RECALL_ON_OPEN,
  * RECALL_ON_DATA_ACCESS). */

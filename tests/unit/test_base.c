@@ -67,6 +67,11 @@ static void test_utf16(void **unused)
 	text_utf16(&b, view_of(text, sizeof(text)));
 	is_text(&b, "a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\xef\xbf\xbdz");
 	b.len = 0;
+	/* A pair, and lone halves: high, low, high before a letter. */
+	text_wtf8(&b, view_of("\x3d\xd8\x00\xde\x3d\xd8\x00\xde\x00\xde\x3d\xd8x", 13));
+	assert_memory_equal(buffer_text(&b),
+			    "\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xed\xb8\x80\xed\xa0\xbd", 15);
+	b.len = 0;
 	text_json_utf16(&b, view_of("\"\0\\\0\n\0\1\0", 8));
 	is_text(&b, "\\\"\\\\\\n\\u0001");
 	buffer_release(&b);

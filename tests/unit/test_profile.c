@@ -68,7 +68,7 @@ static void test_own(void **unused)
 {
 	struct problem problem;
 	unsigned skipped;
-	struct profile *p = profile_read(view_text(own), &problem, &skipped);
+	struct profile *p = profile_read(view_text(own), false, &problem, &skipped);
 
 	(void)unused;
 	assert_non_null(p);
@@ -96,7 +96,7 @@ static void test_artifacts(void **unused)
 	static const char *const want[] = {"/var/log/a*", "~/.x/**", "/etc/one", "/etc/two", NULL};
 	struct problem problem;
 	unsigned skipped;
-	struct profile *p = profile_read(view_text(artifacts), &problem, &skipped);
+	struct profile *p = profile_read(view_text(artifacts), false, &problem, &skipped);
 
 	(void)unused;
 	assert_non_null(p);
@@ -108,6 +108,67 @@ static void test_artifacts(void **unused)
 	assert_null(p->rules[4].pattern);
 	assert_int_equal(skipped, 1);
 	profile_free(p);
+}
+
+static void test_windows(void **unused)
+{
+	static const struct {
+		const char *from, *to;
+	} paths[] = {
+		{"%SystemRoot%\\System32\\config\\SAM", "Windows/System32/config/SAM"},
+		{"%windir%/x", "Windows/x"},
+		{"%%environ_systemroot%%\\x", "Windows/x"},
+		{"%%environ_systemdrive%%\\x", "x"},
+		{"%ProgramFiles(x86)%\\a\\*.log", "Program Files (x86)/a/*.log"},
+		{"%UserProfile%\\NTUSER.DAT", "~/NTUSER.DAT"},
+		{"%LOCALAPPDATA%\\x\\**\\y", "~/AppData/Local/x/**/y"},
+		{"%%users.appdata%%\\x\\**5", "~/AppData/Roaming/x/**"},
+		{"C:\\x\\y", "C:/x/y"},
+		{"\\x", "x"},
+		{"/x/", "x/**"},
+		{"~\\Desktop\\*", "~/Desktop/*"},
+		{"$Extend\\$UsnJrnl:$J", "$Extend/$UsnJrnl:$J"},
+		{"%nobody%\\x", NULL},
+		{"a\\%x%\\b", NULL},
+		{"", NULL},
+	};
+	static const char yaml[] =
+		"name: w\nrules:\n  - path: '%SystemRoot%\\x'\n    limit: 1K\n"
+		"  - ~\\y\n  - C:/a/**/b\nexclude: ['%SystemRoot%\\x\\*', '~\\z', "
+		"'*.tmp']\n";
+	struct problem problem;
+	unsigned skipped;
+	struct profile *p;
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		char *got = profile_windows_path(paths[i].from);
+
+		if (!paths[i].to)
+			assert_null(got);
+		else
+			assert_string_equal(got, paths[i].to);
+		free(got);
+	}
+	p = profile_read(view_text(yaml), true, &problem, &skipped);
+	assert_non_null(p);
+	assert_string_equal(p->rules[0].pattern, "Windows/x");
+	assert_int_equal(p->rules[0].limit, 1024);
+	assert_string_equal(p->rules[1].pattern, "~/y");
+	assert_string_equal(p->rules[2].pattern, "C:/a/**/b");
+	assert_null(p->rules[3].pattern);
+	assert_string_equal(p->exclude[0], "*:/Windows/x/*");
+	assert_string_equal(p->exclude[1], "*:/*/z");
+	assert_string_equal(p->exclude[2], "*.tmp");
+	profile_free(p);
+	p = profile_read(view_text(artifacts), true, &problem, &skipped);
+	assert_non_null(p);
+	assert_string_equal(p->rules[0].pattern, "Windows/x");
+	assert_string_equal(p->rules[1].pattern, "would/fit");
+	assert_null(p->rules[2].pattern);
+	profile_free(p);
+	assert_null(
+		profile_read(view_text("rules:\n  - path: '%x%\\y'\n"), true, &problem, &skipped));
 }
 
 static void test_wrong(void **unused)
@@ -127,7 +188,7 @@ static void test_wrong(void **unused)
 		struct problem problem = {0};
 		unsigned skipped;
 
-		if (profile_read(view_text(wrong[i]), &problem, &skipped))
+		if (profile_read(view_text(wrong[i]), false, &problem, &skipped))
 			fail_msg("taken: %s", wrong[i]);
 		assert_true(strncmp(problem.reason, "line ", 5) == 0);
 	}
@@ -137,10 +198,10 @@ static void test_wrong(void **unused)
 		char *copy = malloc(n + 1);
 
 		memcpy(copy, artifacts, n);
-		profile_free(profile_read(view_of(copy, n), &problem, NULL));
+		profile_free(profile_read(view_of(copy, n), n % 2, &problem, NULL));
 		if (n) {
 			copy[n / 2] = "-:['{\"# \n"[n % 9];
-			profile_free(profile_read(view_of(copy, n), &problem, NULL));
+			profile_free(profile_read(view_of(copy, n), n % 2, &problem, NULL));
 		}
 		free(copy);
 	}
@@ -148,9 +209,9 @@ static void test_wrong(void **unused)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_own),
-					   cmocka_unit_test(test_artifacts),
-					   cmocka_unit_test(test_wrong)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_own), cmocka_unit_test(test_artifacts),
+		cmocka_unit_test(test_windows), cmocka_unit_test(test_wrong)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
