@@ -215,8 +215,13 @@ static void walk(struct live_registry *l, const struct place *p, struct live_key
 		return;
 	part = xmemdup0(pattern, n);
 	if (!strpbrk(part, "*?")) {
-		name = true_name(l, k, part);
-		child = name ? open_at(k->handle, name, xasprintf("%s\\%s", k->path, name)) : NULL;
+		/* Most are not there: the look at all the names is for those that are. */
+		child = open_at(k->handle, part, xasprintf("%s\\%s", k->path, part));
+		name = child ? true_name(l, k, part) : NULL;
+		if (name && strcmp(name, part) != 0) {
+			free(child->path);
+			child->path = xasprintf("%s\\%s", k->path, name);
+		}
 		if (child) {
 			walk(l, p, child, rest, depth + 1);
 			close_key(child);

@@ -20,7 +20,7 @@ def ok(yes, what):
     print(('ok' if yes else 'not ok'), number, '-', what, flush=True)
 
 def run(*command, **more):
-    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120, **more)
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=400, **more)
 
 work = tempfile.mkdtemp(prefix='windows.')
 prefix = os.path.join(work, 'prefix')
