@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -66,6 +67,7 @@ bool guard_call(struct guard *g, void (*fn)(void *arg), void *arg)
 {
 	struct guard_worker *w;
 	struct timespec until;
+	uint64_t limit; /* ms */
 	bool finished;
 
 	if (!g->worker)
@@ -76,7 +78,14 @@ bool guard_call(struct guard *g, void (*fn)(void *arg), void *arg)
 		return true;
 	}
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += g->seconds;
+	limit = g->abandoned < 16 ? g->seconds * 1000ull >> g->abandoned : 0;
+	limit = limit > 500 ? limit : 500;
+	until.tv_sec += (time_t)(limit / 1000);
+	until.tv_nsec += (long)(limit % 1000) * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
 	pthread_mutex_lock(&w->lock);
 	w->finished = false;
 	w->fn = fn;

@@ -9,8 +9,11 @@
 
 struct guard {
 	struct guard_worker *worker; /* NULL until the first call */
-	unsigned seconds;	     /* limit of a call */
-	unsigned abandoned;	     /* calls that did not come back */
+	/* Limit of a call. Each one that did not come back halves it for the next, down to
+	 * half a second: where one thing is dead there are more, and all of them together may not
+	 * cost hours. */
+	unsigned seconds;
+	unsigned abandoned; /* calls that did not come back */
 };
 
 /*

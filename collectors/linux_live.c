@@ -57,6 +57,7 @@ struct process {
 	uint64_t effective; /* capabilities */
 	unsigned tty;
 	bool kernel, no_new_privileges, exe_unreadable, fds_unreadable, gone;
+	bool stuck; /* did not answer: only what needs neither its memory nor its files was read */
 	uint64_t exe_dev, exe_inode;
 	bool exe_missing; /* its file is not at its path any more */
 };
@@ -225,15 +226,17 @@ static void read_process(void *arg)
 	p->tracer = (uint32_t)status_number(v, "TracerPid", 0, 10);
 	p->effective = status_number(v, "CapEff", 0, 16);
 	p->no_new_privileges = status_number(v, "NoNewPrivs", 0, 10);
+	p->exe = read_link(fd, "exe");
+	p->exe_unreadable = !p->exe && !p->kernel && errno != ENOENT;
+	read_at(fd, "cgroup", 4096, &p->cgroup);
+	if (p->stuck)
+		goto out;
 	read_at(fd, "cmdline", FIELD_LIMIT, &p->command);
 	read_at(fd, "loginuid", 32, &text);
 	p->login = text.len ? (uint32_t)strtoul(buffer_text(&text), NULL, 10) : UINT32_MAX;
 	read_at(fd, "sessionid", 32, &text);
 	p->session = text.len ? (uint32_t)strtoul(buffer_text(&text), NULL, 10) : UINT32_MAX;
-	read_at(fd, "cgroup", 4096, &p->cgroup);
 	read_at(fd, "environ", FIELD_LIMIT, &p->environment);
-	p->exe = read_link(fd, "exe");
-	p->exe_unreadable = !p->exe && !p->kernel && errno != ENOENT;
 	p->cwd = read_link(fd, "cwd");
 	p->root = read_link(fd, "root");
 	if (p->exe && fstatat(fd, "exe", &st, 0) == 0) {
@@ -286,6 +289,7 @@ static void read_process(void *arg)
 	} else {
 		p->fds_unreadable = errno != ENOENT;
 	}
+out:
 	(void)close(fd);
 	buffer_release(&text);
 }
@@ -369,17 +373,24 @@ static uint32_t *list_pids(size_t *count)
 
 static bool read_one(struct live *l, uint32_t pid, struct process *out)
 {
-	struct process_job *j = xcalloc(1, sizeof(*j));
+	struct process_job *j = NULL;
+	char path[32];
 
-	j->p.pid = pid;
-	j->boot_ns = l->boot_ns;
-	j->ticks = l->ticks;
-	if (!guard_call(&l->c->tree.guard, read_process, j)) {
-		char path[32];
-
-		(void)snprintf(path, sizeof(path), "/proc/%u", pid);
-		collect_trouble(l->c, "processes", path, tree_error(ERR_LIMIT));
-		return false;
+	/* Who waits for a page that never comes makes every reader of its memory wait. */
+	for (unsigned stuck = 0; !j; stuck++) {
+		if (stuck) {
+			(void)snprintf(path, sizeof(path), "/proc/%u", pid);
+			collect_trouble(l->c, "processes", path, tree_error(ERR_LIMIT));
+			if (stuck == 2)
+				return false;
+		}
+		j = xcalloc(1, sizeof(*j));
+		j->p.pid = pid;
+		j->p.stuck = stuck;
+		j->boot_ns = l->boot_ns;
+		j->ticks = l->ticks;
+		if (!guard_call(&l->c->tree.guard, read_process, j))
+			j = NULL;
 	}
 	*out = j->p;
 	free(j);
@@ -699,17 +710,18 @@ static void process_line(struct live *l, struct process *p, struct buffer *b, co
 		if (memfd)
 			line_bool(b, "Memfd", true);
 	}
-	if (p->exe && !p->kernel) {
+	if (p->exe && !p->kernel && !p->stuck) {
 		(void)snprintf(path, sizeof(path), "/proc/%u/exe", p->pid);
 		if (collect_digest_exe(c, path, hex))
 			buffer_printf(b, ",\"Hashes\":\"SHA256=%s\"", hex);
 		if (deleted || memfd)
 			recover(l, p, path, b);
 	}
-	if (p->exe_unreadable || p->fds_unreadable)
+	if (p->stuck || p->exe_unreadable || p->fds_unreadable)
 		line_text(b, "Error",
-			  p->exe_unreadable ? "executable and open files: not allowed"
-					    : "open files: not allowed");
+			  p->stuck ? "does not answer: memory and open files were not read"
+			  : p->exe_unreadable ? "executable and open files: not allowed"
+					      : "open files: not allowed");
 	line_end(b);
 	buffer_release(&text);
 }

@@ -65,11 +65,11 @@ static char *unescape(struct view v)
 	return text;
 }
 
-static void read_mounts(struct tree *t)
+/* `real`: the root, its links resolved, or NULL. */
+static void read_mounts(struct tree *t, const char *real)
 {
 	struct buffer text = {0};
 	struct view rest, line, word;
-	char *real = realpath(t->root, NULL);
 	size_t n = real && strcmp(real, "/") != 0 ? strlen(real) : 0;
 	int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 	ssize_t got = 0;
@@ -102,7 +102,6 @@ static void read_mounts(struct tree *t)
 		free(name);
 	}
 	buffer_release(&text);
-	free(real);
 }
 
 static const struct tree_mount *mount_at(const struct tree *t, const char *path)
@@ -115,14 +114,46 @@ static const struct tree_mount *mount_at(const struct tree *t, const char *path)
 
 /* ---- the tree ---- */
 
+struct opening {
+	char *root, *real;
+	int fd, error;
+};
+
+static void open_root(void *arg)
+{
+	struct opening *o = arg;
+
+	o->fd = open(o->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	o->error = errno;
+	if (o->fd >= 0) {
+		struct stat st;
+
+		o->real = realpath(o->root, NULL);
+		/* A dead mount can be opened; the first look into it hangs. */
+		(void)fstatat(o->fd, "etc", &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT);
+	}
+}
+
 int tree_open(struct tree *t, const char *root, unsigned seconds)
 {
+	struct opening *o = xcalloc(1, sizeof(*o));
+
 	*t = (struct tree){.root = root ? root : "/", .live = !root, .guard.seconds = seconds};
-	t->root_fd = open(t->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (t->root_fd < 0)
+	t->root_fd = -1;
+	o->root = xstrdup(t->root);
+	/* The root itself may be a mount that is dead. */
+	if (!guard_call(&t->guard, open_root, o)) {
+		errno = ETIMEDOUT;
 		return ERR_IO;
-	read_mounts(t);
-	return OK;
+	}
+	t->root_fd = o->fd;
+	if (o->fd >= 0)
+		read_mounts(t, o->real);
+	errno = o->error;
+	free(o->root);
+	free(o->real);
+	free(o);
+	return t->root_fd < 0 ? ERR_IO : OK;
 }
 
 void tree_close(struct tree *t)
@@ -407,6 +438,14 @@ static int by_name(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
+static int by_inode(const void *a, const void *b)
+{
+	uint64_t x = ((const struct tree_entry *)a)->stat.inode,
+		 y = ((const struct tree_entry *)b)->stat.inode;
+
+	return x < y ? -1 : x > y;
+}
+
 /* capabilities(7), struct vfs_cap_data: magic with the revision, then pairs of permitted and
  * inheritable. */
 static uint64_t capabilities_of(int fd, const char *name)
@@ -454,7 +493,6 @@ static void list(void *arg)
 	base = path.len;
 	for (errno = 0; (d = readdir(dir)); errno = 0) {
 		struct tree_entry *e;
-		const struct tree_mount *m;
 
 		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
 			continue;
@@ -465,9 +503,20 @@ static void list(void *arg)
 		out->entries =
 			xgrow(out->entries, &out->cap, out->count + 1, sizeof(*out->entries));
 		e = &out->entries[out->count++];
-		*e = (struct tree_entry){.name = xstrdup(d->d_name)};
+		*e = (struct tree_entry){.name = xstrdup(d->d_name), .stat.inode = d->d_ino};
+	}
+	if (!d && errno)
+		out->error = errno;
+	(void)closedir(dir);
+	/* In the order of the inodes, which is that of the disk: a folder lists them by hash. */
+	if (out->count > 1)
+		qsort(out->entries, out->count, sizeof(*out->entries), by_inode);
+	for (size_t i = 0; i < out->count; i++) {
+		struct tree_entry *e = &out->entries[i];
+		const struct tree_mount *m;
+
 		path.len = base;
-		buffer_string(&path, d->d_name);
+		buffer_string(&path, e->name);
 		m = l->tree->mount_count ? mount_at(l->tree, buffer_text(&path)) : NULL;
 		if (m && m->network) {
 			e->skipped = true;
@@ -486,9 +535,6 @@ static void list(void *arg)
 			e->capabilities = capabilities_of(out->fd, e->name);
 		}
 	}
-	if (!d && errno)
-		out->error = errno;
-	(void)closedir(dir);
 	buffer_release(&path);
 	if (out->count)
 		qsort(out->entries, out->count, sizeof(*out->entries), by_name);
