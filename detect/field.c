@@ -403,6 +403,10 @@ static void derived_texts(struct engine_state *s, const struct slot *slot, bool 
 	for (uint32_t i = 0; i < d->from.count && i < 8; i++) {
 		if (slot->from[i] < 0 || e->values[slot->from[i]].type == VALUE_ABSENT)
 			continue;
+		if (d->every) {
+			value_texts(s, &e->values[slot->from[i]], folded, into);
+			continue;
+		}
 		if (d->join) {
 			struct buffer piece = {0};
 
@@ -515,13 +519,22 @@ struct text_list *field_texts(struct engine_state *s, uint32_t field, bool folde
 
 bool field_present(struct engine_state *s, uint32_t field)
 {
+	const struct slot *slot;
 	uint16_t at;
 	int32_t i = -1;
 
 	if (field == FIELD_ANY)
 		return true;
 	at = slot_resolve(s, s->context, field);
-	if (s->context->slots[at - 1].index == SLOT_DERIVED)
+	slot = &s->context->slots[at - 1];
+	if (slot->index == SLOT_DERIVED) {
+		/* Of several values the one of the field's own name says whether it is there. */
+		for (uint32_t k = 0; slot->derive->every && k < slot->derive->from.count && k < 8;
+		     k++)
+			if (strcmp(slot->derive->from.items[k], slot->derive->field) == 0)
+				return slot->from[k] >= 0 &&
+				       s->event->values[slot->from[k]].type != VALUE_ABSENT;
 		return field_texts(s, field, false)->count > 0;
+	}
 	return slot_value(s, &s->context->slots[at - 1], &i) != NULL;
 }

@@ -75,8 +75,8 @@ static int pairs(struct adder *a, const struct yaml *y, const char ***out, uint3
 
 static int derive(struct adder *a, const struct yaml *key, const struct yaml *y, struct derive *d)
 {
-	static const char *const known[] = {"from",  "join",	"with",	 "part",
-					    "after", "replace", "values"};
+	static const char *const known[] = {"from", "join",  "every",	"with",
+					    "part", "after", "replace", "values"};
 	int status;
 
 	d->field = keep(a, key);
@@ -91,7 +91,12 @@ static int derive(struct adder *a, const struct yaml *key, const struct yaml *y,
 			return fail(a, y->items[i], "unknown key of a field");
 	}
 	d->join = yaml_get(y, "join") != NULL;
-	if ((status = texts(a, yaml_get(y, d->join ? "join" : "from"), &d->from)) < 0 ||
+	d->every = yaml_get(y, "every") != NULL;
+	if ((status = texts(a,
+			    yaml_get(y, d->join	   ? "join"
+					: d->every ? "every"
+						   : "from"),
+			    &d->from)) < 0 ||
 	    (status = pairs(a, yaml_get(y, "replace"), &d->replace, &d->replace_count)) < 0 ||
 	    (status = pairs(a, yaml_get(y, "values"), &d->values, &d->value_count)) < 0)
 		return status;

@@ -20,6 +20,7 @@ struct derive {
 	const char *field; /* as rules call it */
 	struct texts from; /* fields of the source: the first that is there... */
 	bool join;	   /* ...or all of them, joined by `with` */
+	bool every; /* ...or each of them as a value; there when the one of its own name is */
 	const char *with;
 	const char *part; /* or the member of a list "NAME=value,NAME=value" */
 	const char *

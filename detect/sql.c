@@ -214,6 +214,16 @@ static int rows(struct writer *w, uint32_t field, const char *alias)
 			if (strcmp(other->from.items[k], name) == 0)
 				own = other;
 	}
+	if (other && other->every) {
+		buffer_string(w->out, "json_each(json_array(");
+		for (uint32_t i = 0; i < other->from.count; i++) {
+			if (i)
+				buffer_char(w->out, ',');
+			extract(w->out, other->from.items[i]);
+		}
+		buffer_printf(w->out, ")) %s", alias);
+		return OK;
+	}
 	if (own) {
 		buffer_string(w->out, "json_each(json_array(");
 		if ((status = derived(w, own)) < 0)
@@ -382,6 +392,22 @@ static int tests(struct writer *w, struct node *const *kids, uint32_t from, uint
 	return OK;
 }
 
+/* Whether the field is several values, one of which has its own name. */
+static bool every_own(const struct writer *w, uint32_t field)
+{
+	const char *name = w->engine->set->fields[field];
+
+	for (uint32_t i = 0; i < w->source->field_count; i++) {
+		const struct derive *d = &w->source->fields[i];
+
+		for (uint32_t k = 0; d->every && strcmp(d->field, name) == 0 && k < d->from.count;
+		     k++)
+			if (strcmp(d->from.items[k], name) == 0)
+				return true;
+	}
+	return false;
+}
+
 static int write_node(struct writer *w, const struct node *n);
 
 static int halves(struct writer *w, struct node *const *kids, uint32_t from, uint32_t to,
@@ -491,6 +517,12 @@ static int write_node(struct writer *w, const struct node *n)
 			buffer_string(w->out, p->type == PREDICATE_NULL
 						      ? "NOT EXISTS(SELECT 1 FROM "
 						      : "EXISTS(SELECT 1 FROM ");
+			if (every_own(w, p->field)) { /* its own value says whether it is there */
+				buffer_string(w->out, "json_each(json_array(");
+				extract(w->out, w->engine->set->fields[p->field]);
+				buffer_string(w->out, ")) v WHERE v.value IS NOT NULL)");
+				return OK;
+			}
 			if ((status = rows(w, p->field, "v")) < 0)
 				return status;
 			buffer_string(w->out, " WHERE v.value IS NOT NULL)");

@@ -10,6 +10,7 @@
  * (or _COMM) Program, _PID ProcessId, PRIORITY Severity, SYSLOG_FACILITY Facility, _HOSTNAME the
  * event's host.
  */
+#include "parsers/sysmon_message.h"
 #include "parsers/unix_message.h"
 
 #include <lzma.h>
@@ -200,6 +201,7 @@ static int entry(struct journal *j, struct view object, uint64_t offset)
 	struct parse *p = j->p;
 	size_t step = j->compact ? 4 : 16, items = (object.len - 64) / step, bad = 0;
 	uint64_t micro = view_get64(object, 24), number;
+	bool sysmon = false;
 	struct view message = none, program = none, comm = none, pid = none, host = none;
 	const char *text;
 	int64_t ts =
@@ -249,7 +251,9 @@ static int entry(struct journal *j, struct view object, uint64_t offset)
 	if (message.data) {
 		unix_message_read(&j->message, program, message);
 		event_add(p, "Message", value_view(message));
-		unix_message_add(p, &j->message);
+		sysmon = sysmon_message_add(p, program, message);
+		if (!sysmon)
+			unix_message_add(p, &j->message);
 	}
 	if (host.len)
 		event_host(p, value_view(host));
@@ -258,9 +262,10 @@ static int entry(struct journal *j, struct view object, uint64_t offset)
 		event_add(p, "LostFields", value_unsigned(bad));
 	}
 	text = parse_text(&p->scratch, view_clip(message, 0, 4000));
-	event_messagef(p, pid.len ? "%.*s[%.*s]: %s" : "%.*s%.*s: %s", (int)program.len,
-		       program.len ? (const char *)program.data : "", (int)pid.len,
-		       pid.len ? (const char *)pid.data : "", text);
+	if (!sysmon)
+		event_messagef(p, pid.len ? "%.*s[%.*s]: %s" : "%.*s%.*s: %s", (int)program.len,
+			       program.len ? (const char *)program.data : "", (int)pid.len,
+			       pid.len ? (const char *)pid.data : "", text);
 	if (bad == items && items > 0)
 		return parse_lost(p, offset, "none of an entry's %zu fields can be read", items);
 	return event_emit(p);

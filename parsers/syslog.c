@@ -10,6 +10,7 @@
  * there back every jump from a month to a much later one is a turn of the year. Their clock is the
  * host's own zone, which no line tells: read as UTC, and both flagged.
  */
+#include "parsers/sysmon_message.h"
 #include "parsers/unix_message.h"
 
 struct header {
@@ -347,9 +348,11 @@ static int emit(struct parse *p, struct view record, const struct header *h, uin
 	event_add(p, "StructuredData",
 		  h->structured.len ? value_view(h->structured) : value_text(NULL));
 	event_add(p, "Message", value_view(message));
-	unix_message_add(p, &m);
 	if (h->host.len)
 		event_host(p, value_view(h->host));
+	if (sysmon_message_add(p, h->program, message))
+		return event_emit(p);
+	unix_message_add(p, &m);
 	if (h->modern)
 		event_messagef(
 			p, h->pid.len ? "%.*s[%.*s]: %.*s" : "%.*s%.*s: %.*s", (int)h->program.len,

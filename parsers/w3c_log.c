@@ -222,6 +222,10 @@ static int record(struct parse *p, const struct columns *c, struct view line,
 			       text_of(p, "cs-method"), text_of(p, "cs-uri-stem"),
 			       text_of(p, "cs-uri"), *query ? "?" : "", query,
 			       text_of(p, "sc-status"), *reason ? " " : "", reason);
+		/* What was asked for as one text, as access logs have it. */
+		if (*text_of(p, "cs-uri-stem") && !*text_of(p, "cs-uri"))
+			event_addf(p, "cs-uri", "%s%s%s", text_of(p, "cs-uri-stem"),
+				   *query ? "?" : "", query);
 		for (size_t k = 0; k < p->count; k++)
 			if (view_is(p->names[k], "cs-username"))
 				event_user(p, p->values[k]);

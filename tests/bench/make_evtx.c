@@ -2,6 +2,7 @@
  * make_evtx OUT SIZE_MB [KIND [SEED]]	an event log for timing: records of the kinds that fill real logs, or
  * of one of the kinds below; every value drawn from a pool or counted up, the same for each run
  * make_evtx --fixtures DIR	small logs for the golden tests: DIR/evtx/NAME
+ * make_evtx --xml OUT	a log of the records of stdin, a line of XML each (no '%' or '?' before a digit but doubled)
  */
 #include "tests/lib/evtx_writer.h"
 
@@ -1243,8 +1244,34 @@ static int fixtures(const char *folder)
 	return status ? 2 : 0;
 }
 
+/* The writer keeps the names where they stand: all of stdin stays until the end. */
+static int from_xml(const char *path)
+{
+	struct memory *m = begin();
+	struct buffer all = {0};
+	FILE *out = fopen(path, "wb");
+	int status = out ? 0 : -1;
+	size_t n;
+
+	while ((n = fread(buffer_reserve(&all, 65536), 1, 65536, stdin)) > 0)
+		all.len += n;
+	for (char *line = (char *)(uintptr_t)buffer_text(&all), *end;
+	     status == 0 && (end = strchr(line, '\n')); line = end + 1) {
+		*end = '\0';
+		status = evtx_writer_fragment(&m->w, NOW + m->w.record * 10000000, line);
+	}
+	close_log(m);
+	if (out && (fwrite(m->b.data, 1, m->b.len, out) != m->b.len || fclose(out) != 0))
+		status = -1;
+	buffer_release(&all);
+	drop(m);
+	return status < 0 ? 2 : 0;
+}
+
 int main(int argc, char **argv)
 {
+	if (argc == 3 && strcmp(argv[1], "--xml") == 0)
+		return from_xml(argv[2]);
 	if (argc == 3 && strcmp(argv[1], "--fixtures") == 0)
 		return fixtures(argv[2]);
 	if (argc == 5)
@@ -1253,7 +1280,7 @@ int main(int argc, char **argv)
 		return make_log(argv[1], strtod(argv[2], NULL), argc >= 4 ? argv[3] : "mixed");
 	(void)fputs(
 		"usage: make_evtx OUT SIZE_MB [KIND [SEED]]\n       make_evtx --fixtures "
-		"DIR\nkinds:",
+		"DIR\n       make_evtx --xml OUT < RECORDS\nkinds:",
 		stderr);
 	for (unsigned k = 0; k < KINDS; k++)
 		(void)fprintf(stderr, " %s", kinds[k].name);

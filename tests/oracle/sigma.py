@@ -144,9 +144,9 @@ def one(field, mods, v):
     cased = 'cased' in mods
     here = lambda get, test: any(test(t) for t in get(field) or [])
     if 'exists' in mods:
-        return lambda get: (get(field) is not None) == v
+        return lambda get: absent(get(field)) != v
     if v is None:
-        return lambda get: get(field) is None
+        return lambda get: absent(get(field))
     op = next((m for m in mods if m in ('lt', 'lte', 'gt', 'gte')), None)
     part = next((m for m in mods if m in ('minute', 'hour', 'day', 'week', 'month', 'year')), None)
     if part:
@@ -359,12 +359,25 @@ def find_name(fields, name):
     return None
 
 
+class Several(list):
+    """The values of a field that is made of several; `missing`: the one of its own name is not among them."""
+    def __init__(self, texts, missing):
+        super().__init__(texts)
+        self.missing = missing
+
+
+def absent(texts):
+    return texts is None or getattr(texts, 'missing', False)
+
+
 def derive(d, fields):
     d = {'from': d} if not isinstance(d, dict) else d
-    names = some(d.get('join', d.get('from')))
+    names = some(d.get('join', d.get('every', d.get('from'))))
     found = [f for f in (find_name(fields, n) for n in names) if f and fields[f] is not None]
     if not found:
         return None
+    if 'every' in d:
+        return Several([t for f in found for t in texts_of(fields[f])], d.get('name') in names and d.get('name') not in found)
     if 'join' in d:
         text = d.get('with', '').join(t for t in (', '.join(texts_of(fields[f])) for f in found) if t not in ('', '-'))
     elif len(d) == 1:
@@ -409,7 +422,7 @@ def getter(event, sources):
                 continue
             d = dict(d) if isinstance(d, dict) else {'from': d}
             d['name'] = name
-            names = some(d.get('join', d.get('from')))
+            names = some(d.get('join', d.get('every', d.get('from'))))
             if not any(find_name(fields, n) for n in names):
                 continue
             plain = {k: v for k, v in d.items() if k != 'name'} if set(d) == {'from', 'name'} else d
