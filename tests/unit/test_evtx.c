@@ -152,6 +152,86 @@ static void test_segments(void **unused)
 	drop(l);
 }
 
+struct trail {
+	struct sink sink;
+	struct buffer records; /* offset and number of each, in order */
+};
+
+static int follow(struct sink *sink, const struct event *e)
+{
+	if (e->kind != KIND_DAMAGE)
+		buffer_printf(&((struct trail *)sink)->records, "%llu:%llu ",
+			      (unsigned long long)e->offset, (unsigned long long)e->record);
+	return OK;
+}
+
+static void trail_of(struct trail *t, struct view bytes, uint32_t from, uint32_t to)
+{
+	static struct parse p;
+	struct shape_table *shapes = shape_table_new();
+
+	t->sink.event = follow;
+	parse_init(&p, &t->sink, shapes);
+	p.segment_from = from;
+	p.segment_to = to;
+	(void)parser_find("evtx")->parse(&p, bytes);
+	parse_done(&p);
+	shape_table_free(shapes);
+}
+
+/* Whatever the damage is and wherever: any division of the work reads the same records, in order. */
+static void test_damaged_segments(void **unused)
+{
+	struct log *l = make(1200);
+	struct buffer big = {0};
+
+	(void)unused;
+	srand(3);
+	for (unsigned run = 0; run < 30; run++) {
+		struct trail whole = {0}, parts = {0};
+		uint32_t segments;
+
+		big.len = 0;
+		buffer_append(&big, l->b.data, 4096);
+		while (big.len < (13u << 20))
+			buffer_append(&big, l->b.data + 4096, l->b.len - 4096);
+		for (unsigned k = 0; k < 1 + run; k++) {
+			/* Mostly around the places where segments meet. */
+			size_t at = (size_t)rand() % (big.len - 70000),
+			       n = 1 + (size_t)rand() % 5000;
+
+			if (k % 2)
+				at = 4096 + (1 + (size_t)rand() % 2) * (4u << 20) - 70000 +
+				     (size_t)rand() % 140000;
+			switch (rand() % 4) {
+			case 0: /* bytes are lost */
+				memmove(big.data + at, big.data + at + n, big.len - at - n);
+				big.len -= n;
+				break;
+			case 1:
+				memset(big.data + at / 4096 * 4096, 0, 4096);
+				break;
+			case 2: /* a chunk's magic */
+				memset(big.data + 4096 + at / 65536 * 65536, 0, 16);
+				break;
+			default:
+				for (size_t i = 0; i < n; i++)
+					big.data[at + i] = (char)rand();
+			}
+		}
+		segments = parser_find("evtx")->segments(buffer_as_view(&big));
+		assert_true(segments >= 3);
+		trail_of(&whole, buffer_as_view(&big), 0, UINT32_MAX);
+		for (uint32_t i = 0; i < segments; i++)
+			trail_of(&parts, buffer_as_view(&big), i, i + 1);
+		assert_string_equal(buffer_text(&whole.records), buffer_text(&parts.records));
+		buffer_release(&whole.records);
+		buffer_release(&parts.records);
+	}
+	buffer_release(&big);
+	drop(l);
+}
+
 /* Every kind of damage costs the records that it hits and no other. */
 static void test_damage(void **unused)
 {
@@ -240,6 +320,307 @@ static void test_xml(void **unused)
 	buffer_release(&out);
 	buffer_release(&all);
 	drop(l);
+}
+
+/* ---- damage: the records that it does not touch come out, in order, whatever it is ---- */
+
+#define KNOWN 1200u
+
+struct damaged {
+	struct sink sink;
+	struct log *l;
+	size_t at[KNOWN + 1], end[KNOWN + 1]; /* of record n */
+	bool hit[KNOWN + 1];
+	unsigned seen[KNOWN + 1];
+	uint64_t last;		  /* record that is not hit */
+	unsigned told[KNOWN + 1]; /* damage events whose offset is in the record */
+	unsigned wrong;		  /* events that tell what no record holds */
+	unsigned cut, disorder;
+};
+
+static char *known_text(char *to, unsigned n)
+{
+	sprintf(to, "record %u %.*s", n, (int)(n * 7919 % 90),
+		"abcdefghijklmnopqrstuvwxyz abcdefghijklmnopqrstuvwxyz abcdefghijklmnopqrstuvwxyz "
+		"abcdefg");
+	return to;
+}
+
+static int note(struct sink *sink, const struct event *e)
+{
+	struct damaged *d = (struct damaged *)sink;
+	const struct value *id = event_find(e, "EventRecordID"), *text = event_find(e, "Text");
+	struct buffer b = {0};
+	char want[200];
+	uint64_t n = id && id->type == VALUE_UNSIGNED ? id->u : 0;
+
+	if (e->kind == KIND_DAMAGE) {
+		for (unsigned i = 1; i <= KNOWN; i++) {
+			/* Of the first one of a chunk also what is said of the chunk's header. */
+			size_t from = d->at[i] % 4096 == 512 ? d->at[i] - 512 : d->at[i];
+
+			d->told[i] += e->offset >= from && e->offset < d->end[i];
+		}
+		return OK;
+	}
+	if (e->flags & EVENT_CUT) {
+		d->cut++;
+		return OK;
+	}
+	if (text)
+		value_append(&b, text);
+	if (n < 1 || n > KNOWN || e->record != n ||
+	    strcmp(buffer_text(&b), known_text(want, (unsigned)n)) != 0) {
+		d->wrong++;
+	} else {
+		d->seen[n]++;
+		if (!d->hit[n]) {
+			d->disorder += n <= d->last;
+			d->last = n;
+		}
+	}
+	buffer_release(&b);
+	return OK;
+}
+
+static struct damaged *make_known(void)
+{
+	struct damaged *d = xcalloc(1, sizeof(*d));
+	struct evtx_writer_template other = template_of_test;
+	size_t at = 4096 + 512;
+
+	d->sink.event = note;
+	d->l = xcalloc(1, sizeof(*d->l));
+	memset(buffer_reserve(&d->l->b, 4096), 0, 4096);
+	d->l->b.len = 4096;
+	template_of_test.chunk = other.chunk = 0;
+	evtx_writer_init(&d->l->w, keep, d->l);
+	for (unsigned i = 1; i <= KNOWN; i++) {
+		char text[200];
+		const uint16_t id = 1;
+		const uint64_t ticks = UINT64_C(133400000000000000) + i, record = i;
+		const struct evtx_writer_value v[] = {{.type = 6, .data = &id, .size = 2},
+						      {.type = 17, .data = &ticks, .size = 8},
+						      {.type = 10, .data = &record, .size = 8},
+						      {.type = 1, .text = known_text(text, i)}};
+
+		assert_int_equal(evtx_writer_record(&d->l->w, ticks, &template_of_test, v, 4), 0);
+	}
+	assert_int_equal(evtx_writer_end(&d->l->w), 0);
+	evtx_writer_head(&d->l->w, (uint8_t *)d->l->b.data);
+	for (unsigned i = 1; i <= KNOWN; i++) {
+		const uint8_t *b = (const uint8_t *)d->l->b.data;
+
+		while (memcmp(b + at, "**\0", 4) != 0)
+			at++;
+		d->at[i] = at;
+		at += b[at + 4] | (size_t)b[at + 5] << 8;
+		d->end[i] = at;
+	}
+	return d;
+}
+
+/* Damages record n, in one of the ways that disks and people have. */
+static const char *damage_record(struct damaged *d, unsigned n, unsigned way)
+{
+	uint8_t *r = (uint8_t *)d->l->b.data + d->at[n];
+	size_t size = d->end[n] - d->at[n];
+
+	d->hit[n] = true;
+	switch (way) {
+	case 0:
+		memset(r + 4, 0, 4);
+		return "size of zero";
+	case 1:
+		memset(r + 4, 0xff, 4);
+		return "size of 4 GiB";
+	case 2:
+		r[4] ^= 0x48;
+		return "another size";
+	case 3:
+		memset(r, 0xcc, 4);
+		return "magic";
+	case 4:
+		memset(r, 0, size);
+		return "zeroed";
+	case 5:
+		memset(r + 24, 0xff, 12);
+		return "tokens";
+	case 6: /* what it is an instance of: nothing that the log has */
+		r[30] ^= 0x5a;
+		memset(r + 34, 0xee, 4);
+		return "template";
+	case 7:
+		for (size_t i = 0; i < size; i++)
+			r[i] = (uint8_t)rand();
+		return "noise";
+	default:
+		memset(r + size - 4, 0, 4);
+		return "size at its end";
+	}
+}
+#define WAYS 9u
+
+/* Everything whose bytes lie in [from, to) is hit. */
+static void hit_range(struct damaged *d, size_t from, size_t to)
+{
+	for (unsigned i = 1; i <= KNOWN; i++)
+		d->hit[i] |= d->at[i] < to && d->end[i] > from;
+}
+
+static void check_known(struct damaged *d, const char *what, bool tells)
+{
+	static struct parse p;
+	static struct buffer xml;
+	struct shape_table *shapes = shape_table_new();
+	struct buffer out = {0};
+	const char *rest;
+
+	parse_init(&p, &d->sink, shapes);
+	assert_int_equal(parser_find("evtx")->parse(&p, buffer_as_view(&d->l->b)), OK);
+	parse_done(&p);
+	for (unsigned i = 1; i <= KNOWN; i++) {
+		if (!d->hit[i] && d->seen[i] != 1)
+			fail_msg("%s: record %u seen %u times", what, i, d->seen[i]);
+		if (d->seen[i] > 1)
+			fail_msg("%s: record %u seen %u times, and it is damaged", what, i,
+				 d->seen[i]);
+		/* One word may be of several that follow each other. */
+		if (i > 1 && d->hit[i] && d->hit[i - 1] && d->told[i - 1])
+			d->told[i]++;
+		if (tells && d->hit[i] && !d->seen[i] && !d->told[i])
+			fail_msg("%s: no word of the loss of record %u", what, i);
+	}
+	if (d->disorder || d->wrong)
+		fail_msg("%s: %u out of order, %u wrong", what, d->disorder, d->wrong);
+	xml.len = 0;
+	parse_init(&p, &d->sink, shapes);
+	assert_int_equal(evtx_to_xml(&p, buffer_as_view(&d->l->b), &out, append_xml, &xml), OK);
+	parse_done(&p);
+	rest = buffer_text(&xml);
+	for (unsigned i = 1; i <= KNOWN; i++) {
+		char text[200], line[400];
+
+		sprintf(line,
+			"<EventRecordID>%u</EventRecordID><Computer>host</Computer></"
+			"System><EventData>"
+			"<Data Name='Text'>%s</Data></EventData></Event>\n",
+			i, known_text(text, i));
+		if (d->hit[i])
+			continue;
+		rest = strstr(rest, line);
+		if (!rest)
+			fail_msg("%s: record %u is not in the XML, or not in its place", what, i);
+		rest += strlen(line);
+	}
+	shape_table_free(shapes);
+	buffer_release(&out);
+	drop(d->l);
+	free(d);
+}
+
+static void test_damaged_records(void **unused)
+{
+	(void)unused;
+	srand(7);
+	/* Each way alone, at the first record of a chunk (which has the template), at the last, and between. */
+	for (unsigned way = 0; way < WAYS; way++) {
+		static const unsigned some[] = {1, 2, 300, KNOWN};
+
+		for (unsigned i = 0; i < 4; i++) {
+			struct damaged *d = make_known();
+
+			check_known(d, damage_record(d, some[i], way), true);
+		}
+	}
+	/* Any of them at once, more and more. */
+	for (unsigned run = 0; run < 60; run++) {
+		struct damaged *d = make_known();
+		char what[40];
+
+		for (unsigned k = 0; k < run * 4 + 1; k++) {
+			unsigned n = 1 + (unsigned)rand() % KNOWN;
+
+			if (!d->hit[n])
+				(void)damage_record(d, n, (unsigned)rand() % WAYS);
+		}
+		sprintf(what, "run %u", run);
+		check_known(d, what, false);
+	}
+}
+
+static void test_damaged_chunks(void **unused)
+{
+	struct damaged *d;
+	uint8_t *b, chunk[65536];
+
+	(void)unused;
+	srand(9);
+	d = make_known(); /* no file header */
+	memset(d->l->b.data, 0, 4096);
+	check_known(d, "file header", true);
+	d = make_known(); /* not even its place: chunks from the first byte on */
+	memmove(d->l->b.data, d->l->b.data + 4096, d->l->b.len - 4096);
+	d->l->b.len -= 4096;
+	for (unsigned i = 1; i <= KNOWN; i++) {
+		d->at[i] -= 4096;
+		d->end[i] -= 4096;
+	}
+	check_known(d, "no file header", true);
+	d = make_known(); /* dirty: the header of a log that was not closed says nothing of use */
+	d->l->b.data[42] = 0;
+	d->l->b.data[120] = 1;
+	memset(d->l->b.data + 124, 0x11, 4);
+	check_known(d, "dirty", true);
+	for (unsigned which = 0; which < 2; which++) { /* a chunk's header: gone, or part of it */
+		d = make_known();
+		memset(d->l->b.data + 4096 + 65536 * which, 0, which ? 512 : 128);
+		check_known(d, "chunk header", true);
+	}
+	for (unsigned at = 0; at < 128; at += 4) { /* any field of it wrong */
+		d = make_known();
+		memset(d->l->b.data + 4096 + 65536 + at, 0xa5, 4);
+		check_known(d, "a field of the chunk header", true);
+	}
+	for (unsigned run = 0; run < 40; run++) { /* pages of nothing */
+		size_t page;
+
+		d = make_known();
+		page = 4096 * (1 + (size_t)rand() % (d->l->b.len / 4096 - 1));
+		memset(d->l->b.data + page, 0, 4096);
+		hit_range(d, page, page + 4096);
+		check_known(d, "zeroed page", true);
+	}
+	for (unsigned run = 0; run < 40; run++) { /* cut anywhere */
+		size_t len;
+
+		d = make_known();
+		len = 4096 + (size_t)rand() % (d->l->b.len - 4096);
+		hit_range(d, len, d->l->b.len);
+		d->l->b.len = len;
+		check_known(d, "cut", false);
+	}
+	d = make_known(); /* bytes went missing inside of a chunk, nothing after it is where it was */
+	memmove(d->l->b.data + 30000, d->l->b.data + 30100, d->l->b.len - 30100);
+	d->l->b.len -= 100;
+	hit_range(d, 30000, 30100);
+	check_known(d, "bytes lost", false);
+	d = make_known(); /* chunks in another order: they come as they stand */
+	b = (uint8_t *)d->l->b.data;
+	assert_true(d->l->b.len >= 4096 + 3 * 65536);
+	memcpy(chunk, b + 4096, sizeof(chunk));
+	memcpy(b + 4096, b + 4096 + 65536, sizeof(chunk));
+	memcpy(b + 4096 + 65536, chunk, sizeof(chunk));
+	{
+		struct counter c = parse_all(buffer_as_view(&d->l->b), false);
+
+		assert_int_equal(c.count, KNOWN);
+		assert_int_equal(c.damage, 0);
+		for (unsigned i = 1; i <= KNOWN; i++)
+			assert_int_equal(c.records[i], 1);
+	}
+	drop(d->l);
+	free(d);
 }
 
 /* A log of three equal records: the first is walked, the others are written by the program. */
@@ -508,13 +889,20 @@ static void test_crc32(void **unused)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_healthy), cmocka_unit_test(test_segments),
-		cmocka_unit_test(test_damage),	cmocka_unit_test(test_carve),
-		cmocka_unit_test(test_xml),	cmocka_unit_test(test_substitution),
-		cmocka_unit_test(test_values),	cmocka_unit_test(test_fragment_and_instance),
-		cmocka_unit_test(test_bomb),	cmocka_unit_test(test_text),
-		cmocka_unit_test(test_crc32)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_healthy),
+					   cmocka_unit_test(test_segments),
+					   cmocka_unit_test(test_damage),
+					   cmocka_unit_test(test_damaged_records),
+					   cmocka_unit_test(test_damaged_chunks),
+					   cmocka_unit_test(test_damaged_segments),
+					   cmocka_unit_test(test_carve),
+					   cmocka_unit_test(test_xml),
+					   cmocka_unit_test(test_substitution),
+					   cmocka_unit_test(test_values),
+					   cmocka_unit_test(test_fragment_and_instance),
+					   cmocka_unit_test(test_bomb),
+					   cmocka_unit_test(test_text),
+					   cmocka_unit_test(test_crc32)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
