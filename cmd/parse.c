@@ -1,6 +1,7 @@
 /* konseki parse: any artefact to JSON lines on stdout, no case needed. */
 #include "cmd/pipeline.h"
 
+#include "base/text.h"
 #include "cmd/command.h"
 
 #include <stdlib.h>
@@ -23,12 +24,29 @@ static int put(struct sink *sink, const struct event *e)
 	return task_output(s->task, &s->out);
 }
 
+/* Beside the records of an XML document what else is to say stands in comments: damage. */
+static int put_comment(struct sink *sink, const struct event *e)
+{
+	struct json_sink *s = (struct json_sink *)sink;
+	struct buffer text = {0};
+
+	event_message(&text, e);
+	for (size_t i = 1; i < text.len; i++)
+		if (text.data[i] == '-' && text.data[i - 1] == '-') /* [XML10] 2.5 */
+			text.data[i] = '_';
+	buffer_string(&s->out, "<!-- ");
+	text_xml(&s->out, buffer_as_view(&text));
+	buffer_string(&s->out, " -->\n");
+	buffer_release(&text);
+	return task_output(s->task, &s->out);
+}
+
 static void *start(void *data)
 {
 	struct json_sink *s = xcalloc(1, sizeof(*s));
 
 	(void)data;
-	s->sink.event = put;
+	s->sink.event = xml ? put_comment : put;
 	return s;
 }
 

@@ -1159,7 +1159,8 @@ static int emit(struct evtx *e, const struct evtx_record *r, void *data)
 	struct event event;
 	struct value *values = p->values;
 	size_t bytes = 0;
-	bool plain, cut = false, borrowed = false, long_ = false, fits;
+	bool plain, cut = false, borrowed = false, lost = false, long_ = false, fits;
+	enum evtx_loss loss;
 	const char *why;
 	int status = OK;
 
@@ -1173,11 +1174,14 @@ static int emit(struct evtx *e, const struct evtx_record *r, void *data)
 		s->count = 1;
 		plain = gather(e, s);
 		why = e->why;
+		for (uint32_t i = 0; i < s->count; i++)
+			lost |= s->instance[i].t->stand_in;
+		plain = plain && !lost;
 		if (plain)
 			plan = find_plan(e, s);
 		if (!plan)
 			plan = build(e, s, NULL, !plain);
-		if (!plain && *why)
+		if (!plain && (*why || lost))
 			cut = true;
 	} else if (*e->why || !evtx_fragment(e, r->pos, r->end, 0, &raw)) {
 		return r->flags & EVENT_CUT ? OK : /* its damage was told */
@@ -1238,14 +1242,12 @@ static int emit(struct evtx *e, const struct evtx_record *r, void *data)
 	if (plan->script || plan->commands[0] >= 0)
 		event.shape = own_fields(e, plan, values);
 	status = parse_emit(p, &event);
-	if (status >= 0 && cut && !(r->flags & EVENT_CUT))
-		status = parse_lost(p, r->offset, "record %llu: %s", (unsigned long long)r->number,
-				    *why ? why : "some of its values are cut");
-	else if (status >= 0 && borrowed)
-		status = parse_lost(p, r->offset,
-				    "record %llu: its template is damaged, another copy or what is "
-				    "left of it served",
-				    (unsigned long long)r->number);
+	loss = lost	  ? EVTX_LOSS_NAMES
+	       : cut	  ? EVTX_LOSS_VALUES
+	       : borrowed ? EVTX_LOSS_TEMPLATE
+			  : EVTX_LOSS_NONE;
+	if (status >= 0 && loss)
+		status = evtx_tell(e, r, loss, why);
 	else if (status >= 0 && long_)
 		status = parse_lost(p, r->offset, "record %llu: values of more than %zu bytes",
 				    (unsigned long long)r->number, VALUES_MAX);

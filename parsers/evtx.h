@@ -105,6 +105,7 @@ struct evtx_program;
 
 struct evtx_template {
 	uint8_t guid[16];
+	bool stand_in; /* for one that is lost; lives as long as the record */
 	struct evtx_ops ops;
 	struct evtx_check *checks;
 	uint32_t check_count;
@@ -122,10 +123,18 @@ struct evtx_instance {
 	uint32_t nested; /* values that are binary XML */
 	bool arrays;	 /* some values are arrays */
 	bool cut;	 /* the values do not all lie inside the record */
-	bool borrowed;	 /* the definition is damaged: that of another chunk serves, or what is left
-			    of it */
+	bool borrowed;	 /* the definition is damaged: that of another chunk serves, what is left of
+			    it, or a stand-in */
 };
 
+/* A record, as its head has it. */
+struct evtx_record {
+	size_t pos, end; /* binary XML, in e->chunk */
+	uint64_t offset; /* of the record in the artefact */
+	uint64_t number;
+	uint64_t written; /* FILETIME */
+	unsigned flags;	  /* enum event_flag */
+};
 #define EVTX_BUCKETS 1024
 #define EVTX_NEAR    256 /* slots of the table by offset in a chunk */
 #define EVTX_HOLES   32768
@@ -133,10 +142,11 @@ struct evtx_instance {
 
 struct evtx {
 	struct parse *p;
-	struct view bytes;   /* whole artefact */
-	size_t base;	     /* of the chunk in bytes */
-	struct view chunk;   /* what is there of it */
-	uint32_t generation; /* of `near`: one per chunk */
+	struct view bytes;		  /* whole artefact */
+	size_t base;			  /* of the chunk in bytes */
+	struct view chunk;		  /* what is there of it */
+	const struct evtx_record *record; /* being read */
+	uint32_t generation;		  /* of `near`: one per chunk */
 	struct evtx_near {
 		uint32_t generation, offset;
 		struct evtx_template *t;
@@ -272,13 +282,6 @@ void evtx_xml_nested(struct evtx *e, struct buffer *out, const struct evtx_hole 
  * Walks the records of the artefact, or of the segments asked for. `record` gets each record's
  * extent in the chunk: [pos, end) is its binary XML. Losses are told by parse_lost.
  */
-struct evtx_record {
-	size_t pos, end; /* binary XML, in e->chunk */
-	uint64_t offset; /* of the record in the artefact */
-	uint64_t number;
-	uint64_t written; /* FILETIME */
-	unsigned flags;	  /* enum event_flag */
-};
 uint32_t evtx_segments(struct view bytes);
 /* The part [from, to) of the artefact that was asked for; `first` is where its first chunk is due. */
 void evtx_range(const struct evtx *e, size_t *first, size_t *from, size_t *to);
@@ -288,6 +291,15 @@ int evtx_walk(struct evtx *e,
 int evtx_walk_range(struct evtx *e, size_t from, size_t to,
 		    int (*record)(struct evtx *e, const struct evtx_record *r, void *data),
 		    void *data);
+
+/* Tells what of a record is lost, once, when not all of it is told already. `why` may be empty. */
+enum evtx_loss {
+	EVTX_LOSS_NONE,
+	EVTX_LOSS_TEMPLATE, /* nothing, but another template served */
+	EVTX_LOSS_NAMES,    /* a stand-in served */
+	EVTX_LOSS_VALUES,
+};
+int evtx_tell(struct evtx *e, const struct evtx_record *r, enum evtx_loss loss, const char *why);
 
 /* What is known of an event id: the kind, and the message as a pattern: "... {Field} ...". */
 struct evtx_known {

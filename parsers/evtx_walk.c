@@ -66,6 +66,31 @@ static size_t find_record(struct view v, size_t from, uint32_t *size)
 	return v.len;
 }
 
+int evtx_tell(struct evtx *e, const struct evtx_record *r, enum evtx_loss loss, const char *why)
+{
+	unsigned long long n = r->number;
+
+	switch (loss) {
+	case EVTX_LOSS_TEMPLATE:
+		return parse_lost(e->p, r->offset,
+				  "record %llu: its template is damaged, another copy or what is "
+				  "left of it served",
+				  n);
+	case EVTX_LOSS_NAMES:
+		return parse_lost(e->p, r->offset,
+				  "record %llu: its template is lost, values stand without names",
+				  n);
+	case EVTX_LOSS_VALUES:
+		if (r->flags & EVENT_CUT)
+			return OK;
+		return parse_lost(e->p, r->offset, "record %llu: %s", n,
+				  *why ? why : "some of its values are cut");
+	case EVTX_LOSS_NONE:
+		break;
+	}
+	return OK;
+}
+
 /* The record at `at` of the chunk, `size` bytes of it. */
 static int give(struct walk *w, size_t at, size_t size, unsigned flags)
 {
@@ -80,6 +105,7 @@ static int give(struct walk *w, size_t at, size_t size, unsigned flags)
 	};
 
 	w->seen++;
+	e->record = &r;
 	return w->record(e, &r, w->data);
 }
 

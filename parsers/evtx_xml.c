@@ -17,9 +17,10 @@
 struct writer {
 	struct evtx *e;
 	struct buffer *out;
-	size_t limit;	    /* of out->len */
-	struct buffer text; /* being escaped */
-	bool slow;	    /* no programs: the record is larger than `limit` */
+	size_t limit;	     /* of out->len */
+	struct buffer text;  /* being escaped */
+	bool slow;	     /* no programs: the record is larger than `limit` */
+	enum evtx_loss loss; /* of the record */
 };
 
 static void write_value(struct writer *w, const struct evtx_hole *h)
@@ -82,6 +83,16 @@ static void write_ops(struct writer *w, const struct evtx_ops *ops, uint32_t fro
 
 static void write_instance(struct writer *w, const struct evtx_instance *instance, unsigned depth);
 
+static void note_loss(struct writer *w, const struct evtx_instance *i)
+{
+	enum evtx_loss loss = i->cut	       ? EVTX_LOSS_VALUES
+			      : i->t->stand_in ? EVTX_LOSS_NAMES
+			      : i->borrowed    ? EVTX_LOSS_TEMPLATE
+					       : EVTX_LOSS_NONE;
+
+	w->loss = loss > w->loss ? loss : w->loss;
+}
+
 static void write_nested(struct writer *w, const struct evtx_hole *h, unsigned depth)
 {
 	struct evtx *e = w->e;
@@ -92,10 +103,14 @@ static void write_nested(struct writer *w, const struct evtx_hole *h, unsigned d
 
 	if (depth > LIMIT_DEPTH || h->data < e->chunk.data || pos > e->chunk.len)
 		return;
-	if (evtx_sole_instance(e, pos, pos + h->size, depth, &inner))
+	if (evtx_sole_instance(e, pos, pos + h->size, depth, &inner)) {
+		note_loss(w, &inner);
 		write_instance(w, &inner, depth + 1);
-	else if (evtx_fragment(e, pos, pos + h->size, depth, &ops))
+	} else if (!*e->why && evtx_fragment(e, pos, pos + h->size, depth, &ops)) {
 		write_ops(w, &ops, 0, ops.count, NULL, depth + 1);
+	} else {
+		w->loss = EVTX_LOSS_VALUES;
+	}
 	e->holes_used = used;
 }
 
@@ -573,27 +588,40 @@ static int write_record(struct evtx *e, const struct evtx_record *r, void *data)
 	struct buffer *out = x->w.out;
 	struct evtx_instance instance;
 	struct evtx_ops ops;
-	size_t before = out->len;
+	size_t before = out->len, begin;
+	int status;
 
 	x->w.limit = before + RECORD_MAX;
 	if (e->scratch.used)
 		arena_reset(&e->scratch);
 	e->holes_used = 0;
 	e->why = "";
+	x->w.loss = EVTX_LOSS_NONE;
+	if (r->flags)
+		buffer_printf(out, "<!-- %s, at offset %llu -->\n",
+			      r->flags & EVENT_RECOVERED ? "recovered" : "cut",
+			      (unsigned long long)r->offset);
+	begin = out->len;
 	if (evtx_sole_instance(e, r->pos, r->end, 0, &instance)) {
+		note_loss(&x->w, &instance);
 		write_whole(&x->w, &instance);
 	} else if (!*e->why && evtx_fragment(e, r->pos, r->end, 0, &ops)) {
 		write_ops(&x->w, &ops, 0, ops.count, NULL, 0);
 	} else if (r->flags & EVENT_CUT) {
+		out->len = before;
 		return OK;
 	} else {
+		out->len = before;
 		return parse_lost(e->p, r->offset, "record %llu: %s", (unsigned long long)r->number,
 				  e->why);
 	}
-	if (out->len > before) {
+	if (out->len > begin) {
 		buffer_char(out, '\n');
 		e->p->events++;
 	}
+	status = evtx_tell(e, r, x->w.loss, "");
+	if (status < 0)
+		return status;
 	return out->len > (1u << 18) ? x->flush(x->data, out) : OK;
 }
 

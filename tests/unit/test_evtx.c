@@ -20,6 +20,15 @@ struct log {
 	struct evtx_writer w;
 };
 
+#define TEXT(s)                                                                                    \
+	{                                                                                          \
+		.type = 1, .text = (s)                                                             \
+	}
+#define NOTHING                                                                                    \
+	{                                                                                          \
+		.type = 0                                                                          \
+	}
+
 static int keep(void *data, const void *bytes, size_t n)
 {
 	buffer_append(&((struct log *)data)->b, bytes, n);
@@ -292,6 +301,184 @@ static int append_xml(void *data, struct buffer *out)
 	buffer_append(data, out->data, out->len);
 	out->len = 0;
 	return OK;
+}
+
+/* ---- carving ---- */
+
+struct carved {
+	struct sink sink;
+	struct buffer lines; /* "offset flags json\n" of each event but damage */
+	unsigned damage;
+};
+
+static int keep_line(struct sink *sink, const struct event *e)
+{
+	struct carved *c = (struct carved *)sink;
+
+	if (e->kind == KIND_DAMAGE) {
+		c->damage++;
+		return OK;
+	}
+	buffer_printf(&c->lines, "%llu %s%s ", (unsigned long long)e->offset,
+		      e->flags & EVENT_RECOVERED ? "recovered" : "whole",
+		      e->flags & EVENT_CUT ? " cut" : "");
+	event_fields_json(&c->lines, e);
+	buffer_char(&c->lines, '\n');
+	return OK;
+}
+
+static const char *carve(struct carved *c, struct view bytes)
+{
+	static struct parse p;
+	struct shape_table *shapes = shape_table_new();
+
+	c->sink.event = keep_line;
+	parse_init(&p, &c->sink, shapes);
+	p.carve = true;
+	(void)parser_find("evtx")->parse(&p, bytes);
+	parse_done(&p);
+	shape_table_free(shapes);
+	return buffer_text(&c->lines);
+}
+
+/* What memory and free space are full of. */
+static void noise(struct buffer *b, size_t n)
+{
+	static const char *const pieces[] = {"\0\0\0\0\0\0\0", "**",	       "**\0", "ElfChnk",
+					     "ElfFile",	       "\x0f\x01\x01", "text"};
+
+	while (n) {
+		const char *piece = pieces[(unsigned)rand() % 7];
+		size_t len = (unsigned)rand() % 3 ? 1 : (unsigned)rand() % 8;
+
+		if (len > n)
+			len = n;
+		for (size_t i = 0; i < len; i++)
+			buffer_char(b, len > 1 ? piece[i % 7] : (char)rand());
+		n -= len;
+	}
+}
+
+/* Records at any place of any bytes: with the chunk around them, with their template only, without it. */
+static void test_carve_noise(void **unused)
+{
+	struct log *l = make(300);
+	const uint8_t *log = (const uint8_t *)l->b.data;
+	struct buffer b = {0};
+	struct carved c = {0};
+	size_t first = 4096 + 512, second, third, place[3];
+	char want[1000];
+
+	(void)unused;
+	srand(5);
+	second = first + (log[first + 4] | (size_t)log[first + 5] << 8);
+	third = second + (log[second + 4] | (size_t)log[second + 5] << 8);
+	noise(&b, 70011);
+	place[0] = b.len;
+	buffer_append(&b, log + first, second - first); /* brings its template with it */
+	noise(&b, 333);
+	place[1] = b.len;
+	buffer_append(&b, log + second, third - second); /* refers to it: the one above serves */
+	noise(&b, 140001);
+	place[2] = b.len;
+	buffer_append(&b, log + 4096 + 65536, 65536);
+	noise(&b, 5000);
+	(void)carve(&c, buffer_as_view(&b));
+	sprintf(want,
+		"%zu recovered "
+		"{\"Provider_Name\":\"Test\",\"EventID\":1,\"TimeCreated_SystemTime\":"
+		"\"2023-09-24T03:33:20.000000Z\",\"EventRecordID\":1,\"Computer\":\"host\","
+		"\"Text\":\"some text of a record\"}\n"
+		"%zu recovered "
+		"{\"Provider_Name\":\"Test\",\"EventID\":1,\"TimeCreated_SystemTime\":"
+		"\"2023-09-24T03:33:21.000000Z\",\"EventRecordID\":2,\"Computer\":\"host\","
+		"\"Text\":\"some text of a record\"}\n"
+		"%zu whole {",
+		place[0], place[1], place[2] + 512);
+	assert_memory_equal(buffer_text(&c.lines), want, strlen(want));
+	buffer_release(&c.lines);
+	buffer_release(&b);
+	drop(l);
+}
+
+/* No template anywhere: the values stand without names, but for those that every record has in the same order. */
+static void test_carve_values(void **unused)
+{
+	static const uint8_t level = 4, opcode = 1, version = 2,
+			     sid[12] = {1, 1, 0, 0, 0, 0, 0, 5, 18};
+	static const uint16_t task = 12, id = 4711;
+	static const uint64_t keywords = UINT64_C(0x8020000000000000),
+			      ticks = UINT64_C(133400000000000000), record = 77;
+	static const uint32_t pid = 640, tid = 644;
+	static const uint8_t guid[16] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+	struct evtx_writer_template inner = {
+		.xml = "<EventData><Data Name='A'>%0</Data><Data Name='B'>%1</Data></EventData>"};
+	struct evtx_writer_template outer = {
+		.xml = "<Event><System><EventID>%3</EventID></System>%17</Event>"};
+	const struct evtx_writer_value data[] = {TEXT("value one"),
+						 {.type = 8, .data = &pid, .size = 4}};
+	const struct evtx_writer_value v[] = {
+		{.type = 4, .data = &level, .size = 1},
+		{.type = 4, .data = &opcode, .size = 1},
+		{.type = 6, .data = &task, .size = 2},
+		{.type = 6, .data = &id, .size = 2},
+		NOTHING,
+		{.type = 0x15, .data = &keywords, .size = 8},
+		{.type = 0x11, .data = &ticks, .size = 8},
+		NOTHING,
+		{.type = 8, .data = &pid, .size = 4},
+		{.type = 8, .data = &tid, .size = 4},
+		{.type = 10, .data = &record, .size = 8},
+		{.type = 4, .data = &version, .size = 1},
+		{.type = 0x13, .data = sid, .size = 12},
+		NOTHING,
+		TEXT("Some-Provider"),
+		{.type = 0x0f, .data = guid, .size = 16},
+		TEXT("Some/Channel"),
+		{.type = 0x21, .nested = &inner, .values = data, .count = 2}};
+	struct log *l = xcalloc(1, sizeof(*l));
+	struct buffer b = {0};
+	struct carved c = {0};
+	const uint8_t *log;
+	size_t second;
+	char want[1000];
+
+	(void)unused;
+	memset(buffer_reserve(&l->b, 4096), 0, 4096);
+	l->b.len = 4096;
+	evtx_writer_init(&l->w, keep, l);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(evtx_writer_record(&l->w, ticks, &outer, v, 18), 0);
+	/* And one whose values are in no known order. */
+	assert_int_equal(evtx_writer_record(&l->w, ticks, &inner, data, 2), 0);
+	assert_int_equal(evtx_writer_record(&l->w, ticks, &inner, data, 2), 0);
+	assert_int_equal(evtx_writer_end(&l->w), 0);
+	log = (const uint8_t *)l->b.data;
+	second = 4096 + 512 + (log[4096 + 512 + 4] | (size_t)log[4096 + 512 + 5] << 8);
+	srand(6);
+	noise(&b, 1001);
+	buffer_append(&b, log + second, log[second + 4] | (size_t)log[second + 5] << 8);
+	noise(&b, 3000);
+	second += log[second + 4] | (size_t)log[second + 5] << 8;
+	second += log[second + 4] | (size_t)log[second + 5] << 8;
+	buffer_append(&b, log + second, log[second + 4] | (size_t)log[second + 5] << 8);
+	noise(&b, 3000);
+	sprintf(want,
+		"1001 recovered cut {\"Provider_Name\":\"Some-Provider\",\"Provider_Guid\":"
+		"\"{04030201-0605-0807-090A-0B0C0D0E0F10}\",\"EventID\":4711,\"Version\":2,"
+		"\"Level\":4,\"Task\":12,"
+		"\"Opcode\":1,\"Keywords\":\"0x8020000000000000\",\"TimeCreated_SystemTime\":"
+		"\"2023-09-24T03:33:20.000000Z\",\"EventRecordID\":77,\"Execution_ProcessID\":640,"
+		"\"Execution_ThreadID\":644,\"Channel\":\"Some/"
+		"Channel\",\"Security_UserID\":\"S-1-5-18\","
+		"\"Data\":[\"value one\",640]}\n"
+		"%zu recovered cut {\"EventRecordID\":\"4\",\"Data\":[\"value one\",640]}\n",
+		b.len - 3000 - (log[second + 4] | (size_t)log[second + 5] << 8));
+	assert_string_equal(carve(&c, buffer_as_view(&b)), want);
+	assert_int_equal(c.damage, 2);
+	buffer_release(&c.lines);
+	buffer_release(&b);
+	drop(l);
 }
 
 static void test_xml(void **unused)
@@ -659,15 +846,6 @@ static const char *rendered(const char *xml, const struct evtx_writer_value *v, 
 	return buffer_text(&all);
 }
 
-#define TEXT(s)                                                                                    \
-	{                                                                                          \
-		.type = 1, .text = (s)                                                             \
-	}
-#define NOTHING                                                                                    \
-	{                                                                                          \
-		.type = 0                                                                          \
-	}
-
 /* What of a template appears, and how often; where evtx_dump 0.15 writes it otherwise it is said. */
 static void test_substitution(void **unused)
 {
@@ -896,6 +1074,8 @@ int main(void)
 					   cmocka_unit_test(test_damaged_chunks),
 					   cmocka_unit_test(test_damaged_segments),
 					   cmocka_unit_test(test_carve),
+					   cmocka_unit_test(test_carve_noise),
+					   cmocka_unit_test(test_carve_values),
 					   cmocka_unit_test(test_xml),
 					   cmocka_unit_test(test_substitution),
 					   cmocka_unit_test(test_values),
