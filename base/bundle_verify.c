@@ -222,7 +222,9 @@ static void check_manifest(struct bundle_verifier *v, struct view bytes, struct 
 		struct member *m;
 
 		n++;
-		if (bundle_json_value(one, "error", &value))
+		if (bundle_json_value(one, "left_out", &value))
+			v->result.left_out++;
+		else if (bundle_json_value(one, "error", &value))
 			v->result.notes++;
 		else if (!bundle_json_value(one, "member", &value))
 			fault(v, "manifest.jsonl", PROBLEM_NO_OFFSET,

@@ -8,11 +8,12 @@
 struct bundle_verified {
 	uint64_t members, good; /* found; proved */
 	uint64_t bytes;		/* uncompressed, of the good ones */
-	uint64_t notes;	 /* lines of the manifest with an error: what the collector could not read
+	uint64_t notes;	   /* lines of the manifest with an error: what the collector could not read
 			    whole */
-	uint64_t faults; /* told through `fault` */
-	bool complete;	 /* the bundle has its end */
-	bool is_signed;	 /* there is a signature, and it is one of this manifest */
+	uint64_t left_out; /* lines of what it left out on purpose */
+	uint64_t faults;   /* told through `fault` */
+	bool complete;	   /* the bundle has its end */
+	bool is_signed;	   /* there is a signature, and it is one of this manifest */
 	uint8_t signer[ED25519_KEY]; /* by whom; means something only to who knows the key */
 };
 

@@ -123,6 +123,8 @@ static int verify(const char *path, const uint8_t *keys, size_t key_count)
 			printf("; the collector could not read %" PRIu64
 			       " files whole (see its manifest)",
 			       r->notes);
+		if (r->left_out)
+			printf("; %" PRIu64 " left out on purpose", r->left_out);
 		if (r->is_signed) {
 			struct buffer signer = {0};
 

@@ -309,6 +309,11 @@ static void line(struct bundle_writer *w, const struct bundle_file *f, const cha
 		buffer_string(b, ",\"error\":");
 		text_json_quoted(b, view_text(error));
 		if (on_purpose) {
+			buffer_string(b, ",\"left_out\":true");
+			if (f->same_as) {
+				buffer_string(b, ",\"same_as\":");
+				text_json_quoted(b, view_text(f->same_as));
+			}
 			w->counts.left_out++;
 		} else if (w->counts.failures++ < FAILURES_KEPT) {
 			buffer_string(&w->failures, path);

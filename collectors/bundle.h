@@ -15,6 +15,7 @@
  *	                             (of Windows only inode: the number in the $MFT)
  *	collector  what took it: "processes", "log", "etc", ...
  *	error      why it is not whole, or not there
+ *	left_out   true: that was on purpose; same_as: the member that has the same content
  */
 /* clang-format on */
 #ifndef KONSEKI_COLLECTORS_BUNDLE_H
@@ -36,6 +37,7 @@ struct bundle_file {
 	uint32_t uid, gid, mode; /* mode: permission bits with SUID, SGID, sticky */
 	uint64_t inode;
 	int64_t mtime, atime, ctime, btime; /* ns or TIME_NONE */
+	const char *same_as; /* of one left out: the member that has its content, or NULL */
 };
 
 struct bundle_writer;

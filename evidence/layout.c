@@ -274,7 +274,8 @@ static void manifest_line(struct layout *l, struct view line)
 		e = add(l, member ? member : key);
 		if (e && !e->listed) {
 			e->listed = true;
-			e->missing = !member;
+			/* Content that another member has is not missing. */
+			e->missing = !member && !json_object_get(o, "same_as");
 			e->path = text_of(o, "path");
 			e->sha256 = text_of(o, "sha256");
 			e->error = text_of(o, "error");

@@ -451,6 +451,7 @@ static bool same_content(struct taking *t, struct ntfs_stream *s, uint64_t start
 	if (!member)
 		return false;
 	why = xasprintf("the same content as %s", member);
+	t->file.same_as = member;
 	left_out(t, size - start, why);
 	free(why);
 	return true;
