@@ -28,8 +28,8 @@ static int script(struct parse *p, struct view section, struct view program, str
 	p->event.record = line;
 	command = arena_printf(&p->scratch, "%s%s%s", parse_text(&p->scratch, program),
 			       arguments.len ? " " : "", parse_text(&p->scratch, arguments));
-	event_add(p, "Place", value_text("Group Policy script"));
-	event_add(p, "Name", value_view(program));
+	event_add(p, "Place", value_text("Group policy script"));
+	event_add(p, "Name", value_text(where));
 	event_add(p, "CommandLine", value_text(command));
 	event_add(p, "Image",
 		  value_text(command_image(&p->scratch, parse_text(&p->scratch, program))));
