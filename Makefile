@@ -48,7 +48,7 @@ $(BUILD)/small/%.o: %.c
 # compiler takes ours for Microsoft's.
 WINDOWS_CC := x86_64-w64-mingw32-gcc
 WINDOWS_SRC := cmd/collect.c cmd/message.c $(wildcard cmd/windows/*.c collectors/windows/*.c) \
-	collectors/bundle.c collectors/ntfs.c collectors/profile_read.c \
+	collectors/bundle.c collectors/ntfs.c collectors/profile_read.c collectors/windows_triage.c collectors/collection.c \
 	$(addprefix base/,aead.c age.c base64.c buffer.c bundle_format.c curve25519.c ed25519.c fe25519.c memory.c option.c persistence.c \
 	sha256.c sha512.c ssh.c status.c text.c timestamp.c view.c)
 WINDOWS_OBJ := $(WINDOWS_SRC:%.c=build/windows/%.o)

@@ -6,6 +6,7 @@
 #include "base/bundle_format.h"
 #include "base/text.h"
 #include "cmd/host.h"
+#include "cmd/image.h"
 #include "collectors/collection.h"
 
 #include <errno.h>
@@ -15,8 +16,8 @@
 #include <string.h>
 
 static const char *output, *profile_name, *root, *case_id, *operator_name, *reference_time, *since,
-	*sign, *drives;
-static bool list, secrets, no_walk, nice_run, json_progress, quiet;
+	*sign, *drives, *image;
+static bool list, secrets, no_walk, nice_run, json_progress, quiet, checksum;
 static struct option_list encrypt;
 static uint64_t limit_rate, cpu_percent, max_size, item_timeout = 20;
 
@@ -37,6 +38,8 @@ static const struct option options[] = {
 #else
 	{OPTION_TEXT, 0, "root", "DIR", "collect from a mounted tree instead of the running system",
 	 &root},
+	{OPTION_TEXT, 0, "image", "FILE", "collect from a disk image or a raw device instead",
+	 &image},
 	{OPTION_FLAG, 0, "no-walk", NULL, "leave out the walk of the whole tree (bodyfile)",
 	 &no_walk},
 #endif
@@ -49,6 +52,8 @@ static const struct option options[] = {
 	 &max_size},
 	{OPTION_NUMBER, 0, "item-timeout", "SECONDS", "give up on a read after this (20)",
 	 &item_timeout},
+	{OPTION_FLAG, 0, "checksum", NULL, "write FILE.sha256 too, which sha256sum -c reads",
+	 &checksum},
 	{OPTION_LIST, 0, "encrypt", "RECIPIENT",
 	 "encrypt to age1... (konseki keygen); may be given several times", &encrypt},
 	{OPTION_TEXT, 0, "sign", "KEY",
@@ -74,7 +79,7 @@ static const struct command_help help = {
 	"collect from this host into one bundle",
 	"Run as administrator to get all;"
 #else
-	"collect from this host, or a mounted tree, into one bundle",
+	"collect from this host, a mounted tree or an image into one bundle",
 	"Run as root to get all;"
 #endif
 	" what could not be read is listed at the end and in the manifest.\n"
@@ -133,6 +138,69 @@ static bool start_encryption(struct file_output *f, const char *path,
 }
 
 /* Opens what -o says; *path gets the name. Never writes over a file that is there. */
+static const char *base_name(const char *path)
+{
+	const char *name = path;
+
+	for (const char *s = path; *s; s++)
+		if (*s == '/' || *s == host_separator[0])
+			name = s + 1;
+	return name;
+}
+
+/* What host it is, an image tells only when it is read: its own name stands for it. */
+static char *image_name(const char *path)
+{
+	char *name = xstrdup(base_name(path));
+
+	for (char *s = name; *s; s++)
+		if (!((*s | 0x20) >= 'a' && (*s | 0x20) <= 'z') && !(*s >= '0' && *s <= '9') &&
+		    *s != '-' && *s != '_' && (*s != '.' || s == name))
+			*s = '_';
+	return name;
+}
+
+/* FILE.sha256, opened before anything is collected: afterwards would be late for an error. */
+static bool open_checksum(const char *path, struct host_file **file, char **name)
+{
+	if (!checksum)
+		return true;
+	if (strcmp(path, "-") == 0) {
+		complainf(NULL, "--checksum needs -o FILE");
+		return false;
+	}
+	*name = xasprintf("%s.sha256", path);
+	*file = host_create(*name);
+	if (!*file)
+		complainf(*name, "%s", strerror(errno));
+	return *file;
+}
+
+/* "HASH  NAME"; a name with a newline or a backslash is escaped, and the line begins with a
+ * backslash then (coreutils, "md5sum invocation"). */
+static bool write_checksum(struct host_file *file, const char *path, const char *digest)
+{
+	struct buffer line = {0};
+	const char *name = base_name(path);
+	bool ok = true;
+
+	buffer_printf(&line, "%s%s  ", strpbrk(name, "\\\n\r") ? "\\" : "", digest);
+	for (const char *s = name; *s; s++) {
+		if (*s == '\\' || *s == '\n' || *s == '\r')
+			buffer_char(&line, '\\');
+		buffer_char(&line, *s == '\n' ? 'n' : *s == '\r' ? 'r' : *s);
+	}
+	buffer_char(&line, '\n');
+	for (size_t at = 0; ok && at < line.len;) {
+		ptrdiff_t n = host_write(file, line.data + at, line.len - at);
+
+		ok = n > 0;
+		at += ok ? (size_t)n : 0;
+	}
+	buffer_release(&line);
+	return ok && host_sync(file);
+}
+
 static bool open_output(struct file_output *f, char **path)
 {
 	struct buffer name = {0};
@@ -150,7 +218,7 @@ static bool open_output(struct file_output *f, char **path)
 		return f->file;
 	}
 	if (!output || host_is_folder(output)) {
-		char *host = collect_host(root);
+		char *host = image ? image_name(image) : collect_host(root);
 		struct civil t = time_to_civil(time_now());
 
 		if (output)
@@ -179,6 +247,7 @@ struct earlier {
 		int64_t mtime, ctime;
 	} * files;
 	size_t count, cap;
+	char digest[7 + 2 * SHA256_SIZE + 1]; /* "sha256:..." of the bundle */
 };
 
 static int by_path(const void *a, const void *b)
@@ -199,30 +268,51 @@ static bool load_earlier(const char *path, struct earlier *e)
 		complainf(path, "%s", errno == ENODATA ? "is empty" : strerror(errno));
 		return false;
 	}
+	if (age_probe(bytes)) {
+		complainf(path,
+			  "is encrypted, and what it has can only be read from its "
+			  "decrypted copy (konseki decrypt)");
+		goto out;
+	}
 	if (bundle_index_load(bytes, &index, &problem) < 0 ||
 	    !(entry = bundle_index_find(&index, "manifest.jsonl")) ||
 	    bundle_read(bytes, entry, 4ull << 30, &text, &problem) < 0) {
 		complainf(path, "%s", problem.reason[0] ? problem.reason : "has no manifest");
 		goto out;
 	}
+	{
+		uint8_t raw[SHA256_SIZE];
+
+		sha256(bytes, raw);
+		memcpy(e->digest, "sha256:", 7);
+		sha256_hex(raw, e->digest + 7);
+	}
 	rest = buffer_as_view(&text);
 	while (view_line(&rest, &line)) {
 		struct old o = {.mtime = TIME_NONE, .ctime = TIME_NONE};
 		bool zoned;
 
-		/* Left out for being unchanged since a still earlier one: then it is still the
-		 * same. */
-		if (bundle_json_value(line, "error", &value))
-			continue;
-		if (!bundle_json_value(line, "size", &value))
-			continue;
-		o.size = strtoull(buffer_text(&value), NULL, 10);
+		bool same = false;
+
+		/* Left out for being unchanged since a still earlier one: its line has no size, and
+		 * its times say as much. What else has an error is not there (whole). */
+		if (bundle_json_value(line, "error", &value)) {
+			same = view_is(buffer_as_view(&value), COLLECT_UNCHANGED);
+			if (!same)
+				continue;
+		}
+		o.size = UINT64_MAX;
+		if (!same) {
+			if (!bundle_json_value(line, "size", &value))
+				continue;
+			o.size = strtoull(buffer_text(&value), NULL, 10);
+		}
 		if (!bundle_json_value(line, "mtime", &value) ||
 		    !time_parse_iso(buffer_as_view(&value), &o.mtime, &zoned, NULL) ||
 		    !bundle_json_value(line, "ctime", &value) ||
 		    !time_parse_iso(buffer_as_view(&value), &o.ctime, &zoned, NULL) ||
-		    !bundle_json_value(line, "member", &value) ||
-		    strncmp(buffer_text(&value), "files/", 6) != 0 ||
+		    (!same && (!bundle_json_value(line, "member", &value) ||
+			       strncmp(buffer_text(&value), "files/", 6) != 0)) ||
 		    !bundle_json_value(line, "path", &value))
 			continue;
 		o.path = xmemdup0(value.data, value.len);
@@ -304,7 +394,8 @@ static bool unchanged(void *data, const char *path, uint64_t size, int64_t mtime
 					       : NULL;
 
 	/* The files of /proc have no size and no history. */
-	return o && size && o->size == size && o->mtime == mtime && o->ctime == ctime;
+	return o && size && (o->size == size || o->size == UINT64_MAX) && o->mtime == mtime &&
+	       o->ctime == ctime;
 }
 
 static void progress(void *data, const char *item, const struct bundle_counts *n)
@@ -436,7 +527,7 @@ static void summary(FILE *to, const char *path, const struct collect_result *r, 
 		      (double)(r->end - r->start) / 1e9);
 	(void)fprintf(to, "taken      %" PRIu64 " files, %" PRIu64 " bytes", r->counts.members,
 		      r->counts.bytes);
-	if (!root)
+	if (!root && !image)
 		(void)fprintf(to, "; %" PRIu64 " processes", r->processes);
 	(void)fprintf(to, ", %" PRIu64 " accounts, %" PRIu64 " autoruns", r->accounts, r->autoruns);
 #ifdef _WIN32
@@ -455,7 +546,9 @@ static void summary(FILE *to, const char *path, const struct collect_result *r, 
 		(void)fprintf(stderr,
 			      "konseki: WARNING: NEARLY EMPTY: this bundle holds next to nothing "
 			      "of a system. %s\n",
-			      root ? "Wrong --root?" : "Not allowed?");
+			      root    ? "Wrong --root?"
+			      : image ? "Wrong --image?"
+				      : "Not allowed?");
 	else if (!root && !r->privileged)
 		(void)fprintf(stderr, "konseki: not %s: much of this host could not be read\n",
 			      host_privilege);
@@ -472,6 +565,8 @@ static int run(int argc, char **argv)
 	struct age_key *recipients = NULL;
 	struct ssh_key key;
 	struct profile *own_profile = NULL;
+	struct host_file *sums = NULL;
+	char *sums_name = NULL;
 	bool regular;
 	int n, status, result = EXIT_MISUSE;
 
@@ -514,7 +609,13 @@ static int run(int argc, char **argv)
 			free(recipients);
 			return EXIT_MISUSE;
 		}
+	if (root && image) {
+		complainf(NULL, "--root or --image, not both");
+		free(recipients);
+		return EXIT_MISUSE;
+	}
 	o.root = root;
+	o.image = image;
 	o.drives = drives;
 	o.secrets = secrets;
 	o.no_walk = no_walk;
@@ -540,12 +641,15 @@ static int run(int argc, char **argv)
 			return EXIT_MISUSE;
 		}
 		o.unchanged = unchanged;
+		o.since = w.earlier.digest;
 	}
 	if (nice_run)
 		host_lowest_priority();
 	if (list) {
 		o.list = list_file;
-		status = collect_run(&o, NULL, &r);
+		status = image ? collect_image(&o, NULL, &r) : collect_run(&o, NULL, &r);
+		if (status < 0 && image)
+			goto out; /* told */
 		if (status < 0) {
 			complainf(root ? root : "/", "%s",
 				  r.error ? strerror(r.error) : status_text(status));
@@ -562,7 +666,9 @@ static int run(int argc, char **argv)
 	regular = host_identity(f.file, &o.output_dev, &o.output_inode);
 	if (encrypt.count && !start_encryption(&f, path, recipients))
 		goto out;
-	status = collect_run(&o, &f.out, &r);
+	if (!open_checksum(path, &sums, &sums_name))
+		goto out;
+	status = image ? collect_image(&o, &f.out, &r) : collect_run(&o, &f.out, &r);
 	if (status == OK && f.age && !age_encrypt_end(f.age)) {
 		r.error = errno;
 		status = ERR_IO;
@@ -574,9 +680,12 @@ static int run(int argc, char **argv)
 		status = ERR_IO;
 	}
 	if (status < 0) {
-		if (!f.written) {
-			complainf(r.host ? path : root, "%s",
-				  r.error ? strerror(r.error) : status_text(status));
+		if (sums)
+			host_remove(sums_name);
+		if (!f.written || status == ERR_UNSUPPORTED) {
+			if (!image) /* else it is told */
+				complainf(r.host ? path : root, "%s",
+					  r.error ? strerror(r.error) : status_text(status));
 			if (regular && strcmp(path, "-") != 0) {
 				host_close(f.file);
 				f.file = NULL;
@@ -596,6 +705,10 @@ static int run(int argc, char **argv)
 		sha256_final(&f.digest, raw);
 		sha256_hex(raw, digest);
 	}
+	if (sums && !write_checksum(sums, path, digest)) {
+		complainf(sums_name, "%s", strerror(errno));
+		goto out;
+	}
 	summary(strcmp(path, "-") == 0 ? stderr : stdout, path, &r, f.written, digest, o.key);
 	if (json_progress) {
 		struct buffer line = {0};
@@ -614,6 +727,8 @@ static int run(int argc, char **argv)
 	result = r.counts.failures || r.near_empty ? EXIT_DAMAGED : EXIT_COMPLETE;
 out:
 	host_close(f.file);
+	host_close(sums);
+	free(sums_name);
 	for (size_t i = 0; i < w.earlier.count; i++)
 		free(w.earlier.files[i].path);
 	free(w.earlier.files);

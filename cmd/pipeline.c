@@ -768,13 +768,12 @@ static void reader_alive(void *data)
 static int reader_item(void *data, struct evidence *e, const struct item *item)
 {
 	struct reader *r = data;
-	struct item_message m = {
-		.flags = (item->unreadable ? ITEM_UNREADABLE : 0u) |
-			 (item->deleted ? ITEM_DELETED : 0u) |
-			 (strncmp(evidence_type(e), "bundle (", 8) == 0 ? ITEM_COLLECTED : 0u),
-		.size = item->size,
-		.mtime = item->mtime,
-		.offset = PROBLEM_NO_OFFSET};
+	struct item_message m = {.flags = (item->unreadable ? ITEM_UNREADABLE : 0u) |
+					  (item->deleted ? ITEM_DELETED : 0u) |
+					  (evidence_lists_autoruns(e) ? ITEM_COLLECTED : 0u),
+				 .size = item->size,
+				 .mtime = item->mtime,
+				 .offset = PROBLEM_NO_OFFSET};
 	const char *texts[TEXT_COUNT] = {item->path,   item->member, item->host,
 					 item->sha256, item->error,  NULL};
 	int fds[1 + COMPANIONS];

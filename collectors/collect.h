@@ -14,16 +14,24 @@ struct account {
 	uint32_t uid, gid;
 };
 
+struct path_set {
+	char **slots;
+	size_t count, size;
+};
+/* False when it was there. */
+bool path_set_add(struct path_set *set, const char *path);
+void path_set_release(struct path_set *set);
+
+/* RFC 7468: a text that begins with a private key. */
+bool collect_is_private_key(struct view v);
+
 struct collector {
 	const struct collect_options *o;
 	struct bundle_writer *w; /* NULL when only listing */
 	struct tree tree;
 	struct account *accounts;
 	size_t account_count, account_cap;
-	struct path_set {
-		char **slots;
-		size_t count, size;
-	} taken;
+	struct path_set taken;
 	struct digest_cache *digests;
 	unsigned autorun_parts; /* of live/autoruns.jsonl */
 	char *host;
@@ -78,6 +86,9 @@ struct matcher {
 	const struct account *account; /* whose home it is, or NULL */
 };
 void collect_match(struct collector *c, struct matcher *m, const char *pattern);
+
+/* A line of the bodyfile (live.h). `target` of a link, or NULL. */
+void body_line(struct buffer *b, const char *path, const char *target, const struct tree_stat *st);
 
 void linux_live(struct collector *c);
 void linux_accounts_load(struct collector *c);

@@ -9,7 +9,8 @@
 #include "collectors/profile.h"
 
 struct collect_options {
-	const char *root; /* a mounted tree (Linux), or NULL for the running system */
+	const char *root;  /* a mounted tree (Linux), or NULL for the running system */
+	const char *image; /* an image or a device instead (cmd/image.c), or NULL */
 	const struct profile *profile;
 	bool secrets;	    /* also password hashes and private keys */
 	bool no_walk;	    /* leaves out the one walk of the whole tree (bodyfile; Linux) */
@@ -17,6 +18,7 @@ struct collect_options {
 	unsigned item_seconds; /* time limit of a read */
 	uint64_t
 		max_file; /* bytes; larger files are left out, and said; 0: each rule's own limit */
+	const char *since; /* the earlier bundle's hash, "sha256:...", or NULL */
 	const char *case_id, *operator_name, *reference_time; /* as given, or NULL */
 	const struct ssh_key *key; /* signs the manifest; NULL: nobody does */
 	int64_t reference;	   /* reference_time read, at the start; or TIME_NONE */
@@ -32,6 +34,9 @@ struct collect_options {
 		     const char *error);
 	void *data;
 };
+
+/* The error of a file that is as it was in the earlier bundle. */
+#define COLLECT_UNCHANGED "left out: unchanged since the earlier bundle"
 
 struct collect_result {
 	struct bundle_counts counts;
@@ -53,6 +58,10 @@ struct collect_result {
 int collect_run(const struct collect_options *o, struct bundle_output *out,
 		struct collect_result *r);
 void collect_result_release(struct collect_result *r);
+
+/* The beginning of manifest.json (bundle_finish): who collected what, when, by which clock. */
+void collection_head(struct buffer *b, const struct collect_options *o,
+		     const struct collect_result *r, const char *collector);
 
 /* The host's name for a file name: of the running system, or of DIR/etc/hostname; letters, digits,
  * '-', '.', '_'. Freed by the caller. */

@@ -4,7 +4,6 @@
 #include "collectors/lines.h"
 
 #include "base/autorun_place.h"
-#include "base/version.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -66,7 +65,7 @@ static uint64_t hash_text(const char *s)
 }
 
 /* False when it was there. */
-static bool path_set_add(struct path_set *set, const char *path)
+bool path_set_add(struct path_set *set, const char *path)
 {
 	size_t at;
 
@@ -93,6 +92,13 @@ static bool path_set_add(struct path_set *set, const char *path)
 	set->slots[at] = xstrdup(path);
 	set->count++;
 	return true;
+}
+
+void path_set_release(struct path_set *set)
+{
+	for (size_t i = 0; i < set->size; i++)
+		free(set->slots[i]);
+	free(set->slots);
 }
 
 struct digest_cache {
@@ -229,7 +235,7 @@ void collect_trouble(struct collector *c, const char *collector, const char *pat
 }
 
 /* RFC 7468: a text that begins with a private key. */
-static bool is_private_key(struct view v)
+bool collect_is_private_key(struct view v)
 {
 	size_t end;
 
@@ -244,7 +250,7 @@ static void write_file(struct collector *c, struct tree_file *f, const struct bu
 	const char *why = NULL;
 	struct view piece = tree_file_read(f, &why);
 
-	if (!c->o->secrets && is_private_key(piece)) {
+	if (!c->o->secrets && collect_is_private_key(piece)) {
 		missing(c, about, "left out: a private key (--secrets takes it)", true);
 		return;
 	}
@@ -329,7 +335,7 @@ void collect_file(struct collector *c, int dir_fd, const char *name, const char 
 	} else if (c->o->unchanged && !member &&
 		   c->o->unchanged(c->o->data, path, f.stat.size, f.stat.mtime, f.stat.ctime)) {
 		c->result->unchanged++;
-		missing(c, &about, "left out: unchanged since the earlier bundle", true);
+		missing(c, &about, COLLECT_UNCHANGED, true);
 	} else if (c->o->list) {
 		c->o->list(c->o->data, collector, path, f.stat.size, NULL);
 		c->result->counts.members++;
@@ -603,22 +609,16 @@ static void body_time(struct buffer *b, int64_t ts, char after)
 	buffer_char(b, after);
 }
 
-static bool visit_walk(struct tree_walker *walker, int dir_fd, const struct tree_entry *e,
-		       const char *path)
+void body_line(struct buffer *b, const char *path, const char *target, const struct tree_stat *st)
 {
-	struct walk *w = (struct walk *)walker;
-	struct buffer *b = &w->body.text;
-	const struct tree_stat *st = &e->stat;
-	const char *reasons[10];
-	unsigned n = 0;
 	char mode[13];
 
 	mode_text(mode, st->mode);
 	buffer_string(b, "0|");
 	body_name(b, path);
-	if (e->target) {
+	if (target) {
 		buffer_string(b, " -> ");
-		body_name(b, e->target);
+		body_name(b, target);
 	}
 	buffer_char(b, '|');
 	buffer_unsigned(b, st->inode);
@@ -635,6 +635,17 @@ static bool visit_walk(struct tree_walker *walker, int dir_fd, const struct tree
 	body_time(b, st->mtime, '|');
 	body_time(b, st->ctime, '|');
 	body_time(b, st->btime, '\n');
+}
+
+static bool visit_walk(struct tree_walker *walker, int dir_fd, const struct tree_entry *e,
+		       const char *path)
+{
+	struct walk *w = (struct walk *)walker;
+	const struct tree_stat *st = &e->stat;
+	const char *reasons[10];
+	unsigned n = 0;
+
+	body_line(&w->body.text, path, e->target, st);
 	lines_check(&w->body);
 	w->c->result->walked++;
 	if ((w->c->result->walked & 1023) == 0)
@@ -671,7 +682,8 @@ static bool visit_walk(struct tree_walker *walker, int dir_fd, const struct tree
 	    st->mode & 0777)
 		reasons[n++] = "device-outside-dev";
 	if (n) {
-		b = &w->notable.text;
+		struct buffer *b = &w->notable.text;
+
 		line_start(b, "file");
 		line_text(b, "path", path);
 		line_name(b, "Reasons");
@@ -802,15 +814,13 @@ static char *time_zone(struct collector *c)
 
 static void build_head(struct collector *c, struct buffer *b)
 {
-	const struct collect_options *o = c->o;
 	struct buffer text = {0};
 	struct utsname u = {0};
 	char *os = os_release(c, "PRETTY_NAME"), *zone = time_zone(c);
 	struct view id, rest;
 
-	buffer_string(b, "\"schema\":1,\"tool\":\"konseki " KONSEKI_VERSION
-			 "\",\"collector\":\"linux\"");
-	line_text(b, "host", c->host);
+	c->result->end = time_now();
+	collection_head(b, c->o, c->result, "linux");
 	line_text(b, "os", os);
 	if (c->tree.live && uname(&u) == 0) {
 		line_text(b, "kernel", u.release);
@@ -823,31 +833,11 @@ static void build_head(struct collector *c, struct buffer *b)
 			line_view(b, "machine_id", id);
 	}
 	line_text(b, "timezone", zone);
-	line_name(b, "clock");
-	buffer_string(b, "{\"source\":\"system clock\"");
-	line_time(b, "reading", c->start);
-	if (o->reference_time) {
-		line_text(b, "reference", o->reference_time);
-		if (o->reference != TIME_NONE) {
-			line_name(b, "host_ahead_seconds");
-			buffer_printf(b, "%.3f", (double)(c->start - o->reference) / 1e9);
-		}
-	}
-	buffer_char(b, '}');
-	line_text(b, "profile", o->profile->name);
-	line_text(b, "root", o->root);
-	line_text(b, "operator", o->operator_name);
-	line_text(b, "case_id", o->case_id);
+	line_text(b, "root", c->o->root);
 	line_bool(b, "live", c->tree.live);
 	line_number(b, "uid", geteuid());
-	line_bool(b, "secrets", o->secrets);
-	line_time(b, "start", c->start);
-	c->result->end = time_now();
-	line_time(b, "end", c->result->end);
 	if (c->tree.guard.abandoned)
 		line_number(b, "lost_reads", c->tree.guard.abandoned);
-	if (c->result->near_empty)
-		line_bool(b, "near_empty", true);
 	free(os);
 	free(zone);
 	buffer_release(&text);
@@ -910,9 +900,7 @@ int collect_run(const struct collect_options *o, struct bundle_output *out,
 		buffer_view(&r->failures, failures);
 	}
 	bundle_writer_free(c.w);
-	for (size_t i = 0; i < c.taken.size; i++)
-		free(c.taken.slots[i]);
-	free(c.taken.slots);
+	path_set_release(&c.taken);
 	for (size_t i = 0; i < c.account_count; i++) {
 		free(c.accounts[i].name);
 		free(c.accounts[i].home);

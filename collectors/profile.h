@@ -32,6 +32,9 @@ struct profile {
 /* Larger files are left out, and said. */
 #define PROFILE_LIMIT (2ull << 30)
 
+/* What the default profile takes of Windows: from a running one, or from an image of it. */
+extern const struct profile_rule windows_triage[];
+
 extern const struct profile *const profiles[]; /* NULL-terminated; the first is the default */
 const struct profile *profile_find(const char *name);
 

@@ -265,8 +265,8 @@ static uint64_t position(const struct evidence *e)
 	return n > 0 ? (uint64_t)n : 0;
 }
 
-const struct evidence_kind_ops evidence_archive = {open_archive, walk,		head,	 content,
-						   NULL,	 close_archive, position};
+const struct evidence_kind_ops evidence_archive = {open_archive, walk,		head,	  content,
+						   NULL,	 close_archive, position, NULL};
 
 int evidence_expand(int fd, const struct evidence_options *options, struct content *content)
 {

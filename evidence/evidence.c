@@ -212,6 +212,18 @@ int evidence_content(struct evidence *e, struct content *content, struct problem
 	return e->ops->content(e, content, problem);
 }
 
+int evidence_stream(struct evidence *e, bool (*fn)(void *data, const void *piece, size_t n),
+		    void *data, struct problem *problem)
+{
+	return e->ops->stream ? e->ops->stream(e, fn, data, problem) : ERR_UNSUPPORTED;
+}
+
+bool evidence_lists_autoruns(const struct evidence *e)
+{
+	return e->layout && layout_kind(e->layout) == LAYOUT_BUNDLE &&
+	       layout_has(e->layout, "live/autoruns.jsonl");
+}
+
 int evidence_companion(struct evidence *e, const char *suffix, struct content *content)
 {
 	*content = (struct content){.fd = -1};

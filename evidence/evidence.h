@@ -40,8 +40,13 @@ struct item {
 	int64_t mtime;	    /* ns, or TIME_NONE */
 	const char *sha256; /* hex, as a manifest states it; NULL where none does */
 	const char *error;  /* why it cannot be read (whole), by the collector or by us; or NULL */
-	bool deleted;	    /* its name is deleted, its content may be another's */
-	bool unreadable;    /* there is no content to ask for */
+	/* Of files in an image, else not known; times as mtime. */
+	bool has_meta;
+	uint32_t mode, uid, gid; /* mode: permission bits */
+	uint64_t inode;
+	int64_t atime, ctime, btime;
+	bool deleted;	 /* its name is deleted, its content may be another's */
+	bool unreadable; /* there is no content to ask for */
 };
 
 /* The content of an item: a descriptor that the caller closes. */
@@ -93,6 +98,15 @@ int evidence_walk(struct evidence *e,
 struct view evidence_head(struct evidence *e);
 /* Inside fn: the whole content. A negative status with *problem where there is none. */
 int evidence_content(struct evidence *e, struct content *content, struct problem *problem);
+/*
+ * Inside fn, of images only: the content, piece by piece, without a copy of it anywhere. fn says
+ * whether to go on. ERR_IO with *problem where the rest cannot be read; ERR_UNSUPPORTED for other
+ * evidence.
+ */
+int evidence_stream(struct evidence *e, bool (*fn)(void *data, const void *piece, size_t n),
+		    void *data, struct problem *problem);
+/* True for a bundle whose collector listed autoruns and accounts itself. */
+bool evidence_lists_autoruns(const struct evidence *e);
 /* Inside fn: the content of the item's sibling of that name: its own name plus the suffix.
  * ERR_NOT_FOUND. */
 int evidence_companion(struct evidence *e, const char *suffix, struct content *content);

@@ -244,4 +244,4 @@ static void close_folder(struct evidence *e)
 }
 
 const struct evidence_kind_ops evidence_folder = {open_folder, walk,	     head, content,
-						  companion,   close_folder, NULL};
+						  companion,   close_folder, NULL, NULL};

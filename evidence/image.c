@@ -271,6 +271,34 @@ static int read_stream(struct evidence *e, const TSK_FS_ATTR *attribute, uint64_
 	return OK;
 }
 
+static int stream(struct evidence *e, bool (*fn)(void *, const void *, size_t), void *data,
+		  struct problem *problem)
+{
+	struct state *s = e->state;
+	uint64_t at = s->skip,
+		 end = s->attribute && s->attribute->size > 0 ? (uint64_t)s->attribute->size : 0;
+	char *block = xmalloc(BLOCK);
+	int status = OK;
+
+	while (status == OK && at < end) {
+		ssize_t n = tsk.tsk_fs_attr_read(s->attribute, (TSK_OFF_T)at, block,
+						 end - at < BLOCK ? (size_t)(end - at) : BLOCK,
+						 TSK_FS_FILE_READ_FLAG_NONE);
+
+		if (n <= 0) {
+			status = problem_set(problem, ERR_IO, at, "cannot be read whole: %s",
+					     n < 0 ? why() : "cut");
+			tsk.tsk_error_reset();
+		} else if (!fn(data, block, (size_t)n)) {
+			status = ERR_STOPPED;
+		} else {
+			at += (uint64_t)n;
+		}
+	}
+	free(block);
+	return status;
+}
+
 /* Bytes of holes before the first data: the change journal is hours of them. */
 static uint64_t leading_hole(const TSK_FS_ATTR *attribute, const TSK_FS_INFO *fs)
 {
@@ -294,6 +322,13 @@ struct walker {
 	struct buffer path, member;
 	int status;
 };
+
+static int64_t time_of(time_t seconds, uint32_t nano)
+{
+	int64_t ts = seconds ? time_from_unix(seconds) : TIME_NONE;
+
+	return ts != TIME_NONE && nano < 1000000000 ? ts + nano : ts;
+}
 
 static TSK_WALK_RET_ENUM visit(TSK_FS_FILE *file, const char *folder, void *data)
 {
@@ -319,7 +354,10 @@ static TSK_WALK_RET_ENUM visit(TSK_FS_FILE *file, const char *folder, void *data
 	tsk.tsk_error_reset();
 	for (int i = 0; i <= count; i++) {
 		const TSK_FS_ATTR *a = i < count ? tsk.tsk_fs_file_attr_get_idx(file, i) : NULL;
-		struct item item = {.mtime = TIME_NONE, .size = 0};
+		struct item item = {.mtime = TIME_NONE,
+				    .atime = TIME_NONE,
+				    .ctime = TIME_NONE,
+				    .btime = TIME_NONE};
 		bool named;
 
 		if (i < count && !a)
@@ -351,10 +389,16 @@ static TSK_WALK_RET_ENUM visit(TSK_FS_FILE *file, const char *folder, void *data
 		item.size = a ? (uint64_t)a->size - s->skip : 0;
 		item.deleted = name->flags & TSK_FS_NAME_FLAG_UNALLOC ||
 			       (meta && meta->flags & TSK_FS_META_FLAG_UNALLOC);
-		if (meta && meta->mtime) {
-			item.mtime = time_from_unix(meta->mtime);
-			if (item.mtime != TIME_NONE && meta->mtime_nano < 1000000000)
-				item.mtime += meta->mtime_nano;
+		if (meta) {
+			item.mtime = time_of(meta->mtime, meta->mtime_nano);
+			item.atime = time_of(meta->atime, meta->atime_nano);
+			item.ctime = time_of(meta->ctime, meta->ctime_nano);
+			item.btime = time_of(meta->crtime, meta->crtime_nano);
+			item.has_meta = true;
+			item.mode = meta->mode & 07777;
+			item.uid = (uint32_t)meta->uid;
+			item.gid = (uint32_t)meta->gid;
+			item.inode = meta->addr;
 		}
 		if (!meta || (!a && item.deleted)) {
 			item.unreadable = true;
@@ -467,4 +511,4 @@ static void close_image(struct evidence *e)
 }
 
 const struct evidence_kind_ops evidence_image = {open_image, walk,	  head, content,
-						 companion,  close_image, NULL};
+						 companion,  close_image, NULL, stream};

@@ -85,6 +85,9 @@ struct evidence_kind_ops {
 	int (*companion)(struct evidence *e, const char *suffix, struct content *content);
 	void (*close)(struct evidence *e);
 	uint64_t (*position)(const struct evidence *e); /* may be NULL */
+	/* May be NULL. */
+	int (*stream)(struct evidence *e, bool (*fn)(void *, const void *, size_t), void *data,
+		      struct problem *problem);
 };
 extern const struct evidence_kind_ops evidence_archive, evidence_folder, evidence_image;
 

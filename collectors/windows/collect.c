@@ -47,38 +47,19 @@ static void build_head(const struct windows_collector *c, struct buffer *b)
 				 L"MachineGuid"),
 	     *name = NULL;
 
-	buffer_string(b, "\"schema\":1,\"tool\":\"konseki " KONSEKI_VERSION
-			 "\",\"collector\":\"windows\"");
-	line_text(b, "host", c->r->host);
+	collection_head(b, o, c->r, "windows");
 	line_text(b, "os", os ? os : "Windows");
 	line_text(b, "kernel", build);
 	line_text(b, "machine_id", id);
 	if (GetTimeZoneInformation(&zone) != TIME_ZONE_ID_INVALID)
 		name = utf8_of(zone.StandardName);
 	line_some(b, "timezone", name);
-	line_name(b, "clock");
-	buffer_string(b, "{\"source\":\"system clock\"");
-	line_time(b, "reading", c->r->start);
-	if (o->reference_time) {
-		line_text(b, "reference", o->reference_time);
-		line_name(b, "host_ahead_seconds");
-		buffer_printf(b, "%.3f", (double)(c->r->start - o->reference) / 1e9);
-	}
-	buffer_char(b, '}');
-	line_text(b, "profile", o->profile->name);
 	line_text(b, "drives", o->drives);
-	line_text(b, "operator", o->operator_name);
-	line_text(b, "case_id", o->case_id);
 	line_bool(b, "live", o->profile->processes);
 	line_bool(b, "elevated", c->r->privileged);
-	line_bool(b, "secrets", o->secrets);
 	line_number(b, "raw_volumes", (int64_t)c->r->raw_volumes);
 	line_number(b, "shadow_copies", (int64_t)c->r->shadow_copies);
 	line_number(b, "shadow_files_as_on_the_drive", (int64_t)c->r->shadow_unchanged);
-	line_time(b, "start", c->r->start);
-	line_time(b, "end", c->r->end);
-	if (c->r->near_empty)
-		line_bool(b, "near_empty", true);
 	free(os);
 	free(build);
 	free(id);
