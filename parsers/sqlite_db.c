@@ -41,6 +41,9 @@ static const struct query queries[] = {
 	 "AS TargetFilename, "
 	 "(SELECT url FROM downloads_url_chains c WHERE c.id = d.id ORDER BY chain_index DESC "
 	 "LIMIT 1) AS Url, "
+	 "CASE WHEN (SELECT count(*) FROM downloads_url_chains c WHERE c.id = d.id) > 1 THEN "
+	 "(SELECT group_concat(url, ' ') FROM (SELECT url FROM downloads_url_chains c WHERE c.id = "
+	 "d.id ORDER BY chain_index)) END AS UrlChain, "
 	 "referrer AS ReferrerUrl, tab_url AS TabUrl, mime_type AS MimeType, total_bytes AS "
 	 "FileSize, received_bytes AS ReceivedBytes, "
 	 "state AS State, danger_type AS DangerType, opened AS Opened, 'Downloaded ' || "
@@ -88,6 +91,16 @@ static const struct query queries[] = {
 	 "name AS FormField, value AS FormValue, "
 	 "count AS UseCount, 'Form field ' || name || ' was filled with ' || value AS '!' FROM "
 	 "autofill"},
+	/* Favicons outlive the history that was cleared. */
+	{"chrome favicon", KIND_WEB_VISIT,
+	 "SELECT b.last_updated AS '@webkit Last Updated Time', m.page_url AS Url, f.url AS "
+	 "IconUrl, 'Icon of ' || m.page_url AS '!' FROM icon_mapping m JOIN favicons f ON f.id = "
+	 "m.icon_id LEFT JOIN favicon_bitmaps b ON b.icon_id = f.id GROUP BY m.page_url, f.url, "
+	 "b.last_updated"},
+	{"chrome predictor", KIND_WEB_VISIT,
+	 "SELECT user_text AS TypedText, url AS Url, number_of_hits AS UseCount, number_of_misses "
+	 "AS MissCount, 'Typed ' || user_text || ', was offered ' || url AS '!' FROM "
+	 "network_action_predictor"},
 	{"chrome shortcut", KIND_WEB_VISIT,
 	 "SELECT last_access_time AS '@webkit Last Access Time', text AS TypedText, url AS Url, "
 	 "number_of_hits AS UseCount, "
@@ -154,6 +167,14 @@ static const struct query queries[] = {
 	 "FormField, value AS FormValue, timesUsed "
 	 "AS UseCount, 'Form field ' || fieldname || ' was filled with ' || value AS '!' FROM "
 	 "moz_formhistory"},
+	{"firefox permission", KIND_OTHER,
+	 "SELECT modificationTime AS '@ms Content Modification Time', origin AS Url, type AS "
+	 "Permission, permission AS Setting, 'Site ' || origin || ': ' || type AS '!' FROM "
+	 "moz_perms"},
+	{"firefox favicon", KIND_WEB_VISIT,
+	 "SELECT p.page_url AS Url, i.icon_url AS IconUrl, i.expire_ms AS '@ms Expiration Time', "
+	 "'Icon of ' || p.page_url AS '!' FROM moz_pages_w_icons p JOIN moz_icons_to_pages t ON "
+	 "t.page_id = p.id JOIN moz_icons i ON i.id = t.icon_id"},
 	/* Safari: seconds since 2001 */
 	{"safari history", KIND_WEB_VISIT,
 	 "SELECT v.visit_time AS '@cocoa Last Visited Time', i.url AS Url, v.title AS Title, "
@@ -542,7 +563,7 @@ static int parse(struct parse *p, struct view bytes)
 const struct parser parser_sqlite_db = {
 	.name = "sqlite_db",
 	.title = "SQLite databases (browsers, Windows timeline and notifications, chats, macOS)",
-	.version = 1,
+	.version = 2,
 	.probe = probe,
 	.parse = parse,
 };
