@@ -4,12 +4,19 @@
  * HTTP/1.1" 200 494 "referer" "agent", with a virtual host
  * ("name:port") before it or not. Text inside of the quotes has \" and \xNN escapes, kept as they
  * are.
+ *
+ * And those of Confluence and Jira ("[TIME] user thread client GET /x HTTP/1.1 200 46ms 1206 referer
+ * agent", from Confluence 7.11 and Jira 9.4 on with X-Forwarded-For before the user), Bitbucket
+ * (columns between " | ") and AWS load balancers (docs.aws.amazon.com, "Access log entries").
  */
-#include "parsers/parser.h"
+#include "parsers/textfile.h"
 
 struct request {
 	struct view vhost, client, user, method, path, protocol, status, size, referer, agent;
-	int64_t ts;
+	struct view forwarded, product, target;
+	int64_t ts, made; /* made: of the request, where the log has it, or TIME_NONE */
+	bool fine;	  /* fractions of a second */
+	bool local;	  /* no zone */
 };
 
 static bool digits(struct view v, size_t at, size_t n, unsigned *out)
@@ -80,7 +87,7 @@ static bool read_line(struct view line, struct request *r)
 	struct view head, request, rest;
 	uint64_t n;
 
-	*r = (struct request){.ts = TIME_NONE};
+	*r = (struct request){.ts = TIME_NONE, .made = TIME_NONE};
 	if (open >= 4096 || !view_has(line, open, 30))
 		return false;
 	close = open + 28;
@@ -137,6 +144,167 @@ static bool read_line(struct view line, struct request *r)
 	return true;
 }
 
+static bool is_method(struct view v)
+{
+	static const char *const methods[] = {"GET",	 "POST",     "HEAD",  "PUT",
+					      "DELETE",	 "OPTIONS",  "PATCH", "TRACE",
+					      "CONNECT", "PROPFIND", "REPORT"};
+
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+		if (view_is(v, methods[i]))
+			return true;
+	return false;
+}
+
+/* "GET /x HTTP/1.1" */
+static void split_request(struct view request, struct request *r)
+{
+	r->method = word(&request);
+	r->path = word(&request);
+	r->protocol = word(&request);
+}
+
+static bool read_atlassian(struct view line, struct request *r)
+{
+	struct view rest, words[6];
+	size_t n = 0;
+	uint64_t number;
+
+	if (line.len < 30 || line.data[0] != '[' || line.data[27] != ']' ||
+	    !time_of(view_sub(line, 1, 26), &r->ts))
+		return false;
+	rest = view_from(line, 28);
+	while (n < 6 && rest.len) {
+		while (rest.len && rest.data[0] == ' ')
+			rest = view_from(rest, 1);
+		(void)view_token(&rest, ' ', &words[n]);
+		if (is_method(words[n++]))
+			break;
+	}
+	if (n < 4 || !is_method(words[n - 1]))
+		return false;
+	r->client = words[n - 2];
+	r->user = view_is(words[n - 4], "-") ? VIEW_EMPTY : words[n - 4];
+	r->forwarded = n >= 5 && !view_is(words[n - 5], "-") ? words[n - 5] : VIEW_EMPTY;
+	r->method = words[n - 1];
+	r->path = word(&rest);
+	r->protocol = word(&rest);
+	r->status = word(&rest);
+	(void)word(&rest); /* "46ms" */
+	r->size = word(&rest);
+	r->referer = word(&rest);
+	r->agent = view_trim(rest);
+	if (view_is(r->agent, "-"))
+		r->agent = VIEW_EMPTY;
+	r->product = view_text("Atlassian");
+	return view_decimal(r->status, &number);
+}
+
+/* ADDRESS[,ADDRESS] | protocol | @request | user | time | "request" | "referer" "agent" | status | ... */
+static bool read_bitbucket(struct view line, struct request *r)
+{
+	struct view cells[10], rest = line, more;
+	size_t n = 0, at = 4;
+
+	while (n < 10 && view_cut(&rest, " | ", &cells[n]))
+		n++;
+	/* gRPC has one column more in front. */
+	if (n > 8 && !time_scan(cells[4], "%Y-%m-%d %H:%M:%S,%f", NULL, NULL))
+		at = 5;
+	if (n < at + 4 || !time_scan(cells[at], "%Y-%m-%d %H:%M:%S,%f", &r->ts, NULL))
+		return false;
+	r->client = cells[0];
+	if (view_cut(&r->client, ",", &more)) {
+		r->forwarded = cells[0];
+		r->client = more;
+	} else {
+		r->client = cells[0];
+	}
+	r->user = view_is(cells[at - 1], "-") ? VIEW_EMPTY : cells[at - 1];
+	split_request(quoted(&cells[at + 1]), r);
+	if (at == 5) {
+		r->path = r->method;
+		r->method = cells[1];
+	}
+	r->referer = quoted(&cells[at + 2]);
+	r->agent = quoted(&cells[at + 2]);
+	r->status = view_trim(cells[at + 3]);
+	r->size = n > at + 4 ? view_trim(cells[at + 4]) : VIEW_EMPTY;
+	r->product = view_text("Bitbucket");
+	r->fine = r->local = true;
+	return true;
+}
+
+/* "203.0.113.9:2817" */
+static struct view host_of(struct view v)
+{
+	for (size_t i = v.len; i > 0; i--)
+		if (v.data[i - 1] == ':')
+			return view_clip(v, 0, i - 1);
+	return v;
+}
+
+static bool read_balancer(struct view line, struct request *r)
+{
+	static const char *const types[] = {"http", "https", "h2", "grpcs", "ws", "wss"};
+	struct view rest = line, first = word(&rest), when = first, client, cell;
+	bool tls = view_is(first, "tls");
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (view_is(first, types[i]))
+			when = word(&rest);
+	if (tls) { /* of a network load balancer: version, time, ..., listener */
+		(void)word(&rest);
+		when = word(&rest);
+	}
+	if (when.len < 19 || when.data[10] != 'T' || !time_parse_iso(when, &r->ts, NULL, NULL))
+		return false;
+	r->vhost = word(&rest);
+	if (tls)
+		(void)word(&rest);
+	client = word(&rest);
+	r->client = host_of(client);
+	if (r->client.len == client.len) /* no port */
+		return false;
+	r->target = word(&rest);
+	r->product = view_text("AWS load balancer");
+	r->fine = true;
+	if (tls)
+		return true;
+	for (int i = 0; i < 3; i++)
+		(void)word(&rest); /* seconds: of the request, the target, the answer */
+	r->status = word(&rest);
+	(void)word(&rest);
+	(void)word(&rest);
+	r->size = word(&rest);
+	split_request(quoted(&rest), r);
+	r->agent = quoted(&rest);
+	/* Cipher, protocol, target group, "trace", "domain", "certificate", priority, creation */
+	for (int i = 0; i < 3; i++)
+		(void)word(&rest);
+	for (int i = 0; i < 3; i++)
+		(void)quoted(&rest);
+	(void)word(&rest);
+	cell = word(&rest);
+	if (cell.len < 20 || !time_parse_iso(cell, &r->made, NULL, NULL))
+		r->made = TIME_NONE;
+	return true;
+}
+
+static bool read_any(struct view line, struct request *r)
+{
+	if (read_line(line, r))
+		return true;
+	*r = (struct request){.ts = TIME_NONE, .made = TIME_NONE};
+	if (read_atlassian(line, r))
+		return true;
+	*r = (struct request){.ts = TIME_NONE, .made = TIME_NONE};
+	if (read_balancer(line, r))
+		return true;
+	*r = (struct request){.ts = TIME_NONE, .made = TIME_NONE};
+	return read_bitbucket(line, r);
+}
+
 static int probe(const struct probe *p)
 {
 	struct view rest = p->head, line;
@@ -144,7 +312,7 @@ static int probe(const struct probe *p)
 
 	for (unsigned i = 0; i < 3 && view_line(&rest, &line); i++)
 		if (line.len)
-			return read_line(line, &r)
+			return read_any(line, &r)
 				       ? BID_CONTENT + (view_glob(view_text(p->name), "*access*")
 								? 15
 								: 5)
@@ -174,13 +342,16 @@ static int parse(struct parse *p, struct view bytes)
 			continue;
 		parse_release(p, offset);
 		line = view_clip(line, 0, LIMIT_LINE);
-		if (!read_line(line, &r)) {
+		if (!read_any(line, &r)) {
 			status = parse_lost(p, offset, "no request");
 			continue;
 		}
-		event_start(p, KIND_WEB_REQUEST, r.ts, "Recorded Time", offset);
+		event_start(p,
+			    r.method.len || r.status.len ? KIND_WEB_REQUEST : KIND_NETWORK_CONNECT,
+			    r.ts, "Recorded Time", offset);
 		p->event.record = number;
-		p->event.flags = EVENT_SECOND_PRECISION;
+		p->event.flags =
+			(r.fine ? 0 : EVENT_SECOND_PRECISION) | (r.local ? EVENT_ZONE_ASSUMED : 0);
 		/* Names of Sigma's category webserver (the W3C extended log's). */
 		add(p, "c-ip", r.client);
 		add(p, "cs-username", r.user);
@@ -198,24 +369,29 @@ static int parse(struct parse *p, struct view bytes)
 		add(p, "cs-referer", r.referer);
 		add(p, "cs-user-agent", r.agent);
 		add(p, "IpAddress", r.client);
+		add(p, "ForwardedFor", r.forwarded);
+		add(p, "Target", r.target);
+		add(p, "Product", r.product);
 		if (r.user.len)
 			event_user(p, value_view(r.user));
 		event_messagef(p, "%.*s: %.*s %.*s %.*s",
 			       (int)(r.client.len > 64 ? 64 : r.client.len),
-			       (const char *)r.client.data, (int)r.method.len,
+			       r.client.len ? (const char *)r.client.data : "", (int)r.method.len,
 			       r.method.len ? (const char *)r.method.data : "",
 			       (int)(r.path.len > 2000 ? 2000 : r.path.len),
 			       r.path.len ? (const char *)r.path.data : "", (int)r.status.len,
-			       (const char *)r.status.data);
+			       r.status.len ? (const char *)r.status.data : "");
 		status = event_emit(p);
+		if (status >= 0 && r.made != TIME_NONE)
+			status = event_emit_at(p, r.made, "Creation Time");
 	}
 	return status;
 }
 
 const struct parser parser_web_access = {
 	.name = "web_access",
-	.title = "Access logs of web servers (Apache, nginx)",
-	.version = 1,
+	.title = "Access logs of web servers (Apache, nginx, Atlassian, AWS load balancers)",
+	.version = 2,
 	.probe = probe,
 	.parse = parse,
 };
