@@ -374,13 +374,15 @@ static int parse(struct parse *p, struct view bytes)
 		add(p, "Product", r.product);
 		if (r.user.len)
 			event_user(p, value_view(r.user));
-		event_messagef(p, "%.*s: %.*s %.*s %.*s",
-			       (int)(r.client.len > 64 ? 64 : r.client.len),
-			       r.client.len ? (const char *)r.client.data : "", (int)r.method.len,
-			       r.method.len ? (const char *)r.method.data : "",
-			       (int)(r.path.len > 2000 ? 2000 : r.path.len),
-			       r.path.len ? (const char *)r.path.data : "", (int)r.status.len,
-			       r.status.len ? (const char *)r.status.data : "");
+		if (!r.method.len && !r.status.len)
+			event_messagef(p, "%s connected to %s", parse_text(&p->scratch, r.client),
+				       parse_text(&p->scratch, r.target.len ? r.target : r.vhost));
+		else
+			event_messagef(p, "%s: %s %s %s",
+				       parse_text(&p->scratch, view_clip(r.client, 0, 64)),
+				       parse_text(&p->scratch, r.method),
+				       parse_text(&p->scratch, view_clip(r.path, 0, 2000)),
+				       parse_text(&p->scratch, r.status));
 		status = event_emit(p);
 		if (status >= 0 && r.made != TIME_NONE)
 			status = event_emit_at(p, r.made, "Creation Time");

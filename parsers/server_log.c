@@ -1,0 +1,359 @@
+/*
+ * Text logs of servers:
+ *
+ *	PostgreSQL (log_line_prefix of Debian and default: "TIME ZONE [PID] USER@DB LEVEL:  text")
+ *	Confluence, Jira, Bitbucket ("TIME,MS LEVEL [thread] text", local)
+ *	Bitbucket's audit log ("ADDRESS | event | user | ms since 1970 | entity | details | ...")
+ *	programs with Google's logging library ("I0718 06:07:40.123456 12345 file.cc:65] text"; its head
+ *	has the year)
+ */
+#include "parsers/textfile.h"
+
+enum format { NONE, POSTGRESQL, ATLASSIAN, BITBUCKET_AUDIT, GLOG };
+
+struct entry {
+	int64_t ts;
+	struct view level, process, user, database, component, text;
+	bool zoned;
+};
+
+static bool level_of(struct view v)
+{
+	static const char *const levels[] = {"TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"};
+
+	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
+		if (view_is(v, levels[i]))
+			return true;
+	return false;
+}
+
+/* "2022-04-12 00:16:05.526 UTC [7755] alice@shop LOG:  text" */
+static bool postgresql(struct view line, struct entry *e)
+{
+	static const char *const levels[] = {"LOG",	"ERROR", "FATAL",  "PANIC",  "WARNING",
+					     "NOTICE",	"INFO",	 "DETAIL", "HINT",   "STATEMENT",
+					     "CONTEXT", "QUERY", "DEBUG1", "DEBUG2", "DEBUG3"};
+	struct view rest, zone, head, number;
+	size_t used;
+	uint64_t n;
+
+	*e = (struct entry){.ts = TIME_NONE};
+	if (!time_scan(line, "%Y-%m-%d %H:%M:%S.%f ", &e->ts, &used) &&
+	    !time_scan(line, "%Y-%m-%d %H:%M:%S ", &e->ts, &used))
+		return false;
+	rest = view_from(line, used);
+	if (!view_token(&rest, ' ', &zone) || !view_begins(rest, "[") ||
+	    !view_cut(&rest, "]", &number))
+		return false;
+	number = view_from(number, 1);
+	e->process = view_clip(number, 0, view_index(number, "-")); /* "[7755-1]" */
+	if (!view_decimal(e->process, &n))
+		return false;
+	e->zoned = view_is(zone, "UTC") || view_is(zone, "GMT") || view_is(zone, "Etc/UTC");
+	if (zone.len >= 3 && (zone.data[0] == '+' || zone.data[0] == '-')) {
+		int64_t east;
+
+		if (time_scan(zone, "%z", &east, NULL)) {
+			e->ts += east; /* of 1970-01-01T00:00: minus the zone */
+			e->zoned = true;
+		}
+	}
+	rest = view_trim(rest);
+	if (view_begins(rest, ":"))
+		rest = view_trim(view_from(rest, 1));
+	if (!view_cut(&rest, ":  ", &head))
+		return false;
+	e->level = head;
+	for (size_t i = head.len; i > 0; i--) {
+		if (head.data[i - 1] == ' ') {
+			struct view who = view_trim(view_clip(head, 0, i - 1));
+
+			e->level = view_from(head, i);
+			if (view_index(who, "@") < who.len)
+				(void)view_cut(&who, "@", &e->user);
+			e->database = who;
+			break;
+		}
+	}
+	e->text = view_trim(rest);
+	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
+		if (view_is(e->level, levels[i]))
+			return true;
+	return false;
+}
+
+/* Level before or behind the thread in brackets or bare. */
+static bool atlassian(struct view line, struct entry *e)
+{
+	struct view rest, word, thread;
+	size_t used;
+
+	*e = (struct entry){.ts = TIME_NONE};
+	if (!time_scan(line, "%Y-%m-%d %H:%M:%S,%f ", &e->ts, &used))
+		return false;
+	rest = view_trim(view_from(line, used));
+	/* "[-0700]" stands behind the time where the zone is logged. */
+	(void)view_token(&rest, ' ', &word);
+	if (!level_of(word)) { /* Jira: the thread first */
+		thread = word;
+		rest = view_trim(rest);
+		(void)view_token(&rest, ' ', &word);
+		if (!level_of(word))
+			return false;
+		e->component = thread;
+	}
+	e->level = word;
+	rest = view_trim(rest);
+	if (view_begins(rest, "[") && !e->component.len && view_cut(&rest, "]", &thread))
+		e->component = view_from(thread, 1);
+	e->text = view_trim(rest);
+	return true;
+}
+
+/* "I0718 06:07:40.123456 12345 file.cc:65] text" */
+static bool glog(struct view line, struct entry *e)
+{
+	struct view rest, place;
+	unsigned digits = 0;
+	int64_t day, since;
+	size_t used;
+	uint64_t n;
+
+	*e = (struct entry){.ts = TIME_NONE};
+	if (line.len < 25 || !strchr("IWEF", line.data[0]))
+		return false;
+	while (digits < 4 && line.data[1 + digits] >= '0' && line.data[1 + digits] <= '9')
+		digits++;
+	/* Of the leap year that time_in_year starts from. */
+	day = digits < 4 ? TIME_NONE
+			 : time_from_civil(1972, (line.data[1] - 48u) * 10 + (line.data[2] - 48u),
+					   (line.data[3] - 48u) * 10 + (line.data[4] - 48u), 0, 0,
+					   0, 0);
+	if (day == TIME_NONE || !time_scan(view_from(line, 5), " %H:%M:%S.%f ", &since, &used))
+		return false;
+	e->ts = day + since;
+	rest = view_trim(view_from(line, 5 + used));
+	(void)view_token(&rest, ' ', &e->process);
+	if (!view_decimal(e->process, &n) || !view_cut(&rest, "] ", &place))
+		return false;
+	e->component = place;
+	e->level = view_text(line.data[0] == 'I'   ? "INFO"
+			     : line.data[0] == 'W' ? "WARNING"
+			     : line.data[0] == 'E' ? "ERROR"
+						   : "FATAL");
+	e->text = rest;
+	return true;
+}
+
+static bool audit(struct view line, struct view *cells, int64_t *ts)
+{
+	struct view rest = line;
+	uint64_t n;
+	size_t count = 0;
+
+	while (count < 8 && view_cut(&rest, " | ", &cells[count]))
+		count++;
+	if (count < 8)
+		cells[count++] = rest;
+	for (size_t i = count; i < 8; i++)
+		cells[i] = VIEW_EMPTY;
+	if (count < 6 || !view_decimal(cells[3], &n) || n < UINT64_C(900000000000) ||
+	    n > UINT64_C(9000000000000))
+		return false;
+	*ts = time_from_unix_scaled((int64_t)n, 1000);
+	return true;
+}
+
+static enum format format_of(struct view head)
+{
+	struct view line, cells[8];
+	struct entry e;
+	int64_t ts;
+
+	if (view_index(view_clip(head, 0, 1024), "Log line format: [IWEF]mmdd") <
+	    view_clip(head, 0, 1024).len)
+		return GLOG;
+	for (int i = 0; i < 5 && view_line(&head, &line); i++) {
+		if (!view_trim(line).len)
+			continue;
+		if (postgresql(line, &e))
+			return POSTGRESQL;
+		if (atlassian(line, &e))
+			return ATLASSIAN;
+		if (audit(line, cells, &ts))
+			return BITBUCKET_AUDIT;
+		if (glog(line, &e))
+			return GLOG;
+	}
+	return NONE;
+}
+
+static int probe(const struct probe *p)
+{
+	char text[4096];
+
+	switch (format_of(textfile_head(p, text, sizeof(text)))) {
+	case NONE:
+		return BID_NO;
+	case ATLASSIAN: /* log4j's usual layout, which others write too */
+		return BID_CONTENT - 10;
+	default:
+		return BID_CONTENT + 5;
+	}
+}
+
+static const char *const products[] = {"", "PostgreSQL", "log4j", "Bitbucket", ""};
+
+static const char *product_of(const struct parse *p, enum format format)
+{
+	static const char *const names[] = {"Confluence", "Jira", "Bitbucket"};
+	static const char *const patterns[] = {"*confluence*", "*jira*", "*bitbucket*"};
+
+	for (size_t i = 0; format == ATLASSIAN && i < 3; i++)
+		if (view_glob(view_text(p->path), patterns[i]))
+			return names[i];
+	return products[format];
+}
+
+static bool says(struct view text, const char *words)
+{
+	return view_index(text, words) < text.len;
+}
+
+/* PostgreSQL's own words, log_connections and log_statement on. */
+static enum event_kind kind_of(enum format format, struct view text)
+{
+	if (format != POSTGRESQL)
+		return KIND_OTHER;
+	if (view_begins(text, "connection authorized: "))
+		return KIND_LOGON;
+	if (view_begins(text, "disconnection: "))
+		return KIND_LOGOFF;
+	if (says(text, "authentication failed for user"))
+		return KIND_LOGON_FAILURE;
+	if (view_begins(text, "connection received: "))
+		return KIND_NETWORK_CONNECT;
+	if (view_begins(text, "database system is ready"))
+		return KIND_SERVICE_START;
+	if (view_begins(text, "database system is shut down"))
+		return KIND_SERVICE_STOP;
+	return KIND_OTHER;
+}
+
+/* "host=203.0.113.9", "user=alice" */
+static void add_pair(struct parse *p, struct view text, const char *key, const char *field)
+{
+	struct view rest = text, skip, value;
+
+	if (!view_cut(&rest, key, &skip))
+		return;
+	(void)view_token(&rest, ' ', &value);
+	if (value.len)
+		event_add(p, field, value_view(value));
+}
+
+static int entry(struct parse *p, enum format format, const struct entry *e,
+		 const struct textfile *t, int64_t year)
+{
+	const char *product = product_of(p, format);
+
+	event_start(p, kind_of(format, e->text), e->ts, "Recorded Time", t->offset);
+	p->event.record = t->line;
+	p->event.flags |= e->zoned ? 0 : EVENT_ZONE_ASSUMED;
+	if (format == GLOG && year) {
+		struct civil c = time_to_civil(e->ts);
+
+		p->event.ts = time_from_civil(year, c.month, c.day, c.hour, c.minute, c.second,
+					      c.nanosecond);
+	} else if (format == GLOG) {
+		p->event.ts = time_in_year(p, e->ts);
+	}
+	if (p->event.ts == TIME_NONE)
+		p->event.ts_desc = "Not a time";
+	if (*product)
+		event_add(p, "Product", value_text(product));
+	event_add(p, "Level", value_view(e->level));
+	if (e->process.len)
+		event_add(p, "ProcessId", value_view(e->process));
+	if (e->component.len)
+		event_add(p, "Component", value_view(e->component));
+	if (e->user.len) {
+		event_add(p, "User", value_view(e->user));
+		event_user(p, value_view(e->user));
+	}
+	if (e->database.len)
+		event_add(p, "Database", value_view(e->database));
+	if (format == POSTGRESQL) {
+		add_pair(p, e->text, "host=", "IpAddress");
+		add_pair(p, e->text, "user=", "TargetUserName");
+	}
+	event_add(p, "Text", value_view(e->text));
+	event_messagef(p, "%s%s%s: %s", product, *product ? " " : "",
+		       parse_text(&p->scratch, e->level),
+		       parse_text(&p->scratch, view_clip(e->text, 0, 4000)));
+	return event_emit(p);
+}
+
+static int audited(struct parse *p, struct view *cells, int64_t ts, const struct textfile *t)
+{
+	event_start(p, KIND_OTHER, ts, "Recorded Time", t->offset);
+	p->event.record = t->line;
+	event_add(p, "Product", value_text("Bitbucket"));
+	event_add(p, "IpAddress", value_view(cells[0]));
+	event_add(p, "EventType", value_view(cells[1]));
+	event_add(p, "User", value_view(cells[2]));
+	event_user(p, value_view(cells[2]));
+	if (!view_is(cells[4], "-"))
+		event_add(p, "Object", value_view(cells[4]));
+	if (!view_is(cells[5], "-"))
+		event_add(p, "Details", value_view(cells[5]));
+	event_messagef(p, "Bitbucket: %s: %s %s (%s)", parse_text(&p->scratch, cells[2]),
+		       parse_text(&p->scratch, cells[1]), parse_text(&p->scratch, cells[4]),
+		       parse_text(&p->scratch, cells[0]));
+	return event_emit(p);
+}
+
+static int parse(struct parse *p, struct view bytes)
+{
+	struct textfile t;
+	struct view line, cells[8];
+	struct entry e;
+	enum format format;
+	int64_t year = 0, ts;
+	int status = OK;
+
+	textfile_open(&t, bytes);
+	format = format_of(t.text);
+	if (format == NONE)
+		status = parse_fail(p, ERR_FORMAT, 0, "none of the logs that this parser knows");
+	while (status >= 0 && textfile_line(&t, &line)) {
+		bool good;
+
+		/* What does not begin like an entry goes on with the one before. */
+		if (format == BITBUCKET_AUDIT) {
+			if (audit(line, cells, &ts))
+				status = audited(p, cells, ts, &t);
+			else if (line.len)
+				status = parse_lost(p, t.offset, "no record of the audit log");
+			continue;
+		}
+		if (format == GLOG && view_begins(line, "Log file created at: ") &&
+		    time_scan(view_from(line, 21), "%Y/%m/%d", &ts, NULL))
+			year = time_to_civil(ts).year;
+		good = format == POSTGRESQL  ? postgresql(line, &e)
+		       : format == ATLASSIAN ? atlassian(line, &e)
+					     : glog(line, &e);
+		if (good)
+			status = entry(p, format, &e, &t, year);
+	}
+	textfile_release(&t);
+	return status;
+}
+
+const struct parser parser_server_log = {
+	.name = "server_log",
+	.title = "Logs of servers (PostgreSQL, Confluence, Jira, Bitbucket, glog)",
+	.version = 1,
+	.probe = probe,
+	.parse = parse,
+};
