@@ -249,6 +249,7 @@ static bool read_balancer(struct view line, struct request *r)
 	static const char *const types[] = {"http", "https", "h2", "grpcs", "ws", "wss"};
 	struct view rest = line, first = word(&rest), when = first, client, cell;
 	bool tls = view_is(first, "tls");
+	uint64_t port;
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
 		if (view_is(first, types[i]))
@@ -264,15 +265,21 @@ static bool read_balancer(struct view line, struct request *r)
 		(void)word(&rest);
 	client = word(&rest);
 	r->client = host_of(client);
-	if (r->client.len == client.len) /* no port */
+	if (r->client.len == client.len ||
+	    !view_decimal(view_from(client, r->client.len + 1), &port))
 		return false;
 	r->target = word(&rest);
+	if (tls && (host_of(r->target).len == r->target.len || !view_decimal(word(&rest), &port)))
+		return false;
 	r->product = view_text("AWS load balancer");
 	r->fine = true;
 	if (tls)
 		return true;
-	for (int i = 0; i < 3; i++)
-		(void)word(&rest); /* seconds: of the request, the target, the answer */
+	for (int i = 0; i < 3; i++) { /* seconds: of the request, the target, the answer; or -1 */
+		cell = word(&rest);
+		if (!view_is(cell, "-1") && !view_decimal(view_clip(cell, 0, 1), &port))
+			return false;
+	}
 	r->status = word(&rest);
 	(void)word(&rest);
 	(void)word(&rest);

@@ -32,6 +32,9 @@ for name in commands:
     named = lambda o: re.search(r'Fl (?:Fl |\\?-)' + re.escape(o).replace(r'\-', r'\\?-') + r'\b', text)
     missing = [o for letter, o in options if o not in ('help', 'version') and not named(o) and not (letter and re.search(rf'Fl {letter}\b', text))]
     check(not missing, f'{page} names every option', f'missing: {missing}')
+page = open('man/konseki-parse.1').read()
+missing = [n for n in re.findall(r'PARSER\((\w+)\)', open('parsers/list.h').read()) if not re.search(rf'^\.It Cm {n}$', page, re.M)]
+check(not missing, 'man/konseki-parse.1 names every parser', f'missing: {missing}')
 print(f'1..{len(results)}')
 for i, (good, what, detail) in enumerate(results, 1):
     print(f'{"ok" if good else "not ok"} {i} - {what}')
