@@ -1,8 +1,9 @@
 #include "analysis/diff.h"
 
 #include "analysis/filter.h"
+#include "timeline/query.h"
+#include "timeline/row.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 
 /* What makes a thing of a kind the same thing, and what of it is its state. Fields that are not
@@ -43,34 +44,32 @@ static void side_release(struct side *s)
 	free(s->things);
 }
 
-static void describe(struct buffer *out, const json_t *fields, const char *const *names, size_t max)
+static void describe(struct buffer *out, struct case_event *e, const char *const *names, size_t max)
 {
-	for (size_t i = 0; i < max && names[i]; i++) {
-		const json_t *v = json_object_get(fields, names[i]);
-		char *text;
+	struct buffer json = {0};
 
-		if (!v)
+	for (size_t i = 0; i < max && names[i]; i++) {
+		json.len = 0;
+		if (!case_event_value(e, names[i], &json))
 			continue;
 		buffer_string(out, out->len ? ", " : "");
 		buffer_string(out, names[i]);
 		buffer_string(out, ": ");
-		if (json_is_string(v)) {
-			buffer_append(out, json_string_value(v), json_string_length(v));
-		} else {
-			text = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY);
-			buffer_string(out, text ? text : "");
-			free(text);
-		}
+		if (json.len && json.data[0] == '"')
+			row_unescape(out, buffer_as_view(&json));
+		else
+			buffer_view(out, buffer_as_view(&json));
 	}
+	buffer_release(&json);
 }
 
-/* " AND (what the event must be)": of the bundle, or of the host. */
-static int condition(sqlite3 *db, struct buffer *sql, const char *name, struct problem *problem)
+/* A bundle or a host, by name. */
+static int find_side(sqlite3 *db, const char *name, int64_t *id, bool *bundle,
+		     struct problem *problem)
 {
 	sqlite3_stmt *s = NULL;
-	int64_t id = 0;
-	bool bundle = false;
 
+	*id = 0;
 	if (sqlite3_prepare_v2(db,
 			       "SELECT id, 1 FROM bundle WHERE path = ?1 OR substr(path, "
 			       "-length('/' || ?1)) = '/' || ?1 "
@@ -81,22 +80,13 @@ static int condition(sqlite3 *db, struct buffer *sql, const char *name, struct p
 				   sqlite3_errmsg(db));
 	(void)sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
 	if (sqlite3_step(s) == SQLITE_ROW) {
-		id = sqlite3_column_int64(s, 0);
-		bundle = sqlite3_column_int(s, 1) != 0;
+		*id = sqlite3_column_int64(s, 0);
+		*bundle = sqlite3_column_int(s, 1) != 0;
 	}
 	(void)sqlite3_finalize(s);
-	if (!id)
-		return problem_set(problem, ERR_NOT_FOUND, PROBLEM_NO_OFFSET,
-				   "%s: no such host or bundle in this case", name);
-	if (bundle)
-		buffer_printf(sql,
-			      " AND (e.artifact IN (SELECT id FROM artifact WHERE bundle = %lld) "
-			      "OR e.id IN (SELECT event FROM event_source "
-			      "WHERE artifact IN (SELECT id FROM artifact WHERE bundle = %lld)))",
-			      (long long)id, (long long)id);
-	else
-		buffer_printf(sql, " AND e.host = %lld", (long long)id);
-	return OK;
+	return *id ? OK
+		   : problem_set(problem, ERR_NOT_FOUND, PROBLEM_NO_OFFSET,
+				 "%s: no such host or bundle in this case", name);
 }
 
 static const struct topic *topic_of(const char *kind)
@@ -107,67 +97,83 @@ static const struct topic *topic_of(const char *kind)
 	return NULL;
 }
 
-static int load(sqlite3 *db, const char *name, const char *kinds, struct side *side,
+struct loading {
+	struct side *side;
+	sqlite3_stmt *of_bundle; /* whether an event is of the bundle; NULL: of a host, all are */
+	struct buffer text;
+};
+
+static int add_thing(void *data, struct case_event *e)
+{
+	struct loading *l = data;
+	const struct topic *topic = topic_of(e->kind);
+	struct side *side = l->side;
+	struct thing *t;
+
+	if (l->of_bundle) {
+		bool of = false;
+
+		sqlite3_bind_int64(l->of_bundle, 2, e->artifact);
+		sqlite3_bind_int64(l->of_bundle, 3, e->id);
+		of = sqlite3_step(l->of_bundle) == SQLITE_ROW &&
+		     sqlite3_column_int(l->of_bundle, 0);
+		sqlite3_reset(l->of_bundle);
+		if (!of)
+			return OK;
+	}
+	l->text.len = 0;
+	describe(&l->text, e, topic->identity, 8);
+	if (l->text.len == 0)
+		return OK;
+	side->things = xgrow(side->things, &side->cap, side->count + 1, sizeof(*side->things));
+	t = &side->things[side->count++];
+	t->topic = topic;
+	t->event = e->id;
+	t->what = xmemdup0(l->text.data, l->text.len);
+	l->text.len = 0;
+	describe(&l->text, e, topic->state, 6);
+	t->state = xmemdup0(l->text.data, l->text.len);
+	return OK;
+}
+
+static int load(struct case_db *c, const char *name, const char *kinds, struct side *side,
 		struct problem *problem)
 {
-	struct buffer sql = {0}, shapes = {0}, text = {0};
-	sqlite3_stmt *s = NULL;
-	int status, step;
+	sqlite3 *db = case_handle(c);
+	struct case_filter filter = {.since = TIME_NONE, .until = TIME_NONE, .any_order = true};
+	struct filter_lists lists = {0};
+	struct loading l = {.side = side};
+	bool bundle = false;
+	size_t n = 0;
+	int64_t id;
+	int status = find_side(db, name, &id, &bundle, problem);
 
-	buffer_string(&shapes, "(SELECT id FROM shape WHERE kind IN (");
-	for (size_t i = 0; i < TOPICS; i++) {
-		buffer_string(&shapes, i ? ", " : "");
-		filter_quote(&shapes, topics[i].kind);
-	}
-	buffer_char(&shapes, ')');
-	filter_list(&shapes, "kind", kinds);
-	buffer_char(&shapes, ')');
-	/* By blocks that have such events: a case of millions has few of them. */
-	buffer_printf(&sql,
-		      "SELECT t.kind, t.fields, t.id FROM timeline t WHERE t.id IN (SELECT e.id "
-		      "FROM (SELECT DISTINCT block FROM block_shape "
-		      "WHERE shape IN %s) x JOIN block b ON b.first = x.block JOIN event e ON e.id "
-		      "BETWEEN b.first AND b.last WHERE e.shape IN %s",
-		      buffer_text(&shapes), shapes.data);
-	status = condition(db, &sql, name, problem);
-	buffer_char(&sql, ')');
-	if (status >= 0 && sqlite3_prepare_v2(db, buffer_text(&sql), -1, &s, NULL) != SQLITE_OK)
+	if (status < 0)
+		return status;
+	filter_lists_read(&lists, kinds ? kinds : "*", NULL, &filter);
+	for (size_t i = 0; i < filter.kind_count; i++)
+		if (topic_of(lists.kinds[i]))
+			lists.kinds[n++] = lists.kinds[i];
+	filter.kind_count = n;
+	if (!bundle) {
+		filter.one_host = true;
+		filter.host = id;
+	} else if (sqlite3_prepare_v2(
+			   db,
+			   "SELECT EXISTS (SELECT 1 FROM artifact WHERE bundle = ?1 AND"
+			   " id = ?2) OR EXISTS (SELECT 1 FROM event_source s JOIN artifact"
+			   " a ON a.id = s.artifact WHERE s.event = ?3 AND a.bundle = ?1)",
+			   -1, &l.of_bundle, NULL) != SQLITE_OK) {
 		status = problem_set(problem, ERR_DATABASE, PROBLEM_NO_OFFSET, "%s",
 				     sqlite3_errmsg(db));
-	while (status >= 0 && (step = sqlite3_step(s)) != SQLITE_DONE) {
-		const struct topic *topic;
-		struct thing *t;
-		json_t *fields;
-
-		if (step != SQLITE_ROW) {
-			status = problem_set(problem, ERR_DATABASE, PROBLEM_NO_OFFSET, "%s",
-					     sqlite3_errmsg(db));
-			break;
-		}
-		topic = topic_of((const char *)sqlite3_column_text(s, 0));
-		fields = sqlite3_column_text(s, 1)
-				 ? json_loads((const char *)sqlite3_column_text(s, 1), 0, NULL)
-				 : NULL;
-		text.len = 0;
-		if (topic && fields)
-			describe(&text, fields, topic->identity, 8);
-		if (text.len) {
-			side->things = xgrow(side->things, &side->cap, side->count + 1,
-					     sizeof(*side->things));
-			t = &side->things[side->count++];
-			t->topic = topic;
-			t->event = sqlite3_column_int64(s, 2);
-			t->what = xmemdup0(text.data, text.len);
-			text.len = 0;
-			describe(&text, fields, topic->state, 6);
-			t->state = xmemdup0(text.data, text.len);
-		}
-		json_decref(fields);
+	} else {
+		sqlite3_bind_int64(l.of_bundle, 1, id);
 	}
-	(void)sqlite3_finalize(s);
-	buffer_release(&sql);
-	buffer_release(&shapes);
-	buffer_release(&text);
+	if (status == OK && n)
+		status = case_select(c, &filter, add_thing, &l, problem);
+	sqlite3_finalize(l.of_bundle);
+	filter_lists_release(&lists);
+	buffer_release(&l.text);
 	return status;
 }
 
@@ -197,17 +203,17 @@ static size_t behind(const struct side *s, size_t i)
 	return n;
 }
 
-int diff_run(sqlite3 *db, const char *a, const char *b, const char *kinds,
+int diff_run(struct case_db *c, const char *a, const char *b, const char *kinds,
 	     int (*row)(void *data, const struct diff_row *row), void *data,
 	     struct problem *problem)
 {
 	struct side sides[2] = {0};
 	struct buffer change = {0};
 	size_t i = 0, j = 0;
-	int status = load(db, a, kinds, &sides[0], problem);
+	int status = load(c, a, kinds, &sides[0], problem);
 
 	if (status >= 0)
-		status = load(db, b, kinds, &sides[1], problem);
+		status = load(c, b, kinds, &sides[1], problem);
 	for (int n = 0; n < 2 && status >= 0; n++)
 		if (sides[n].count)
 			qsort(sides[n].things, sides[n].count, sizeof(struct thing), in_order);

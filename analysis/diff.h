@@ -6,10 +6,7 @@
 #ifndef KONSEKI_ANALYSIS_DIFF_H
 #define KONSEKI_ANALYSIS_DIFF_H
 
-#include "base/event.h"
-#include "base/status.h"
-
-#include <sqlite3.h>
+#include "timeline/case.h"
 
 enum diff_side { DIFF_ONLY_A = '-', DIFF_ONLY_B = '+', DIFF_CHANGED = '~' };
 
@@ -27,7 +24,7 @@ struct diff_row {
  * kind and text; a non-zero return of it ends the list. ERR_NOT_FOUND: the case has no such host or
  * bundle.
  */
-int diff_run(sqlite3 *db, const char *a, const char *b, const char *kinds,
+int diff_run(struct case_db *c, const char *a, const char *b, const char *kinds,
 	     int (*row)(void *data, const struct diff_row *row), void *data,
 	     struct problem *problem);
 

@@ -1,36 +1,40 @@
 #include "analysis/dive.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 
-#define ROW "id, time, kind, user, message, source, fields, host"
-enum { COL_ID, COL_TIME, COL_KIND, COL_USER, COL_MESSAGE, COL_SOURCE, COL_FIELDS, COL_HOST };
+/* An event being looked at: what is taken out of it lives until the next one. */
+struct looking {
+	struct case_db *c;
+	struct dive *d;
+	const struct dive_options *options;
+	struct case_event *e;
+	struct arena arena;
+	struct buffer text;
+	struct problem *problem;
+};
 
-static int database_error(sqlite3 *db, struct problem *problem)
+static char *copy(struct arena *a, const char *text)
 {
-	return problem_set(problem, ERR_DATABASE, PROBLEM_NO_OFFSET, "%s", sqlite3_errmsg(db));
+	return text ? arena_strndup(a, text, strlen(text)) : NULL;
 }
 
-static const char *column(struct arena *a, sqlite3_stmt *s, int i)
+/* What is shown of an event, kept. */
+static struct dive_event describe(struct looking *l)
 {
-	const void *text = sqlite3_column_text(s, i);
+	struct arena *a = &l->d->arena;
+	struct case_event *e = l->e;
+	struct dive_event shown = {.id = e->id, .ts = e->ts, .process = PROCESS_NONE};
+	char time[TIME_TEXT];
 
-	return text ? arena_strndup(a, text, (size_t)sqlite3_column_bytes(s, i)) : NULL;
-}
-
-static struct dive_event row_event(struct arena *a, sqlite3_stmt *s)
-{
-	struct dive_event e = {
-		.id = sqlite3_column_int64(s, COL_ID), .ts = TIME_NONE, .process = PROCESS_NONE};
-
-	e.time = column(a, s, COL_TIME);
-	e.kind = column(a, s, COL_KIND);
-	e.user = column(a, s, COL_USER);
-	e.message = column(a, s, COL_MESSAGE);
-	e.source = column(a, s, COL_SOURCE);
-	if (e.time)
-		(void)time_parse_iso(view_text(e.time), &e.ts, NULL, NULL);
-	return e;
+	if (e->ts != TIME_NONE)
+		shown.time = arena_strndup(a, time, time_format(e->ts, time));
+	shown.kind = copy(a, e->kind);
+	shown.user = copy(a, e->user);
+	shown.source = copy(a, e->source);
+	l->text.len = 0;
+	case_event_message(e, &l->text);
+	shown.message = arena_strndup(a, l->text.data, l->text.len);
+	return shown;
 }
 
 static void list_add(struct dive_list *l, const struct dive_event *e, size_t limit)
@@ -46,131 +50,125 @@ static void list_add(struct dive_list *l, const struct dive_event *e, size_t lim
 /* ---- fields ---- */
 
 /* The first of these fields that is there and says something. */
-static const char *text_field(const json_t *fields, const char *const *names)
+static const char *text_field(struct looking *l, const char *const *names)
 {
 	for (; *names; names++) {
-		const json_t *v = json_object_get(fields, *names);
-		const char *text = json_is_array(v) ? json_string_value(json_array_get(v, 0))
-						    : json_string_value(v);
-
-		if (text && *text && strcmp(text, "-") != 0)
-			return text;
+		l->text.len = 0;
+		if (case_event_field(l->e, *names, &l->text) && l->text.len &&
+		    !view_is(buffer_as_view(&l->text), "-") &&
+		    !view_is(buffer_as_view(&l->text), "null"))
+			return arena_strndup(&l->arena, l->text.data, l->text.len);
 	}
 	return NULL;
 }
-#define TEXT(fields, ...) text_field(fields, (const char *const[]){__VA_ARGS__, NULL})
+#define TEXT(l, ...) text_field(l, (const char *const[]){__VA_ARGS__, NULL})
 
 /* A process id as a number, in decimal or as 0x text. */
-static uint64_t id_field(const json_t *fields, const char *name)
+static uint64_t id_field(struct looking *l, const char *name)
 {
-	const json_t *v = json_object_get(fields, name);
-	const char *text = json_string_value(v);
+	const char *text = TEXT(l, name);
 	char *end;
 	uint64_t n;
 
-	if (json_is_integer(v))
-		return json_integer_value(v) >= 0 ? (uint64_t)json_integer_value(v) : UINT64_MAX;
-	if (!text || !*text)
+	if (!text || *text == '-')
 		return UINT64_MAX;
 	n = strtoull(text, &end, 0);
 	return *end ? UINT64_MAX : n;
 }
 
 /* GUIDs that say nothing: Sysmon writes zeros when it does not know. */
-static const char *guid_field(const json_t *fields, const char *a, const char *b)
+static const char *guid_field(struct looking *l, const char *a, const char *b)
 {
-	const char *text = TEXT(fields, a, b);
+	const char *text = TEXT(l, a, b);
 
 	return text && strspn(text, "{}0-") < strlen(text) ? text : NULL;
 }
 
-static struct process_record process_of(const char *kind, int64_t ts, int64_t event,
-					const char *user, const json_t *f)
+static struct process_record process_of(struct looking *l)
 {
-	struct process_record r = {.ts = ts, .event = event, .user = user};
-	/* 4688 and 4689 name the new process NewProcessId, and in ProcessId who made it. */
-	bool audit = json_object_get(f, "NewProcessId") != NULL;
+	struct case_event *e = l->e;
+	struct process_record r = {.ts = e->ts, .event = e->id, .user = e->user};
+	bool audit;
 
-	r.what = strcmp(kind, "process_start") == 0  ? PROCESS_STARTED
-		 : strcmp(kind, "process_stop") == 0 ? PROCESS_STOPPED
-						     : PROCESS_SEEN;
-	r.pid = id_field(f, audit ? "NewProcessId" : "ProcessId");
-	r.ppid = id_field(f, audit ? "ProcessId" : "ParentProcessId");
+	l->text.len = 0;
+	/* 4688 and 4689 name the new process NewProcessId, and in ProcessId who made it. */
+	audit = case_event_field(e, "NewProcessId", &l->text);
+	r.what = strcmp(e->kind, "process_start") == 0	? PROCESS_STARTED
+		 : strcmp(e->kind, "process_stop") == 0 ? PROCESS_STOPPED
+							: PROCESS_SEEN;
+	r.pid = id_field(l, audit ? "NewProcessId" : "ProcessId");
+	r.ppid = id_field(l, audit ? "ProcessId" : "ParentProcessId");
 	r.image =
-		audit ? TEXT(f, "NewProcessName", "Image") : TEXT(f, "Image", "ProcessName", "exe");
-	r.command_line = TEXT(f, "CommandLine");
-	r.guid = guid_field(f, "ProcessGuid", "ProcessGUID");
-	r.parent_guid = guid_field(f, "ParentProcessGuid", "ParentProcessGUID");
-	r.parent_image = TEXT(f, "ParentImage", "ParentProcessName");
-	r.parent_command_line = TEXT(f, "ParentCommandLine");
-	if (TEXT(f, "User"))
-		r.user = TEXT(f, "User");
+		audit ? TEXT(l, "NewProcessName", "Image") : TEXT(l, "Image", "ProcessName", "exe");
+	r.command_line = TEXT(l, "CommandLine");
+	r.guid = guid_field(l, "ProcessGuid", "ProcessGUID");
+	r.parent_guid = guid_field(l, "ParentProcessGuid", "ParentProcessGUID");
+	r.parent_image = TEXT(l, "ParentImage", "ParentProcessName");
+	r.parent_command_line = TEXT(l, "ParentCommandLine");
+	if (TEXT(l, "User"))
+		r.user = TEXT(l, "User");
 	return r;
 }
 
 /* The process that an event of another kind is about. */
-static size_t process_behind(const struct process_table *t, const json_t *f, int64_t ts)
+static size_t process_behind(struct looking *l)
 {
 	static const struct {
 		const char *guid, *guid2, *id;
 	} names[] = {{"ProcessGuid", "ProcessGUID", "ProcessId"},
 		     {"SourceProcessGUID", "SourceProcessGuid", "SourceProcessId"}};
-	const char *provider = TEXT(f, "Provider_Name");
+	const struct process_table *t = l->d->processes;
+	const char *provider;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		size_t p = process_find(t, guid_field(f, names[i].guid, names[i].guid2),
-					id_field(f, names[i].id), ts);
+		size_t p = process_find(t, guid_field(l, names[i].guid, names[i].guid2),
+					id_field(l, names[i].id), l->e->ts);
 
 		if (p != PROCESS_NONE)
 			return p;
 	}
 	/* Who writes a PowerShell event is the PowerShell process itself; elsewhere it is only a
 	 * logging service. */
+	provider = TEXT(l, "Provider_Name");
 	if (provider && (strcmp(provider, "Microsoft-Windows-PowerShell") == 0 ||
 			 strcmp(provider, "PowerShellCore") == 0))
-		return process_find(t, NULL, id_field(f, "Execution_ProcessID"), ts);
+		return process_find(t, NULL, id_field(l, "Execution_ProcessID"), l->e->ts);
 	return PROCESS_NONE;
 }
 
 /* ---- steps ---- */
 
-static void bind_host(sqlite3_stmt *s, const struct dive *d)
+static int add_process(void *data, struct case_event *e)
 {
-	if (d->host_id)
-		(void)sqlite3_bind_int64(s, 1, d->host_id);
-	else
-		(void)sqlite3_bind_null(s, 1);
+	struct looking *l = data;
+	struct process_record r;
+
+	l->e = e;
+	r = process_of(l);
+	if (r.pid != UINT64_MAX || r.guid)
+		process_table_add(l->d->processes, &r);
+	arena_reset(&l->arena);
+	return OK;
 }
 
-static int load_processes(sqlite3 *db, struct dive *d, struct problem *problem)
+static struct case_filter on_host(const struct dive *d)
 {
-	sqlite3_stmt *s = NULL;
-	int status = OK, step;
+	return (struct case_filter){
+		.one_host = true, .host = d->host_id, .since = TIME_NONE, .until = TIME_NONE};
+}
 
-	d->processes = process_table_new();
-	if (sqlite3_prepare_v2(db,
-			       "SELECT " ROW " FROM timeline WHERE id IN (SELECT e.id FROM event e "
-			       "WHERE e.host IS ?1 AND e.shape IN (SELECT id FROM "
-			       "shape WHERE kind IN ('process_start', 'process_stop', "
-			       "'process_seen'))) AND json_valid(fields)",
-			       -1, &s, NULL) != SQLITE_OK)
-		return database_error(db, problem);
-	bind_host(s, d);
-	while ((step = sqlite3_step(s)) == SQLITE_ROW) {
-		struct arena a = {0};
-		struct dive_event e = row_event(&a, s);
-		json_t *f = json_loads((const char *)sqlite3_column_text(s, COL_FIELDS), 0, NULL);
-		struct process_record r = process_of(e.kind, e.ts, e.id, e.user, f);
+static int load_processes(struct looking *l)
+{
+	static const char *const kinds[] = {"process_start", "process_stop", "process_seen"};
+	struct case_filter f = on_host(l->d);
+	int status;
 
-		if (r.pid != UINT64_MAX || r.guid)
-			process_table_add(d->processes, &r);
-		json_decref(f);
-		arena_release(&a);
-	}
-	if (step != SQLITE_DONE)
-		status = database_error(db, problem);
-	(void)sqlite3_finalize(s);
-	process_table_link(d->processes);
+	f.kinds = kinds;
+	f.kind_count = 3;
+	f.any_order = true;
+	l->d->processes = process_table_new();
+	status = case_select(l->c, &f, add_process, l, l->problem);
+	process_table_link(l->d->processes);
 	return status;
 }
 
@@ -222,142 +220,177 @@ static void tree_span(const struct dive *d, int64_t *from, int64_t *until)
 	*until += 2 * TIME_SECOND;
 }
 
-static int load_touched(sqlite3 *db, struct dive *d, const struct dive_options *o,
-			struct problem *problem)
+static int add_touched(void *data, struct case_event *e)
 {
-	sqlite3_stmt *s = NULL;
-	int64_t from, until;
-	int status = OK, step;
+	struct looking *l = data;
+	struct dive *d = l->d;
+	enum event_kind kind = event_kind_of(view_text(e->kind));
+	bool own = kind == KIND_PROCESS_START || kind == KIND_PROCESS_STOP ||
+		   kind == KIND_PROCESS_SEEN;
+	int64_t window = l->options->window;
+	struct dive_list *list = NULL;
+	struct dive_event shown = {.id = e->id};
+	size_t process;
 
-	tree_span(d, &from, &until);
-	if (from > d->focus.ts - o->window)
-		from = d->focus.ts - o->window;
-	if (until < d->focus.ts + o->window)
-		until = d->focus.ts + o->window;
+	l->e = e;
+	process = own ? PROCESS_NONE : process_behind(l);
+	arena_reset(&l->arena);
+	if (process != PROCESS_NONE && d->in_tree[process]) {
+		list = &d->touched[process].events;
+		if (kind < KIND_COUNT)
+			d->touched[process].kinds[kind]++;
+	} else if (e->id != d->focus.id && e->ts >= d->focus.ts - window &&
+		   e->ts <= d->focus.ts + window) {
+		list = &d->around;
+	}
+	if (list && list->count < l->options->limit) {
+		shown = describe(l);
+		shown.process = process;
+	}
+	if (list)
+		list_add(list, &shown, l->options->limit);
+	return OK;
+}
+
+static int load_touched(struct looking *l)
+{
+	struct case_filter f = on_host(l->d);
+	int64_t window = l->options->window;
+	const struct dive *d = l->d;
+
 	if (d->focus.ts == TIME_NONE)
 		return OK;
-	if (sqlite3_prepare_v2(db,
-			       "SELECT " ROW " FROM timeline WHERE id IN (SELECT e.id FROM event e "
-			       "WHERE e.host IS ?1 AND e.ts BETWEEN ?2 AND ?3) "
-			       "AND json_valid(fields) ORDER BY time, id",
-			       -1, &s, NULL) != SQLITE_OK)
-		return database_error(db, problem);
-	bind_host(s, d);
-	(void)sqlite3_bind_int64(s, 2, from);
-	(void)sqlite3_bind_int64(s, 3, until);
-	while ((step = sqlite3_step(s)) == SQLITE_ROW) {
-		struct arena a = {0};
-		struct dive_event e = row_event(&a, s);
-		enum event_kind kind = event_kind_of(view_text(e.kind ? e.kind : ""));
-		json_t *f = json_loads((const char *)sqlite3_column_text(s, COL_FIELDS), 0, NULL);
-		bool own = kind == KIND_PROCESS_START || kind == KIND_PROCESS_STOP ||
-			   kind == KIND_PROCESS_SEEN;
-		struct dive_list *list = NULL;
+	tree_span(d, &f.since, &f.until);
+	if (f.since > d->focus.ts - window)
+		f.since = d->focus.ts - window;
+	if (f.until < d->focus.ts + window)
+		f.until = d->focus.ts + window;
+	return case_select(l->c, &f, add_touched, l, l->problem);
+}
 
-		e.process = own ? PROCESS_NONE : process_behind(d->processes, f, e.ts);
-		if (e.process != PROCESS_NONE && d->in_tree[e.process]) {
-			list = &d->touched[e.process].events;
-			if (kind < KIND_COUNT)
-				d->touched[e.process].kinds[kind]++;
-		} else if (e.id != d->focus.id && e.ts >= d->focus.ts - o->window &&
-			   e.ts <= d->focus.ts + o->window) {
-			list = &d->around;
-		}
-		if (list && list->count < o->limit) {
-			size_t process = e.process;
+/* The last events of a walk, in a ring. */
+struct last {
+	int64_t *ids;
+	size_t size;
+	uint64_t count;
+};
 
-			e = row_event(&d->arena, s);
-			e.process = process;
-		}
-		if (list)
-			list_add(list, &e, o->limit);
-		json_decref(f);
-		arena_release(&a);
+static int remember(void *data, struct case_event *e)
+{
+	struct last *last = data;
+
+	if (last->size)
+		last->ids[last->count % last->size] = e->id;
+	last->count++;
+	return OK;
+}
+
+static int add_logon(void *data, struct case_event *e)
+{
+	struct looking *l = data;
+	struct dive_event shown;
+
+	l->e = e;
+	shown = describe(l);
+	list_add(&l->d->logons, &shown, l->options->limit);
+	return OK;
+}
+
+/* The logons that opened the session, the latest first. */
+static int load_logons(struct looking *l, const char *logon_id)
+{
+	const char *kind = "logon", *field = NULL;
+	char *text = xasprintf("TargetLogonId=%s", logon_id);
+	struct case_filter f = on_host(l->d), one = {.since = TIME_NONE, .until = TIME_NONE};
+	struct last last = {.size = l->options->limit};
+	int status;
+
+	field = text;
+	f.kinds = &kind;
+	f.kind_count = 1;
+	f.fields = &field;
+	f.field_count = 1;
+	f.until = l->d->focus.ts == TIME_NONE ? time_now() : l->d->focus.ts;
+	last.ids = xcalloc(last.size + 1, sizeof(*last.ids));
+	status = case_select(l->c, &f, remember, &last, l->problem);
+	for (uint64_t i = 0; i < last.size && i < last.count && status == OK; i++) {
+		one.id = last.ids[(last.count - 1 - i) % last.size];
+		status = case_select(l->c, &one, add_logon, l, l->problem);
 	}
-	if (step != SQLITE_DONE)
-		status = database_error(db, problem);
-	(void)sqlite3_finalize(s);
+	if (last.count > last.size)
+		l->d->logons.more = last.count - last.size;
+	free(last.ids);
+	free(text);
 	return status;
 }
 
-/* The logons whose session id the event's fields name. */
-static int load_logons(sqlite3 *db, struct dive *d, const char *logon_id, size_t limit,
-		       struct problem *problem)
+/* What the rest begins with. */
+struct focus {
+	struct looking *l;
+	char *logon;
+	bool found;
+};
+
+static int take_focus(void *data, struct case_event *e)
 {
-	sqlite3_stmt *s = NULL;
-	int step;
+	struct focus *f = data;
+	struct dive *d = f->l->d;
+	const char *logon;
 
-	if (sqlite3_prepare_v2(
-		    db,
-		    "SELECT " ROW " FROM timeline WHERE id IN (SELECT e.id FROM event e WHERE "
-		    "e.host IS ?1 AND e.ts <= ?3 AND e.shape IN "
-		    "(SELECT id FROM shape WHERE kind = 'logon')) AND json_valid(fields) AND "
-		    "json_extract(fields, '$.TargetLogonId') = ?2 ORDER BY time DESC",
-		    -1, &s, NULL) != SQLITE_OK)
-		return database_error(db, problem);
-	bind_host(s, d);
-	(void)sqlite3_bind_text(s, 2, logon_id, -1, SQLITE_STATIC);
-	(void)sqlite3_bind_int64(s, 3, d->focus.ts == TIME_NONE ? time_now() : d->focus.ts);
-	while ((step = sqlite3_step(s)) == SQLITE_ROW) {
-		struct dive_event e = row_event(&d->arena, s);
-
-		list_add(&d->logons, &e, limit);
-	}
-	(void)sqlite3_finalize(s);
-	return step == SQLITE_DONE ? OK : database_error(db, problem);
+	f->l->e = e;
+	f->found = true;
+	d->focus = describe(f->l);
+	d->host = e->host ? xstrdup(e->host) : NULL;
+	d->host_id = e->host_id;
+	logon = TEXT(f->l, "LogonId", "SubjectLogonId", "TargetLogonId");
+	f->logon = logon ? xstrdup(logon) : NULL;
+	return OK;
 }
 
-int dive_run(sqlite3 *db, int64_t event, const struct dive_options *o, struct dive *d,
+static int find_process(void *data, struct case_event *e)
+{
+	struct looking *l = data;
+	struct process_record own;
+
+	l->e = e;
+	if (strncmp(e->kind, "process_st", 10) == 0 || strcmp(e->kind, "process_seen") == 0) {
+		own = process_of(l);
+		l->d->process = process_find(l->d->processes, own.guid, own.pid, own.ts);
+	} else {
+		l->d->process = process_behind(l);
+	}
+	arena_reset(&l->arena);
+	return OK;
+}
+
+int dive_run(struct case_db *c, int64_t event, const struct dive_options *o, struct dive *d,
 	     struct problem *problem)
 {
-	sqlite3_stmt *s = NULL;
-	json_t *fields = NULL;
-	struct process_record own;
-	char *logon = NULL;
+	struct looking l = {
+		.c = c, .d = d, .options = o, .problem = problem, .arena.limit = SIZE_MAX};
+	struct focus focus = {.l = &l};
+	struct case_filter one = {.id = event, .since = TIME_NONE, .until = TIME_NONE};
 	int status;
 
 	*d = (struct dive){.process = PROCESS_NONE, .arena.limit = (size_t)1 << 30};
-	if (sqlite3_prepare_v2(
-		    db,
-		    "SELECT " ROW
-		    ", (SELECT host FROM event WHERE event.id = ?1) FROM timeline WHERE id = ?1",
-		    -1, &s, NULL) != SQLITE_OK)
-		return database_error(db, problem);
-	(void)sqlite3_bind_int64(s, 1, event);
-	if (sqlite3_step(s) != SQLITE_ROW) {
-		(void)sqlite3_finalize(s);
+	if (event < 1 ||
+	    ((status = case_select(c, &one, take_focus, &focus, problem)) == OK && !focus.found))
 		return problem_set(problem, ERR_NOT_FOUND, PROBLEM_NO_OFFSET,
 				   "no event %lld in this case", (long long)event);
+	if (status == OK && (status = load_processes(&l)) == OK) {
+		d->touched = xcalloc(process_count(d->processes), sizeof(*d->touched));
+		d->in_tree = xcalloc(process_count(d->processes), sizeof(*d->in_tree));
+		status = case_select(c, &one, find_process, &l, problem);
 	}
-	d->focus = row_event(&d->arena, s);
-	if (sqlite3_column_type(s, COL_HOST) != SQLITE_NULL)
-		d->host = xstrdup((const char *)sqlite3_column_text(s, COL_HOST));
-	d->host_id = sqlite3_column_int64(s, COL_HOST + 1);
-	if (sqlite3_column_type(s, COL_FIELDS) != SQLITE_NULL)
-		fields = json_loads((const char *)sqlite3_column_text(s, COL_FIELDS), 0, NULL);
-	(void)sqlite3_finalize(s);
-	status = load_processes(db, d, problem);
-	if (status < 0)
-		goto out;
-	d->touched = xcalloc(process_count(d->processes), sizeof(*d->touched));
-	d->in_tree = xcalloc(process_count(d->processes), sizeof(*d->in_tree));
-	if (d->focus.kind && (strncmp(d->focus.kind, "process_st", 10) == 0 ||
-			      strcmp(d->focus.kind, "process_seen") == 0)) {
-		own = process_of(d->focus.kind, d->focus.ts, d->focus.id, NULL, fields);
-		d->process = process_find(d->processes, own.guid, own.pid, own.ts);
-	} else {
-		d->process = process_behind(d->processes, fields, d->focus.ts);
-	}
-	if (d->process != PROCESS_NONE)
+	if (status == OK && d->process != PROCESS_NONE)
 		mark_tree(d);
-	status = load_touched(db, d, o, problem);
-	if (TEXT(fields, "LogonId", "SubjectLogonId", "TargetLogonId"))
-		logon = xstrdup(TEXT(fields, "LogonId", "SubjectLogonId", "TargetLogonId"));
-	if (status >= 0 && logon)
-		status = load_logons(db, d, logon, o->limit, problem);
-out:
-	free(logon);
-	json_decref(fields);
+	if (status == OK)
+		status = load_touched(&l);
+	if (status == OK && focus.logon)
+		status = load_logons(&l, focus.logon);
+	free(focus.logon);
+	arena_release(&l.arena);
+	buffer_release(&l.text);
 	return status;
 }
 

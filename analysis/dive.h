@@ -1,15 +1,13 @@
 /*
  * The deep dive: around one event, the process behind it, its parents up to the first that anything
  * recorded, its children, what each of them touched, the logon that it ran under, and what else
- * happened on the host at that moment. Plain SQL over the view `timeline`.
+ * happened on the host at that moment.
  */
 #ifndef KONSEKI_ANALYSIS_DIVE_H
 #define KONSEKI_ANALYSIS_DIVE_H
 
 #include "analysis/process.h"
-#include "base/status.h"
-
-#include <sqlite3.h>
+#include "timeline/query.h"
 
 struct dive_event {
 	int64_t id, ts;
@@ -49,7 +47,7 @@ struct dive_options {
 };
 
 /* Fills *d, released with dive_release also on failure. ERR_NOT_FOUND: no such event. */
-int dive_run(sqlite3 *db, int64_t event, const struct dive_options *options, struct dive *d,
+int dive_run(struct case_db *c, int64_t event, const struct dive_options *options, struct dive *d,
 	     struct problem *problem);
 void dive_release(struct dive *d);
 

@@ -1,6 +1,7 @@
 #include "analysis/filter.h"
 
-#include "base/timestamp.h"
+#include "base/event.h"
+#include "timeline/query.h"
 
 #include <stdlib.h>
 
@@ -101,4 +102,48 @@ void filter_events(struct buffer *sql, const struct filter *f)
 		buffer_char(sql, ')');
 	}
 	buffer_char(sql, ')');
+}
+
+void filter_lists_read(struct filter_lists *lists, const char *kinds, const char *hosts,
+		       struct case_filter *filter)
+{
+	size_t cap = 0;
+
+	for (unsigned kind = 0; kinds && kind < KIND_COUNT; kind++) {
+		const char *name = event_kind_text((enum event_kind)kind);
+		struct view rest = view_text(kinds), item;
+		bool any = false;
+
+		while (!any && view_token(&rest, ',', &item)) {
+			char *glob = xmemdup0(item.data, item.len);
+
+			any = view_glob(view_text(name), glob);
+			free(glob);
+		}
+		if (!any)
+			continue;
+		if (!lists->kinds)
+			lists->kinds = xcalloc(KIND_COUNT, sizeof(*lists->kinds));
+		lists->kinds[filter->kind_count++] = name;
+	}
+	filter->kinds = lists->kinds;
+	if (!hosts)
+		return;
+	lists->text = xstrdup(hosts);
+	for (char *at = lists->text, *next; at; at = next) {
+		next = strchr(at, ',');
+		if (next)
+			*next++ = '\0';
+		lists->hosts =
+			xgrow(lists->hosts, &cap, filter->host_count + 1, sizeof(*lists->hosts));
+		lists->hosts[filter->host_count++] = at;
+	}
+	filter->hosts = lists->hosts;
+}
+
+void filter_lists_release(struct filter_lists *lists)
+{
+	free(lists->hosts);
+	free(lists->kinds);
+	free(lists->text);
 }

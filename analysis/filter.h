@@ -28,4 +28,14 @@ struct filter {
 };
 void filter_events(struct buffer *sql, const struct filter *f);
 
+/* The same lists as a filter of events wants them. Kinds are what there is, * and ? taken out. */
+struct filter_lists {
+	const char **hosts, **kinds;
+	char *text;
+};
+struct case_filter;
+void filter_lists_read(struct filter_lists *lists, const char *kinds, const char *hosts,
+		       struct case_filter *filter);
+void filter_lists_release(struct filter_lists *lists);
+
 #endif

@@ -5,10 +5,8 @@
 #ifndef KONSEKI_ANALYSIS_STACK_H
 #define KONSEKI_ANALYSIS_STACK_H
 
-#include "base/buffer.h"
 #include "base/status.h"
-
-#include <sqlite3.h>
+#include "timeline/query.h"
 
 struct stack_options {
 	const char *const *fields; /* columns of the view (host, kind, user, source, parser,
@@ -22,10 +20,18 @@ struct stack_options {
 };
 
 /*
- * The statement: a column for each field, then hosts, events, first, last, on (up to three hosts).
- * The caller steps and finalises it. The text of the SQL is appended to sql when that is not NULL.
+ * Counts, and gives the rows as a statement: a column for each field, then hosts, events, first, last,
+ * on (up to three hosts). The caller steps it; stack_release finalises it. What does not fit into
+ * memory is counted in a temporary database.
  */
-int stack_prepare(sqlite3 *db, const struct stack_options *o, sqlite3_stmt **out,
-		  struct buffer *sql, struct problem *problem);
+struct stack {
+	sqlite3 *db;
+	sqlite3_stmt *rows;
+};
+int stack_run(struct case_db *c, const struct stack_options *o, struct stack *stack,
+	      struct problem *problem);
+void stack_release(struct stack *stack);
+/* The same question as SQL over the view `timeline`, for who wants to take it further. */
+void stack_sql(struct buffer *sql, const struct stack_options *o);
 
 #endif

@@ -74,7 +74,7 @@ static int run(int argc, char **argv)
 		return EXIT_MISUSE;
 	}
 	p.table = table_open(stdout, format, columns, 5, !no_header);
-	status = diff_run(case_handle(c), argv[1], argv[2], kinds, print, &p, &problem);
+	status = diff_run(c, argv[1], argv[2], kinds, print, &p, &problem);
 	table_close(p.table);
 	case_close(c);
 	if (status < 0 && status != ERR_STOPPED) {

@@ -311,7 +311,7 @@ static int run(int argc, char **argv)
 	o = (struct dive_options){.limit = limit,
 				  .window = (int64_t)(window > 1000000 ? 1000000 : window) *
 					    TIME_SECOND};
-	status = dive_run(case_handle(c), (int64_t)id, &o, &d, &problem);
+	status = dive_run(c, (int64_t)id, &o, &d, &problem);
 	if (status < 0) {
 		complain(path, &problem);
 	} else if (format_text && strcmp(format_text, "tree") != 0) {

@@ -1,5 +1,6 @@
 /* konseki query: the timeline of a case, by filters or by SQL. */
 #include "cmd/filter.h"
+#include "cmd/rows.h"
 
 #include "base/table.h"
 
@@ -99,28 +100,6 @@ static int allow(void *unused, int action, const char *a, const char *b, const c
 	}
 }
 
-static struct value column_value(sqlite3_stmt *s, int at)
-{
-	switch (sqlite3_column_type(s, at)) {
-	case SQLITE_INTEGER:
-		return value_signed(sqlite3_column_int64(s, at));
-	case SQLITE_FLOAT:
-		return (struct value){.type = VALUE_DOUBLE, .f = sqlite3_column_double(s, at)};
-	case SQLITE_TEXT: {
-		const void *p = sqlite3_column_text(s, at);
-
-		return value_view(view_of(p, (size_t)sqlite3_column_bytes(s, at)));
-	}
-	case SQLITE_BLOB: {
-		const void *p = sqlite3_column_blob(s, at);
-
-		return value_binary(view_of(p, (size_t)sqlite3_column_bytes(s, at)));
-	}
-	default:
-		return (struct value){.type = VALUE_ABSENT};
-	}
-}
-
 static int run_sql(struct case_db *c, enum table_format format)
 {
 	sqlite3 *db = case_handle(c);
@@ -156,13 +135,7 @@ static int run_sql(struct case_db *c, enum table_format format)
 		names[i] = sqlite3_column_name(s, i);
 	if (n)
 		t = table_open(stdout, format, names, (size_t)n, !no_header);
-	while ((step = sqlite3_step(s)) == SQLITE_ROW && !ferror(stdout)) {
-		for (int i = 0; i < n; i++) {
-			struct value v = column_value(s, i);
-
-			table_cell(t, &v);
-		}
-	}
+	step = print_rows(t, s);
 	status = EXIT_COMPLETE;
 	if (step != SQLITE_DONE && step != SQLITE_ROW) {
 		complainf(NULL, "--sql: %s",

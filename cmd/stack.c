@@ -1,5 +1,6 @@
 /* konseki stack: how many hosts and events share each value, rarest first. */
 #include "cmd/command.h"
+#include "cmd/rows.h"
 
 #include "analysis/stack.h"
 #include "base/table.h"
@@ -35,7 +36,7 @@ static int run(int argc, char **argv)
 	struct problem problem = {0};
 	struct buffer sql = {0};
 	enum table_format format;
-	sqlite3_stmt *s = NULL;
+	struct stack stack = {0};
 	struct case_db *c = NULL;
 	const char **columns;
 	struct table *t;
@@ -83,37 +84,26 @@ static int run(int argc, char **argv)
 	columns[n + 2] = "first";
 	columns[n + 3] = "last";
 	columns[n + 4] = "on";
-	if (case_open(path, CASE_READ, &c, &problem) < 0) {
-		complain(path, &problem);
-		goto out;
-	}
-	if (stack_prepare(case_handle(c), &o, &s, &sql, &problem) < 0) {
-		complain(path, &problem);
-		goto out;
-	}
 	if (show_sql) {
+		stack_sql(&sql, &o);
 		printf("%s;\n", buffer_text(&sql));
 		status = EXIT_COMPLETE;
 		goto out;
 	}
+	if (case_open(path, CASE_READ, &c, &problem) < 0 ||
+	    stack_run(c, &o, &stack, &problem) < 0) {
+		complain(path, &problem);
+		goto out;
+	}
 	t = table_open(stdout, format, columns, (size_t)n + 5, !no_header);
-	while ((step = sqlite3_step(s)) == SQLITE_ROW && !ferror(stdout))
-		for (int i = 0; i < n + 5; i++) {
-			if (sqlite3_column_type(s, i) == SQLITE_INTEGER)
-				table_signed(t, sqlite3_column_int64(s, i));
-			else if (sqlite3_column_type(s, i) == SQLITE_NULL)
-				table_text(t, NULL);
-			else
-				table_view(t, view_of(sqlite3_column_text(s, i),
-						      (size_t)sqlite3_column_bytes(s, i)));
-		}
+	step = print_rows(t, stack.rows);
 	table_close(t);
 	if (step != SQLITE_DONE && step != SQLITE_ROW)
-		complainf(path, "%s", sqlite3_errmsg(case_handle(c)));
+		complainf(path, "%s", sqlite3_errmsg(stack.db));
 	else
 		status = EXIT_COMPLETE;
 out:
-	(void)sqlite3_finalize(s);
+	stack_release(&stack);
 	case_close(c);
 	buffer_release(&sql);
 	free(columns);

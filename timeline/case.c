@@ -1,6 +1,7 @@
 #include "timeline/case.h"
 
 #include "base/limits.h"
+#include "timeline/blocks.h"
 #include "timeline/row.h"
 #include "timeline/schema.h"
 
@@ -27,7 +28,6 @@ enum statement {
 	INSERT_EVENT,
 	INSERT_BLOCK,
 	INSERT_SIGNATURE,
-	INSERT_BLOCK_SHAPE,
 	UPSERT_ARTIFACT_SHAPE,
 	FIND_HOST,
 	INSERT_HOST,
@@ -45,7 +45,6 @@ static const char *const statements[STATEMENTS] = {
 	[INSERT_EVENT] = "INSERT INTO event VALUES(?,?,?,?,?,?,?,?,?,?,?)",
 	[INSERT_BLOCK] = "INSERT INTO block VALUES(?,?,?,?,?)",
 	[INSERT_SIGNATURE] = "INSERT INTO signature VALUES(?,?)",
-	[INSERT_BLOCK_SHAPE] = "INSERT INTO block_shape VALUES(?,?,?,?)",
 	[UPSERT_ARTIFACT_SHAPE] =
 		"INSERT INTO artifact_shape VALUES(?1,?2,?3,?4,?5,?6,?7) ON CONFLICT DO UPDATE SET"
 		" events = events + ?4, untimed = untimed + ?5,"
@@ -55,7 +54,7 @@ static const char *const statements[STATEMENTS] = {
 	[INSERT_HOST] = "INSERT INTO host(name) VALUES(?)",
 	[FIND_NAME] = "SELECT id FROM name WHERE text = ?",
 	[INSERT_NAME] = "INSERT INTO name(text) VALUES(?)",
-	[FIND_SHAPE] = "SELECT id, vals FROM shape WHERE hash = ?",
+	[FIND_SHAPE] = "SELECT id, vals, kind FROM shape WHERE hash = ?",
 	[INSERT_SHAPE] = "INSERT INTO shape VALUES(NULL,?,?,?,?,?,?,?,?,?,?,?)",
 	[FIND_RULE] = "SELECT id FROM rule WHERE path = ? AND rule_id = ? AND title = ?",
 	[INSERT_RULE] = "INSERT INTO rule(path, rule_id, title, level, tags) VALUES(?,?,?,?,?)",
@@ -69,7 +68,8 @@ struct cache {
 		uint64_t hash;
 		struct view key; /* data NULL: free */
 		int64_t id;
-		uint32_t values;
+		uint32_t values; /* of a shape */
+		enum event_kind kind;
 	} * slots; /* 2 * CACHE_ENTRIES */
 	size_t count;
 	struct arena arena;
@@ -85,6 +85,7 @@ struct tally {
 
 struct loading {
 	int64_t id, host;
+	char *host_name;
 	uint64_t events;
 	int64_t first, last;
 	struct tally *tallies; /* open addressing */
@@ -104,6 +105,7 @@ struct case_db {
 	time_t batch_start;
 	struct cache hosts, names, shapes, rules;
 	struct row_block block;
+	struct block_rows signatures;
 	struct loading *loading;
 	struct case_totals totals;
 	struct buffer key;
@@ -111,6 +113,8 @@ struct case_db {
 	/* Of the block in work, by shape of the block. */
 	int64_t *shape_ids;
 	uint32_t *shape_values;
+	enum event_kind *shape_kinds;
+	struct buffer signature;
 	struct tally *counts; /* (shape, host) of the block */
 	size_t count_used, count_cap, shape_cap;
 	int64_t *host_ids, *name_ids; /* by string of the block */
@@ -180,6 +184,20 @@ static int done(struct case_db *c, sqlite3_stmt *s)
 	if (sqlite3_reset(s) != SQLITE_OK || (status != SQLITE_DONE && status != SQLITE_ROW))
 		return fail(c);
 	return OK;
+}
+
+/* Runs a statement with one id. */
+static int run_id(struct case_db *c, const char *sql, int64_t id)
+{
+	sqlite3_stmt *s = prepare(c, sql);
+	int status;
+
+	if (!s)
+		return ERR_DATABASE;
+	sqlite3_bind_int64(s, 1, id);
+	status = done(c, s);
+	sqlite3_finalize(s);
+	return status;
 }
 
 static void bind_text(sqlite3_stmt *s, int at, const char *text)
@@ -325,6 +343,8 @@ static int batch_commit(struct case_db *c)
 {
 	if (!c->in_batch)
 		return OK;
+	if (block_rows_group(c->db, &c->signatures) < 0)
+		return fail(c);
 	if (run(c, "COMMIT") < 0)
 		return ERR_DATABASE;
 	c->in_batch = false;
@@ -365,15 +385,16 @@ static int prepare_writing(struct case_db *c)
 			return ERR_DATABASE;
 	if (batch_commit(c) < 0)
 		return ERR_DATABASE;
-	/* Past the last block too: a merge may have taken all its events, and it keeps its place.
-	 */
-	c->next_event =
-		scalar(c,
-		       "SELECT max(coalesce((SELECT max(id) FROM event), 0),"
-		       " coalesce((SELECT last FROM block ORDER BY first DESC LIMIT 1), 0))",
-		       0) +
-		1;
-	c->events_before = (uint64_t)scalar(c, "SELECT sum(events) FROM block_shape", 0);
+	/* Past the last block too: a merge may have taken all its events, and it keeps its place. */
+	c->next_event = scalar(c,
+			       "SELECT max(coalesce((SELECT max(id) FROM event), 0),"
+			       " coalesce((SELECT last FROM block ORDER BY first DESC LIMIT 1), 0),"
+			       " coalesce((SELECT max(last) FROM signature_group), 0))",
+			       0) +
+			1;
+	c->events_before = (uint64_t)scalar(c, "SELECT sum(events) FROM shape_host", 0);
+	if (block_rows_count(c->db, &c->signatures) < 0)
+		return fail(c);
 	c->indexed = has_index(c);
 	s = statement(c, INSERT_EVENT);
 	return s ? OK : ERR_DATABASE;
@@ -457,6 +478,19 @@ out:
 	return status;
 }
 
+static void loading_free(struct case_db *c, struct loading *gone)
+{
+	struct loading **at = &c->loading;
+
+	while (*at && *at != gone)
+		at = &(*at)->next;
+	if (*at)
+		*at = gone->next;
+	free(gone->tallies);
+	free(gone->host_name);
+	free(gone);
+}
+
 void case_close(struct case_db *c)
 {
 	if (!c)
@@ -466,13 +500,8 @@ void case_close(struct case_db *c)
 	if (c->in_batch)
 		(void)sqlite3_exec(c->db, "ROLLBACK", NULL, NULL, NULL);
 	sqlite3_close(c->db);
-	while (c->loading) {
-		struct loading *l = c->loading;
-
-		c->loading = l->next;
-		free(l->tallies);
-		free(l);
-	}
+	while (c->loading)
+		loading_free(c, c->loading);
 	cache_release(&c->hosts);
 	cache_release(&c->names);
 	cache_release(&c->shapes);
@@ -481,6 +510,8 @@ void case_close(struct case_db *c)
 	buffer_release(&c->key);
 	free(c->shape_ids);
 	free(c->shape_values);
+	free(c->shape_kinds);
+	buffer_release(&c->signature);
 	free(c->counts);
 	free(c->host_ids);
 	free(c->name_ids);
@@ -571,18 +602,6 @@ static struct loading *loading_of(struct case_db *c, int64_t id)
 	return l;
 }
 
-static void loading_free(struct case_db *c, struct loading *gone)
-{
-	struct loading **at = &c->loading;
-
-	while (*at && *at != gone)
-		at = &(*at)->next;
-	if (*at)
-		*at = gone->next;
-	free(gone->tallies);
-	free(gone);
-}
-
 int64_t case_artifact_begin(struct case_db *c, const struct case_artifact *a)
 {
 	struct loading *l;
@@ -611,8 +630,12 @@ int64_t case_artifact_begin(struct case_db *c, const struct case_artifact *a)
 	if (id < 0)
 		return id;
 	l = xcalloc(1, sizeof(*l));
-	*l = (struct loading){
-		.id = id, .host = host, .first = TIME_NONE, .last = TIME_NONE, .next = c->loading};
+	*l = (struct loading){.id = id,
+			      .host = host,
+			      .host_name = host ? xstrdup(a->host) : NULL,
+			      .first = TIME_NONE,
+			      .last = TIME_NONE,
+			      .next = c->loading};
 	c->loading = l;
 	return id;
 }
@@ -667,7 +690,7 @@ static int add_tally(struct case_db *c, struct loading *l, const struct tally *a
 {
 	struct tally *t;
 
-	if (l->count > 65536 && write_tallies(c, l) < 0)
+	if (l->count > 65536 && l->id && write_tallies(c, l) < 0)
 		return ERR_DATABASE;
 	if (!l->tallies || l->count * 2 > l->mask) {
 		size_t mask = l->tallies ? l->mask * 2 + 1 : 15;
@@ -697,7 +720,8 @@ static int add_tally(struct case_db *c, struct loading *l, const struct tally *a
 
 /* ---- loading ---- */
 
-static int shape_id(struct case_db *c, const struct row_shape *shape, int64_t *id, uint32_t *values)
+static int shape_id(struct case_db *c, const struct row_shape *shape, int64_t *id, uint32_t *values,
+		    enum event_kind *kind)
 {
 	struct view hash = view_of(shape->hash, ROW_HASH);
 	struct entry *known = cache_get(&c->shapes, hash);
@@ -706,6 +730,7 @@ static int shape_id(struct case_db *c, const struct row_shape *shape, int64_t *i
 	if (known) {
 		*id = known->id;
 		*values = known->values;
+		*kind = known->kind;
 		return OK;
 	}
 	if (!(s = statement(c, FIND_SHAPE)))
@@ -715,6 +740,7 @@ static int shape_id(struct case_db *c, const struct row_shape *shape, int64_t *i
 	if (sqlite3_step(s) == SQLITE_ROW) {
 		*id = sqlite3_column_int64(s, 0);
 		*values = (uint32_t)sqlite3_column_int64(s, 1);
+		*kind = event_kind_of(view_text((const char *)sqlite3_column_text(s, 2)));
 	}
 	sqlite3_reset(s);
 	if (!*id) {
@@ -742,9 +768,11 @@ static int shape_id(struct case_db *c, const struct row_shape *shape, int64_t *i
 			return ERR_DATABASE;
 		*id = sqlite3_last_insert_rowid(c->db);
 		*values = shape->values;
+		*kind = (enum event_kind)shape->kind;
 	}
 	known = cache_put(&c->shapes, hash, *id);
 	known->values = *values;
+	known->kind = *kind;
 	return OK;
 }
 
@@ -878,20 +906,30 @@ static int insert_row(struct case_db *c, const struct loading *l, sqlite3_stmt *
 }
 
 /* Bulk: an index that would more than so much grow is dropped now and built again at the end. */
-static int consider_indexes(struct case_db *c)
+static int consider_index(struct case_db *c)
 {
 	if (!c->indexed || (c->events_before > REBUILD_EVENTS &&
 			    c->totals.events < c->events_before / REBUILD_SHARE))
 		return OK;
-	for (size_t i = 0; i < sizeof(schema_indexes) / sizeof(schema_indexes[0]); i++) {
-		char sql[100];
-
-		(void)snprintf(sql, sizeof(sql), "DROP INDEX IF EXISTS %s", schema_indexes[i][0]);
-		if (run(c, sql) < 0)
-			return ERR_DATABASE;
-	}
+	if (run(c, "DROP INDEX IF EXISTS event_ts") < 0)
+		return ERR_DATABASE;
 	c->indexed = false;
 	return OK;
+}
+
+/* The worker's signature, and what only the case knows: kinds and hosts. */
+static void sign_block(struct case_db *c, const struct loading *l)
+{
+	c->signature.len = 0;
+	buffer_view(&c->signature, c->block.signature);
+	for (uint32_t i = 0; i < c->block.shape_count; i++)
+		signature_folded_add_term(&c->signature,
+					  signature_kind(event_kind_text(c->shape_kinds[i])));
+	for (size_t i = 0; i < c->count_used; i++) {
+		signature_folded_add_term(&c->signature, signature_host(c->counts[i].host));
+		if (c->counts[i].host == l->host && l->host)
+			signature_folded_add(&c->signature, view_text(l->host_name));
+	}
 }
 
 static int load_block(struct case_db *c, struct loading *l)
@@ -911,6 +949,7 @@ static int load_block(struct case_db *c, struct loading *l)
 		c->shape_ids = xrealloc(c->shape_ids, c->shape_cap * sizeof(*c->shape_ids));
 		c->shape_values =
 			xrealloc(c->shape_values, c->shape_cap * sizeof(*c->shape_values));
+		c->shape_kinds = xrealloc(c->shape_kinds, c->shape_cap * sizeof(*c->shape_kinds));
 	}
 	if (b->string_count > c->string_cap) {
 		c->string_cap = b->string_count;
@@ -918,8 +957,8 @@ static int load_block(struct case_db *c, struct loading *l)
 		c->name_ids = xrealloc(c->name_ids, c->string_cap * sizeof(*c->name_ids));
 	}
 	for (uint32_t i = 0; i < b->shape_count; i++)
-		if ((status = shape_id(c, &b->shapes[i], &c->shape_ids[i], &c->shape_values[i])) <
-		    0)
+		if ((status = shape_id(c, &b->shapes[i], &c->shape_ids[i], &c->shape_values[i],
+				       &c->shape_kinds[i])) < 0)
 			return status;
 	for (uint32_t i = 0; i < b->string_count; i++)
 		c->host_ids[i] = c->name_ids[i] = -1;
@@ -950,13 +989,7 @@ static int load_block(struct case_db *c, struct loading *l)
 
 		widen(t->first, &ts_first, &ts_last);
 		widen(t->last, &ts_first, &ts_last);
-		if (add_tally(c, l, t) < 0 || !(s = statement(c, INSERT_BLOCK_SHAPE)))
-			return ERR_DATABASE;
-		sqlite3_bind_int64(s, 1, first);
-		sqlite3_bind_int64(s, 2, t->shape);
-		sqlite3_bind_int64(s, 3, t->host);
-		sqlite3_bind_int64(s, 4, (int64_t)t->events);
-		if (done(c, s) < 0)
+		if (add_tally(c, l, t) < 0)
 			return ERR_DATABASE;
 	}
 	if (!(s = statement(c, INSERT_BLOCK)))
@@ -968,10 +1001,12 @@ static int load_block(struct case_db *c, struct loading *l)
 	bind_time(s, 5, ts_last);
 	if (done(c, s) < 0 || !(s = statement(c, INSERT_SIGNATURE)))
 		return ERR_DATABASE;
+	sign_block(c, l);
 	sqlite3_bind_int64(s, 1, first);
-	sqlite3_bind_blob64(s, 2, b->signature.data, b->signature.len, SQLITE_STATIC);
+	sqlite3_bind_blob64(s, 2, c->signature.data, c->signature.len, SQLITE_STATIC);
 	if (done(c, s) < 0)
 		return ERR_DATABASE;
+	block_rows_add(&c->signatures, b->signature.len);
 	widen(ts_first, &l->first, &l->last);
 	widen(ts_last, &l->first, &l->last);
 	l->events += (uint64_t)(c->next_event - first);
@@ -986,7 +1021,7 @@ int case_load(struct case_db *c, int64_t artifact, struct view blocks)
 
 	if (!l)
 		return ERR_USAGE;
-	if (batch_begin(c) < 0 || consider_indexes(c) < 0)
+	if (batch_begin(c) < 0 || consider_index(c) < 0)
 		return ERR_DATABASE;
 	c->batch_bytes += blocks.len;
 	while ((status = row_block_open(&c->block, &blocks)) == OK)
@@ -1057,6 +1092,11 @@ int case_artifact_end(struct case_db *c, int64_t artifact, const struct case_end
 	}
 	loading_free(c, l);
 	c->totals.artifacts++;
+	if (run_id(c,
+		   "INSERT INTO shape_host SELECT shape, host, events FROM artifact_shape WHERE"
+		   " artifact = ?1 ON CONFLICT DO UPDATE SET events = events + excluded.events",
+		   artifact) < 0)
+		return ERR_DATABASE;
 
 	/* An older reading of the same file: by another version, or one that crashed. */
 	if (!(s = prepare(c,
@@ -1139,20 +1179,6 @@ int case_detections_clear(struct case_db *c, const char *rule_path)
 	return status;
 }
 
-/* Runs a statement with one id. */
-static int run_id(struct case_db *c, const char *sql, int64_t id)
-{
-	sqlite3_stmt *s = prepare(c, sql);
-	int status;
-
-	if (!s)
-		return ERR_DATABASE;
-	sqlite3_bind_int64(s, 1, id);
-	status = done(c, s);
-	sqlite3_finalize(s);
-	return status;
-}
-
 /*
  * Takes an artefact out, with all that only it has. An event that another one has too stays, and
  * counts from then on as that one's.
@@ -1177,20 +1203,17 @@ static int remove_artifact(struct case_db *c, int64_t id)
 		"DELETE FROM detection WHERE event IN (SELECT e.id FROM block b JOIN event e ON "
 		"e.id BETWEEN b.first AND b.last"
 		" WHERE b.artifact = ?1 AND e.artifact = ?1)",
+		"INSERT INTO shape_host SELECT e.shape, coalesce(e.host, 0), -count(*) FROM block b"
+		" JOIN event e ON e.id BETWEEN b.first AND b.last WHERE b.artifact = ?1 AND "
+		"e.artifact = ?1 AND (SELECT status FROM artifact WHERE id = ?1) <> 'loading'"
+		" GROUP BY 1, 2 ON CONFLICT DO UPDATE SET events = events + excluded.events",
 		"DELETE FROM event WHERE id IN (SELECT e.id FROM block b JOIN event e ON e.id "
 		"BETWEEN b.first AND b.last"
 		" WHERE b.artifact = ?1 AND e.artifact = ?1)",
-		"DELETE FROM block_shape WHERE block IN (SELECT first FROM block WHERE artifact = "
-		"?1)",
-		"INSERT INTO block_shape SELECT b.first, e.shape, coalesce(e.host, 0), count(*) "
-		"FROM block b"
-		" JOIN event e ON e.id BETWEEN b.first AND b.last WHERE b.artifact = ?1 GROUP BY "
-		"1, 2, 3",
 		"DELETE FROM signature WHERE block IN (SELECT first FROM block b WHERE artifact = "
-		"?1 AND NOT EXISTS"
-		" (SELECT 1 FROM block_shape s WHERE s.block = b.first))",
-		"DELETE FROM block WHERE artifact = ?1 AND NOT EXISTS (SELECT 1 FROM block_shape s "
-		"WHERE s.block = block.first)",
+		"?1 AND NOT EXISTS (SELECT 1 FROM event e WHERE e.id BETWEEN b.first AND b.last))",
+		"DELETE FROM block WHERE artifact = ?1 AND NOT EXISTS (SELECT 1 FROM event e "
+		"WHERE e.id BETWEEN block.first AND block.last)",
 		"DELETE FROM artifact_shape WHERE artifact = ?1",
 		"DELETE FROM ingest_error WHERE artifact = ?1",
 		"DELETE FROM artifact WHERE id = ?1",
@@ -1230,7 +1253,8 @@ static void hash_event(sqlite3_context *context, int argc, sqlite3_value **argv)
 struct twin {
 	int64_t event, artifact, rank; /* rank: place of the artefact by its path */
 	int64_t record, offset;	       /* -1: none */
-	uint32_t group;		       /* of events that are equal */
+	int64_t shape, host;
+	uint32_t group; /* of events that are equal */
 };
 
 struct merge {
@@ -1238,7 +1262,9 @@ struct merge {
 	struct twin *twins;
 	size_t count, cap;
 	bool has_sources, has_hits; /* before this merge */
-	sqlite3_stmt *load, *sources, *set, *add, *forget, *drop, *move, *drop_hits, *touch;
+	sqlite3_stmt *load, *sources, *set, *add, *forget, *drop, *move, *drop_hits;
+	int64_t shape, host;	/* of the event that `load` read last */
+	struct loading dropped; /* how many events of each shape and host */
 };
 
 static int by_group(const void *x, const void *y)
@@ -1320,8 +1346,10 @@ static int merge_equal(struct merge *m, struct twin *t, size_t n)
 
 			if ((m->has_hits && (step_id(m, m->move, ids[k], keep) < 0 ||
 					     step_id(m, m->drop_hits, ids[k], 0) < 0)) ||
-			    step_id(m, m->touch, ids[k], 0) < 0 ||
-			    step_id(m, m->drop, ids[k], 0) < 0)
+			    step_id(m, m->drop, ids[k], 0) < 0 ||
+			    add_tally(m->c, &m->dropped,
+				      &(struct tally){
+					      .shape = t->shape, .host = t->host, .events = 1}) < 0)
 				goto out;
 			m->c->totals.merged++;
 			continue;
@@ -1368,6 +1396,8 @@ static int event_bytes(struct merge *m, int64_t id, struct buffer *out)
 	out->len = 0;
 	sqlite3_bind_int64(s, 1, id);
 	if (sqlite3_step(s) == SQLITE_ROW) {
+		m->shape = sqlite3_column_int64(s, 1);
+		m->host = sqlite3_column_int64(s, 2);
 		for (int i = 0; i < sqlite3_column_count(s); i++) {
 			int type = sqlite3_column_type(s, i), n;
 			const void *p = sqlite3_column_blob(s, i);
@@ -1397,10 +1427,14 @@ static int merge_hash(struct merge *m)
 
 		if (i && t->event == t[-1].event) { /* another source of the same */
 			t->group = t[-1].group;
+			t->shape = t[-1].shape;
+			t->host = t[-1].host;
 			continue;
 		}
 		if ((status = event_bytes(m, t->event, &one)) < 0)
 			break;
+		t->shape = m->shape;
+		t->host = m->host;
 		while (k < kinds_used &&
 		       !view_equal(buffer_as_view(&kinds[k].bytes), buffer_as_view(&one)))
 			k++;
@@ -1437,6 +1471,26 @@ static int64_t place(sqlite3_stmt *s, int at)
 	return sqlite3_column_type(s, at) == SQLITE_NULL ? -1 : sqlite3_column_int64(s, at);
 }
 
+static int write_dropped(struct case_db *c, const struct loading *dropped)
+{
+	sqlite3_stmt *s = prepare(
+		c, "UPDATE shape_host SET events = events - ? WHERE shape = ? AND host = ?");
+	int status = s ? OK : ERR_DATABASE;
+
+	for (size_t i = 0; dropped->tallies && i <= dropped->mask && status == OK; i++) {
+		const struct tally *t = &dropped->tallies[i];
+
+		if (!t->used)
+			continue;
+		sqlite3_bind_int64(s, 1, (int64_t)t->events);
+		sqlite3_bind_int64(s, 2, t->shape);
+		sqlite3_bind_int64(s, 3, t->host);
+		status = done(c, s);
+	}
+	sqlite3_finalize(s);
+	return status;
+}
+
 static int merge_twins(struct case_db *c)
 {
 	struct merge m = {.c = c,
@@ -1464,9 +1518,6 @@ static int merge_twins(struct case_db *c)
 	    !(m.drop = prepare(c, "DELETE FROM event WHERE id = ?")) ||
 	    !(m.move = prepare(c, "UPDATE OR IGNORE detection SET event = ?2 WHERE event = ?1")) ||
 	    !(m.drop_hits = prepare(c, "DELETE FROM detection WHERE event = ?")) ||
-	    !(m.touch = prepare(c,
-				"INSERT OR IGNORE INTO temp.touched SELECT max(first) FROM block "
-				"WHERE first <= ?")) ||
 	    /* Sorted on disk where it must be; what is equal stands together. By time first: so
 	     * both copies are read from their beginning to their end. */
 	    !(s = prepare(c,
@@ -1510,8 +1561,9 @@ static int merge_twins(struct case_db *c)
 		}
 		sqlite3_reset(m.sources);
 	}
-	status = OK;
+	status = write_dropped(c, &m.dropped);
 out:
+	free(m.dropped.tallies);
 	sqlite3_finalize(s);
 	sqlite3_finalize(m.load);
 	sqlite3_finalize(m.sources);
@@ -1521,7 +1573,6 @@ out:
 	sqlite3_finalize(m.drop);
 	sqlite3_finalize(m.move);
 	sqlite3_finalize(m.drop_hits);
-	sqlite3_finalize(m.touch);
 	free(m.twins);
 	return status;
 }
@@ -1540,9 +1591,8 @@ static int merge(struct case_db *c)
 	if (run(c,
 		"DROP TABLE IF EXISTS temp.overlap; DROP TABLE IF EXISTS temp.twin; DROP TABLE IF "
 		"EXISTS temp.rank;"
-		"DROP TABLE IF EXISTS temp.touched; DROP TABLE IF EXISTS temp.tally; DROP TABLE IF "
+		"DROP TABLE IF EXISTS temp.near; DROP TABLE IF EXISTS temp.tally; DROP TABLE IF "
 		"EXISTS temp.sweep;"
-		"CREATE TEMP TABLE touched(block INTEGER PRIMARY KEY);"
 		"CREATE TEMP TABLE rank(artifact INTEGER PRIMARY KEY, rank INTEGER);"
 		"INSERT INTO temp.rank SELECT id, row_number() OVER (ORDER BY path, "
 		"coalesce(member, ''), coalesce(sha256, ''),"
@@ -1595,6 +1645,23 @@ static int merge(struct case_db *c)
 		/* Untimed events hash with their path or sum only by way of the exact comparison of
 		 * artefacts: see below. */
 		if (run(c,
+			/* The blocks to read: those of these artefacts, those of others that hold an
+			 * event without a time that is one of theirs, and those of artefacts that
+			 * were taken out and left events to whom else has them. */
+			"CREATE TEMP TABLE near(first INTEGER PRIMARY KEY, last INTEGER);"
+			"INSERT INTO temp.near SELECT k.first, k.last FROM (SELECT artifact, "
+			"min(lo)"
+			" AS lo, max(hi) AS hi, max(untimed) AS untimed FROM temp.overlap GROUP BY"
+			" artifact) o JOIN block k ON k.artifact = o.artifact WHERE (k.ts_first <="
+			" o.hi AND k.ts_last >= o.lo) OR o.untimed;"
+			"INSERT OR IGNORE INTO temp.near SELECT k.first, k.last FROM event_source "
+			"es"
+			" JOIN block k ON k.first = (SELECT max(first) FROM block WHERE first <="
+			" es.event) WHERE es.artifact IN (SELECT artifact FROM temp.overlap WHERE"
+			" untimed);"
+			"INSERT OR IGNORE INTO temp.near SELECT first, last FROM block WHERE "
+			"artifact"
+			" NOT IN (SELECT id FROM artifact);"
 			"CREATE TEMP TABLE twin(ts INTEGER, hash INTEGER, event INTEGER, artifact "
 			"INTEGER);"
 			"INSERT INTO temp.twin SELECT e.ts, event_hash(e.ts, e.shape, e.host, "
@@ -1602,27 +1669,18 @@ static int merge(struct case_db *c)
 			" CASE WHEN e.ts IS NULL THEN (SELECT min(p.path) FROM artifact p JOIN "
 			"artifact q ON q.id = e.artifact"
 			"  WHERE p.sha256 = q.sha256 OR p.id = q.id) END), e.id, e.artifact"
-			" FROM (SELECT DISTINCT k.first, k.last FROM temp.overlap o JOIN "
-			"block_shape b ON b.shape = o.shape AND"
-			"  b.host = o.host JOIN block k ON k.first = b.block WHERE (k.ts_first <= "
-			"o.hi AND k.ts_last >= o.lo) OR o.untimed) k"
+			" FROM temp.near k"
 			" JOIN event e ON e.id BETWEEN k.first AND k.last"
 			" JOIN temp.overlap o ON o.artifact = e.artifact AND o.shape = e.shape AND "
 			"o.host = coalesce(e.host, 0)"
 			" WHERE e.ts BETWEEN o.lo AND o.hi OR (e.ts IS NULL AND o.untimed);") < 0 ||
-		    merge_twins(c) < 0 ||
-		    run(c,
-			"DELETE FROM block_shape WHERE block IN (SELECT block FROM temp.touched);"
-			"INSERT INTO block_shape SELECT b.first, e.shape, coalesce(e.host, 0), "
-			"count(*) FROM temp.touched t"
-			" JOIN block b ON b.first = t.block JOIN event e ON e.id BETWEEN b.first "
-			"AND b.last GROUP BY 1, 2, 3;") < 0)
+		    merge_twins(c) < 0)
 			return ERR_DATABASE;
 	}
 	return run(c,
 		   "UPDATE artifact SET merged = 1 WHERE merged = 0 AND status <> 'loading';"
-		   "DROP TABLE IF EXISTS temp.twin; DROP TABLE temp.overlap; DROP TABLE temp.rank; "
-		   "DROP TABLE temp.tally; DROP TABLE temp.touched");
+		   "DROP TABLE IF EXISTS temp.twin; DROP TABLE IF EXISTS temp.near; DROP TABLE "
+		   "temp.overlap; DROP TABLE temp.rank; DROP TABLE temp.tally");
 }
 
 int case_finish(struct case_db *c, void (*progress)(void *data, const char *what, double done),
@@ -1632,18 +1690,12 @@ int case_finish(struct case_db *c, void (*progress)(void *data, const char *what
 		progress(data, "merging", 0);
 	if (batch_begin(c) < 0 || merge(c) < 0 || batch_commit(c) < 0)
 		return ERR_DATABASE;
-	/* With what is there sorted on all processors; each index is a transaction of its own. */
+	/* With what is there sorted on all processors; a transaction of its own. */
 	(void)sqlite3_exec(c->db, "PRAGMA threads = 2", NULL, NULL, NULL);
-	for (size_t i = 0; i < sizeof(schema_indexes) / sizeof(schema_indexes[0]); i++) {
-		char sql[160];
-
-		if (progress)
-			progress(data, "indexing", (double)i / 2);
-		(void)snprintf(sql, sizeof(sql), "CREATE INDEX IF NOT EXISTS %s",
-			       schema_indexes[i][1] + strlen("CREATE INDEX "));
-		if (run(c, sql) < 0)
-			return ERR_DATABASE;
-	}
+	if (progress)
+		progress(data, "indexing", 0);
+	if (run(c, SCHEMA_INDEX) < 0)
+		return ERR_DATABASE;
 	c->indexed = true;
 	c->events_before += c->totals.events;
 	if (progress)

@@ -23,7 +23,8 @@ enum how { HOW_VALUE, HOW_GROUP, HOW_FORMAT };
 struct step {
 	uint16_t field; /* HOW_FORMAT: index of the message part */
 	uint8_t how;
-	bool said; /* the message shows it */
+	bool said;     /* the message shows it */
+	uint64_t name; /* signature_name of the field */
 };
 
 /* Events of one make: same fields present, same fixed values, same kind, ... (row.h) */
@@ -35,9 +36,13 @@ struct variant {
 	uint8_t hash[ROW_HASH];
 	struct step *steps;
 	uint32_t count;
-	size_t said; /* bytes of the message's fixed texts */
+	size_t said;	/* bytes of the message's fixed texts */
+	uint16_t *bits; /* of the signature: what all of its events share */
+	uint32_t bit_count;
 	bool sent;
 	uint32_t block, index; /* in which block it was used last, and its number there */
+	uint64_t host_name;    /* signature_name of the field that is the row's host, or 0 */
+	uint32_t host_block, host_index; /* the block and the host that have its term already */
 };
 
 /* What the encoder knows of a shape of base/event.h. */
@@ -277,7 +282,8 @@ static void make_key(struct row_encoder *e, const struct plan *p, const struct e
 	    time_from_filetime(ev->values[p->time].u) == ev->ts)
 		head[3] |= KEY_TIME;
 	if (p->computer >= 0 && ev->host.type != VALUE_ABSENT &&
-	    ev->values[p->computer].type == ev->host.type && spans(&ev->host) &&
+	    ev->values[p->computer].type == ev->host.type && spans(&ev->host) && ev->host.len &&
+	    ev->host.len <= 1024 && /* a longer one is cut */
 	    same_value(&ev->values[p->computer], &ev->host))
 		head[3] |= KEY_HOST;
 	if (own_message)
@@ -365,6 +371,69 @@ static struct view layout_done(struct layout *l)
 #define AT_GROUP (-1001)
 #define AT_NONE	 (-1002)
 
+struct adding {
+	uint8_t *bits;
+	uint64_t name;
+	bool escaped; /* the JSON may hold other bytes than the text */
+};
+
+static bool add_text(void *data, struct view text)
+{
+	struct adding *a = data;
+
+	signature_add_term(a->bits, signature_term(a->name, text));
+	if (a->escaped)
+		signature_add(a->bits, text);
+	return false;
+}
+
+/* What a filter by this field can ask for. */
+static void add_terms(struct row_encoder *e, uint8_t *bits, uint64_t name, struct view json,
+		      bool foreign)
+{
+	struct adding a = {bits, name, foreign};
+
+	if (json.len >= 2 && json.data[0] == '"' && !memchr(json.data, '\\', json.len))
+		(void)add_text(&a, view_sub(json, 1, json.len - 2));
+	else if (json.len)
+		(void)row_each_text(json, &e->text, add_text, &a);
+}
+
+/* What the layouts hold themselves goes into the signature of every block that uses them. */
+static bool fixed_bits(struct row_encoder *e, struct variant *v, const struct plan *p,
+		       const struct event *ev, struct view message)
+{
+	uint8_t bits[SIGNATURE_BYTES] = {0};
+	struct arena arena = {0};
+	struct row_part *parts;
+	struct buffer text = {0};
+	size_t count, n = 0;
+
+	for (uint32_t k = 0; k < p->fixed_count; k++) {
+		const struct value *value = &ev->values[p->fixed[k]];
+
+		if (!fixed_value(value))
+			continue;
+		text.len = 0;
+		value_json(&text, value);
+		add_terms(e, bits, signature_name(p->shape->names[p->fixed[k]]),
+			  buffer_as_view(&text), true);
+		signature_add(bits, buffer_as_view(&text));
+	}
+	if (message.len && row_layout(&arena, message, v->count, &parts, &count))
+		for (size_t i = 0; i < count; i++)
+			signature_add(bits, parts[i].text);
+	for (size_t i = 0; i < SIGNATURE_BYTES; i++)
+		v->bit_count += (uint32_t)__builtin_popcount(bits[i]);
+	v->bits = arena_alloc(&e->arena, v->bit_count * sizeof(*v->bits) + 1);
+	for (size_t i = 0; v->bits && i < SIGNATURE_BYTES; i++)
+		for (unsigned byte = bits[i]; byte; byte &= byte - 1)
+			v->bits[n++] = (uint16_t)(i * 8 + (size_t)__builtin_ctz(byte));
+	buffer_release(&text);
+	arena_release(&arena);
+	return v->bits != NULL;
+}
+
 static struct variant *make_variant(struct row_encoder *e, struct plan *p, const struct event *ev,
 				    uint32_t mode)
 {
@@ -416,8 +485,9 @@ static struct variant *make_variant(struct row_encoder *e, struct plan *p, const
 				at[k] = AT_GROUP;
 			while ((k = s->next_same[k]) != 0);
 			layout_hole(&fields, v->count);
-			v->steps[v->count++] =
-				(struct step){.field = (uint16_t)i, .how = HOW_GROUP};
+			v->steps[v->count++] = (struct step){.field = (uint16_t)i,
+							     .how = HOW_GROUP,
+							     .name = signature_name(s->names[i])};
 			continue;
 		}
 		if (present > 1)
@@ -434,10 +504,13 @@ static struct variant *make_variant(struct row_encoder *e, struct plan *p, const
 				layout_hole(&fields, at[k] = ROW_TIME);
 			} else if ((int32_t)k == p->computer && mode & KEY_HOST) {
 				layout_hole(&fields, at[k] = ROW_HOST);
+				v->host_name = signature_name(s->names[k]);
 			} else {
 				layout_hole(&fields, at[k] = (int32_t)v->count);
 				v->steps[v->count++] =
-					(struct step){.field = (uint16_t)k, .how = HOW_VALUE};
+					(struct step){.field = (uint16_t)k,
+						      .how = HOW_VALUE,
+						      .name = signature_name(s->names[k])};
 			}
 		} while ((k = s->next_same[k]) != 0);
 		if (present > 1)
@@ -520,6 +593,10 @@ static struct variant *make_variant(struct row_encoder *e, struct plan *p, const
 	put_text(&def, buffer_as_view(&names));
 	put_text(&def, layout_done(&fields));
 	put_text(&def, mode & KEY_OWN_MESSAGE ? VIEW_EMPTY : layout_done(&message));
+	if (!fixed_bits(e, v, p, ev, buffer_as_view(&message.json))) {
+		v = NULL;
+		goto out;
+	}
 	sha256(buffer_as_view(&def), digest);
 	memcpy(v->hash, digest, ROW_HASH);
 	{
@@ -696,6 +773,12 @@ static bool render(struct row_encoder *e, const struct variant *v, const struct 
 			text_json_quoted(b, buffer_as_view(&e->text));
 			break;
 		}
+		if (step->how != HOW_FORMAT)
+			add_terms(e, e->bits, step->name,
+				  view_of((const uint8_t *)b->data + start, b->len - start),
+				  step->how == HOW_GROUP ||
+					  ev->values[step->field].type == VALUE_JSON ||
+					  ev->values[step->field].type == VALUE_LIST);
 		if (step->said) {
 			said += b->len - start;
 			good = good &&
@@ -783,6 +866,8 @@ int row_encode(struct row_encoder *e, struct buffer *out, const struct event *ev
 		v->block = e->block;
 		v->index = e->used_count;
 		e->used[e->used_count++] = v;
+		for (uint32_t i = 0; i < v->bit_count; i++)
+			e->bits[v->bits[i] >> 3] |= (uint8_t)(1u << (v->bits[i] & 7));
 	}
 	head[0] = v->index;
 	head[1] = value_index(e, &ev.host, &e->host_at, &e->last_host, &e->last_host_type);
@@ -796,6 +881,13 @@ int row_encode(struct row_encoder *e, struct buffer *out, const struct event *ev
 	memcpy(e->rows.data + start, head, 20);
 	memcpy(e->rows.data + start + 20, times, 32);
 	e->row_count++;
+	if (v->host_name && head[1] && (v->host_block != e->block || v->host_index != head[1])) {
+		e->text.len = 0;
+		value_append(&e->text, &ev.host);
+		signature_add_term(e->bits, signature_term(v->host_name, buffer_as_view(&e->text)));
+		v->host_block = e->block;
+		v->host_index = head[1];
+	}
 	signature_add(e->bits,
 		      view_of(e->rows.data + start + ROW_HEAD, e->rows.len - start - ROW_HEAD));
 	return OK;
@@ -1268,6 +1360,32 @@ void row_unescape(struct buffer *out, struct view json)
 		}
 		p += 2;
 	}
+}
+
+bool row_each_text(struct view json, struct buffer *scratch,
+		   bool (*each)(void *data, struct view text), void *data)
+{
+	if (json.len && json.data[0] == '"') {
+		scratch->len = 0;
+		row_unescape(scratch, json);
+		return each(data, buffer_as_view(scratch));
+	}
+	if (json.len && json.data[0] == '[') {
+		int64_t n = row_values(json, NULL, 0);
+		struct view *items = n > 0 ? xmalloc((size_t)n * sizeof(*items)) : NULL;
+		bool any = false;
+
+		if (n > 0)
+			(void)row_values(json, items, (size_t)n);
+		for (int64_t i = 0; i < n && !any; i++) /* arrays in arrays: by their JSON only */
+			any = items[i].data[0] == '['
+				      ? each(data, items[i])
+				      : row_each_text(items[i], scratch, each, data);
+		free(items);
+		if (any)
+			return true;
+	}
+	return each(data, json);
 }
 
 bool row_layout(struct arena *a, struct view json, uint32_t values, struct row_part **parts,

@@ -22,7 +22,7 @@
  * signature shape:  16 bytes hash (of SHA-256 of the definition), u32 bytes of the definition or 0,
  * definition string: u32 bytes, UTF-8 row:    struct row_head, message (UTF-8), values (a JSON
  * array) hit:    u32 row, then six strings: rule id, title, level, tags (JSON), path, matched (JSON)
- *	signature: the Bloom filter of the block's trigrams (timeline/signature.h)
+ *	signature: the Bloom filter of the block (timeline/signature.h)
  * Definition: u32 kind, flags, values; i64 event id (-1: none); then strings ts_desc, provider,
  * channel, names (JSON array), layout, message layout ("" when rows bring their own message).
  */
@@ -36,8 +36,8 @@
 #define ROW_HASH	  16
 #define ROW_SIGNATURE_MAX 8192 /* bytes */
 /* A block is closed at either; a single event may make it larger, up to ROW_BLOCK_MAX. */
-#define ROW_BLOCK_ROWS	512
-#define ROW_BLOCK_BYTES (192u << 10)
+#define ROW_BLOCK_ROWS	128
+#define ROW_BLOCK_BYTES (48u << 10)
 #define ROW_BLOCK_MAX	(256u << 20)
 
 enum row_hole {
@@ -129,5 +129,11 @@ bool row_layout(struct arena *a, struct view json, uint32_t values, struct row_p
 int64_t row_values(struct view json, struct view *spans, size_t max);
 /* One JSON string, quotes included, to text. */
 void row_unescape(struct buffer *out, struct view json);
+/*
+ * Calls `each` for every text that a value of a row is compared by: a string is its text, an array
+ * each of its items and itself, anything else its JSON. True as soon as `each` is.
+ */
+bool row_each_text(struct view json, struct buffer *scratch,
+		   bool (*each)(void *data, struct view text), void *data);
 
 #endif

@@ -3,15 +3,20 @@
  * `sources`; below them `event` holds integers, and `shape` (timeline/row.h) what many events
  * share.
  *
- * event     id; ts in ns since 1970 or NULL; shape; host; artifact (the representative source: of
- * all artefacts that have the record, the one whose path sorts first); user (in `name`); record
- *           number; byte offset; id of the process that it is about; message, only where the shape
- * has no layout for it; vals, a JSON array that the shape's layout puts names to block     some
- * hundred events that were loaded together: first and last id, their artefact and range of times;
- * its trigram filter in `signature`; how many events of which shape and host in `block_shape` (host
- * 0: none): which blocks a query has to look at, and every count, come from these artifact_shape
- * the same count for each artefact, with times; not lowered when records are merged event_source
- * all sources of each event that has more than one Times are ns since 1970 UTC everywhere.
+ * event           id; ts in ns since 1970 or NULL; shape; host; artifact (the representative source:
+ *                 of all artefacts that have the record, the one whose path sorts first); user (in
+ *                 `name`); record number; byte offset; id of the process that it is about; message,
+ *                 only where the shape has no layout for it; vals, a JSON array that the shape's
+ *                 layout puts names to
+ * block           some hundred events that were loaded together: first and last id, their artefact
+ *                 and range of times; its signature is in `signature`, or in `signature_group` and
+ *                 `signature_slice` (timeline/blocks.h)
+ * shape_host      how many events there are of each shape on each host (0: none): every count comes
+ *                 from it
+ * artifact_shape  the same count for each artefact, with times; not lowered when records are merged
+ * event_source    all sources of each event that has more than one
+ *
+ * Times are ns since 1970 UTC everywhere.
  */
 #ifndef KONSEKI_TIMELINE_SCHEMA_H
 #define KONSEKI_TIMELINE_SCHEMA_H
@@ -63,8 +68,10 @@ static const char schema_sql[] =
 	"CREATE TABLE block(first INTEGER PRIMARY KEY, last INTEGER NOT NULL, artifact INTEGER NOT NULL, ts_first INTEGER, ts_last INTEGER);"
 	"CREATE INDEX block_artifact ON block(artifact);"
 	"CREATE TABLE signature(block INTEGER PRIMARY KEY, bits BLOB NOT NULL);"
-	"CREATE TABLE block_shape(block INTEGER NOT NULL, shape INTEGER NOT NULL, host INTEGER NOT NULL, events INTEGER NOT NULL,"
-	" PRIMARY KEY(block, shape, host)) WITHOUT ROWID;"
+	"CREATE TABLE signature_group(id INTEGER PRIMARY KEY, bytes INTEGER NOT NULL, last INTEGER NOT NULL, blocks BLOB NOT NULL);"
+	"CREATE TABLE signature_slice(id INTEGER PRIMARY KEY, bits BLOB NOT NULL);"
+	"CREATE TABLE shape_host(shape INTEGER NOT NULL, host INTEGER NOT NULL, events INTEGER NOT NULL,"
+	" PRIMARY KEY(shape, host)) WITHOUT ROWID;"
 	"CREATE TABLE artifact_shape(artifact INTEGER NOT NULL, shape INTEGER NOT NULL, host INTEGER NOT NULL,"
 	" events INTEGER NOT NULL, untimed INTEGER NOT NULL, first INTEGER, last INTEGER,"
 	" PRIMARY KEY(artifact, shape, host)) WITHOUT ROWID;"
@@ -107,18 +114,14 @@ static const char schema_sql[] =
 	" LEFT JOIN host h ON h.id = e.host LEFT JOIN name u ON u.id = e.user;"
 
 	"CREATE VIEW summary AS SELECT h.name AS host, s.kind AS kind, s.provider AS provider, s.channel AS channel,"
-	" s.event_id AS event_id, b.events AS events FROM (SELECT shape, host, sum(events) AS events FROM block_shape"
-	" GROUP BY shape, host) b LEFT JOIN shape s ON s.id = b.shape LEFT JOIN host h ON h.id = b.host;"
+	" s.event_id AS event_id, n.events AS events FROM shape_host n"
+	" LEFT JOIN shape s ON s.id = n.shape LEFT JOIN host h ON h.id = n.host;"
 
 	"CREATE VIEW sources AS SELECT es.event AS event, a.path AS source, a.member AS member, b.path AS bundle,"
 	" a.sha256 AS sha256, es.record AS record, es.offset AS offset FROM event_source es"
 	" JOIN artifact a ON a.id = es.artifact LEFT JOIN bundle b ON b.id = a.bundle;";
 
-/* Built by case_finish, after the load. */
-static const char *const schema_indexes[][2] = {
-	{"event_ts", "CREATE INDEX event_ts ON event(ts, host, shape)"},
-	{"block_shape_shape",
-	 "CREATE INDEX block_shape_shape ON block_shape(shape, host, block, events)"},
-};
+/* Built by case_finish, after the load. All that a walk in the order of times wants to know of an event. */
+#define SCHEMA_INDEX "CREATE INDEX IF NOT EXISTS event_ts ON event(ts, host, shape)"
 
 #endif

@@ -1,5 +1,7 @@
 #include "timeline/signature.h"
 
+#include "base/text.h"
+
 #define R4(n)  n, n + 1, n + 2, n + 3
 #define R16(n) R4(n), R4(n + 4), R4(n + 8), R4(n + 12)
 #define R64(n) R16(n), R16(n + 16), R16(n + 32), R16(n + 48)
@@ -14,32 +16,147 @@ static const uint8_t hex_digit[256] = {
 	['A'] = 1, ['B'] = 1, ['C'] = 1, ['D'] = 1, ['E'] = 1, ['F'] = 1,
 };
 
-/* The bit of what begins at p, of which `left` bytes are there; SIGNATURE_BITS: it needs none. */
-static inline uint32_t gram_bit(const uint8_t *p, size_t left)
+/*
+ * A quarter of the bits is for trigrams: they are few, and a short needle has only one, so that they
+ * are kept sparse. Their places are multiples of four, also after folding; all else has the rest.
+ */
+static inline uint32_t trigram_place(uint32_t trigram)
+{
+	return (trigram * 0x9e3779b1u) >> 18 << 2;
+}
+
+static inline uint32_t other_place(uint32_t hash)
+{
+	uint32_t n = (uint32_t)((uint64_t)hash * (SIGNATURE_BITS / 4 * 3) >> 32);
+
+	return n / 3 * 4 + 1 + n % 3;
+}
+
+/* Three hexadecimal digits are in every block that has a hash or a GUID: five of whatever follows
+ * them tell. p: folded or not. */
+static inline uint32_t hex_place(uint32_t trigram, const uint8_t *p)
 {
 	const uint8_t *f = signature_fold;
-	uint32_t tri = (uint32_t)f[p[0]] << 16 | (uint32_t)f[p[1]] << 8 | f[p[2]];
 
-	if (!(hex_digit[p[0]] & hex_digit[p[1]] & hex_digit[p[2]]))
-		return signature_bit(tri);
-	/* Three hexadecimal digits are in every block that has a hash or a GUID: five of whatever
-	 * follows them tell. */
-	if (left < 5)
-		return SIGNATURE_BITS;
-	return ((tri * 0x85ebca6bu) ^ (((uint32_t)f[p[3]] << 8 | f[p[4]]) * 0xc2b2ae35u)) *
-		       0x9e3779b1u >>
-	       16;
+	return other_place(
+		((trigram * 0x85ebca6bu) ^ (((uint32_t)f[p[3]] << 8 | f[p[4]]) * 0xc2b2ae35u)) *
+		0x9e3779b1u);
 }
+
+static inline void set_bit(uint8_t bits[SIGNATURE_BYTES], uint32_t bit)
+{
+	bits[bit >> 3] |= (uint8_t)(1u << (bit & 7));
+}
+
+/* Calls for every gram of the text with its place. */
+#define EACH_GRAM(text, place, DO)                                                                 \
+	do {                                                                                       \
+		uint32_t tri = 0, hex = 0, place;                                                  \
+                                                                                                   \
+		for (size_t end = 0; end < (text).len; end++) {                                    \
+			uint8_t c = (text).data[end];                                              \
+                                                                                                   \
+			tri = (tri << 8 | signature_fold[c]) & 0xffffff;                           \
+			hex = hex << 1 | hex_digit[c];                                             \
+			if (end < 2)                                                               \
+				continue;                                                          \
+			if (__builtin_expect((hex & 7) != 7, 1))                                   \
+				place = trigram_place(tri);                                        \
+			else if (end + 2 < (text).len)                                             \
+				place = hex_place(tri, (text).data + end - 2);                     \
+			else                                                                       \
+				continue;                                                          \
+			DO;                                                                        \
+		}                                                                                  \
+	} while (0)
 
 void signature_add(uint8_t bits[SIGNATURE_BYTES], struct view text)
 {
-	for (size_t i = 0; i + 3 <= text.len; i++) {
-		uint32_t bit = gram_bit(text.data + i, text.len - i);
-
-		if (bit < SIGNATURE_BITS)
-			bits[bit >> 3] |= (uint8_t)(1u << (bit & 7));
-	}
+	EACH_GRAM(text, place, set_bit(bits, place));
 }
+
+/* ---- terms ---- */
+
+#define MIX UINT64_C(0xff51afd7ed558ccd)
+
+/* ASCII letters of eight bytes to lower case. */
+static inline uint64_t fold8(uint64_t x)
+{
+	const uint64_t each = UINT64_C(0x0101010101010101), low = x & 0x7f * each;
+	uint64_t from_a = low + (0x80 - 'A') * each, past_z = low + (0x80 - ('Z' + 1)) * each;
+
+	return x | ((from_a & ~past_z & ~x & 0x80 * each) >> 2);
+}
+
+#define HASHED 24u /* bytes of the beginning and of the end */
+
+static uint64_t hash_folded(uint64_t h, struct view v, bool fold)
+{
+	h = (h ^ v.len) * MIX;
+	for (size_t i = 0; i < v.len; i += 8) {
+		uint64_t word = 0;
+
+		if (i == HASHED && v.len > 2 * HASHED) /* the middle of a long one tells little */
+			i = v.len - HASHED;
+		memcpy(&word, v.data + i, v.len - i < 8 ? v.len - i : 8);
+		h = (h ^ (fold ? fold8(word) : word)) * MIX;
+		h ^= h >> 32;
+	}
+	return h;
+}
+
+uint64_t signature_name(struct view name)
+{
+	return hash_folded(UINT64_C(0x6b6e736b), name, false);
+}
+
+uint64_t signature_term(uint64_t name, struct view value)
+{
+	uint64_t h = hash_folded(name, value, true) * UINT64_C(0xc4ceb9fe1a85ec53);
+
+	return h ^ h >> 29;
+}
+
+uint64_t signature_kind(const char *kind)
+{
+	return signature_term(UINT64_C(0x6b696e64), view_text(kind));
+}
+
+uint64_t signature_host(int64_t id)
+{
+	return signature_term(UINT64_C(0x686f7374), view_of(&id, sizeof(id)));
+}
+
+static inline uint32_t term_bit(uint64_t term, unsigned i)
+{
+	return other_place((uint32_t)term + i * ((uint32_t)(term >> 32) | 1));
+}
+
+void signature_add_term(uint8_t bits[SIGNATURE_BYTES], uint64_t term)
+{
+	for (unsigned i = 0; i < SIGNATURE_TERM_BITS; i++)
+		set_bit(bits, term_bit(term, i));
+}
+
+static void set_folded(struct buffer *folded, uint32_t bit)
+{
+	bit &= (uint32_t)(folded->len * 8 - 1);
+	folded->data[bit >> 3] = (char)((uint8_t)folded->data[bit >> 3] | 1u << (bit & 7));
+}
+
+void signature_folded_add(struct buffer *folded, struct view text)
+{
+	if (folded->len)
+		EACH_GRAM(text, place, set_folded(folded, place));
+}
+
+void signature_folded_add_term(struct buffer *folded, uint64_t term)
+{
+	for (unsigned i = 0; i < SIGNATURE_TERM_BITS && folded->len; i++)
+		set_folded(folded, term_bit(term, i));
+}
+
+/* ---- writing, asking ---- */
 
 void signature_write(struct buffer *out, const uint8_t bits[SIGNATURE_BYTES])
 {
@@ -47,7 +164,7 @@ void signature_write(struct buffer *out, const uint8_t bits[SIGNATURE_BYTES])
 	size_t bytes = SIGNATURE_BYTES;
 
 	memcpy(folded, bits, SIGNATURE_BYTES);
-	while (bytes > 32) {
+	while (bytes > SIGNATURE_MIN) {
 		size_t set = 0;
 
 		for (size_t i = 0; i < bytes; i += 8) {
@@ -56,8 +173,7 @@ void signature_write(struct buffer *out, const uint8_t bits[SIGNATURE_BYTES])
 			memcpy(&word, folded + i, 8);
 			set += (size_t)__builtin_popcountll(word);
 		}
-		if (set * 8 >
-		    bytes * 8) /* over an eighth: the halves together would be over a quarter */
+		if (set * 10 > bytes * 8 * 3) /* the halves together would be over half full */
 			break;
 		bytes /= 2;
 		for (size_t i = 0; i < bytes; i++)
@@ -66,35 +182,45 @@ void signature_write(struct buffer *out, const uint8_t bits[SIGNATURE_BYTES])
 	buffer_append(out, folded, bytes);
 }
 
-size_t signature_need(struct view literal, uint16_t *bits, size_t max)
+static void need_bit(struct signature_need *need, uint32_t bit)
 {
-	size_t count = 0;
-
-	for (size_t i = 0; i + 3 <= literal.len && count < max; i++) {
-		uint32_t gram = gram_bit(literal.data + i, literal.len - i);
-		uint16_t bit = (uint16_t)gram;
-		size_t k = 0;
-
-		if (gram >= SIGNATURE_BITS)
-			continue;
-		while (k < count && bits[k] != bit)
-			k++;
-		if (k == count)
-			bits[count++] = bit;
-	}
-	return count;
+	if (need->count == SIGNATURE_NEED)
+		return;
+	for (size_t i = 0; i < need->count; i++)
+		if (need->bits[i] == bit)
+			return;
+	need->bits[need->count++] = (uint16_t)bit;
 }
 
-bool signature_may(struct view signature, const uint16_t *bits, size_t count)
+void signature_need_text(struct signature_need *need, struct view literal)
+{
+	if (!text_is_utf8(literal)) /* JSON has other bytes for it */
+		return;
+	for (size_t from = 0, to; from < literal.len; from = to + 1) {
+		for (to = from; to < literal.len && literal.data[to] >= 0x20 &&
+				literal.data[to] != '"' && literal.data[to] != '\\' &&
+				literal.data[to] != 0x7f;)
+			to++;
+		EACH_GRAM(view_sub(literal, from, to - from), place, need_bit(need, place));
+	}
+}
+
+void signature_need_term(struct signature_need *need, uint64_t term)
+{
+	for (unsigned i = 0; i < SIGNATURE_TERM_BITS; i++)
+		need_bit(need, term_bit(term, i));
+}
+
+bool signature_may(struct view signature, const struct signature_need *need)
 {
 	uint32_t mask = (uint32_t)(signature.len * 8) - 1;
 
 	/* What is not a filter that we write excludes nothing. */
-	if (signature.len < 32 || signature.len > SIGNATURE_BYTES ||
+	if (signature.len < SIGNATURE_MIN || signature.len > SIGNATURE_BYTES ||
 	    (signature.len & (signature.len - 1)))
 		return true;
-	for (size_t i = 0; i < count; i++) {
-		uint32_t bit = bits[i] & mask;
+	for (size_t i = 0; i < need->count; i++) {
+		uint32_t bit = need->bits[i] & mask;
 
 		if (!(signature.data[bit >> 3] >> (bit & 7) & 1))
 			return false;

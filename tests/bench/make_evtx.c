@@ -31,6 +31,8 @@
 	}
 
 static uint64_t state = 42;
+static uint64_t begins = UINT64_C(133400000000000000);
+static const char *one_host; /* NULL: any */
 
 static uint32_t dice(uint32_t n)
 {
@@ -190,7 +192,7 @@ static void fresh(uint64_t record)
 
 	f.level = 4;
 	f.keywords = UINT64_C(0x8000000000000000);
-	f.time = UINT64_C(133400000000000000) + record * 3140000 + dice(3000000);
+	f.time = begins + record * 3140000 + dice(3000000);
 	f.record = record;
 	f.pid = 400 + dice(9000) / 4 * 4;
 	f.tid = 500 + dice(9000) / 4 * 4;
@@ -217,6 +219,9 @@ static void fresh(uint64_t record)
 		       dice(~0u), PICK(names), dice(100000));
 	(void)snprintf(f.text[3], sizeof(f.text[3]), "%u", 1024 + dice(64000));
 	(void)snprintf(f.text[4], sizeof(f.text[4]), "%s %u", PICK(commands), dice(1000000));
+	if (one_host && dice(100000) == 0)
+		(void)snprintf(f.text[4], sizeof(f.text[4]),
+			       "C:\\Users\\Public\\beacon.exe -port 4444");
 }
 
 static int add(struct evtx_writer *w, struct evtx_writer_template *t, unsigned id, unsigned task,
@@ -241,7 +246,7 @@ static int add(struct evtx_writer *w, struct evtx_writer_template *t, unsigned i
 		BYTES(t == &security ? 0x00 : 0x13, f.system, t == &security ? 0 : 12),
 		NOTHING,
 		TEXT(channel),
-		TEXT(PICK(hosts)),
+		TEXT(one_host ? one_host : PICK(hosts)),
 		{.type = 0x21, .nested = inner, .values = values, .count = (uint16_t)count},
 	};
 
@@ -868,22 +873,94 @@ static int add_mixed(struct evtx_writer *w)
 			    : add_service(w);
 }
 
+/* Kinds that a log has few of, down to one in a million. */
+static int add_rare(struct evtx_writer *w)
+{
+	static struct evtx_writer_template logoff = {
+		.xml = "<EventData>" D("TargetUserSid", 0) D("TargetUserName", 1)
+			D("TargetDomainName", 2) D("TargetLogonId", 3)
+				D("LogonType", 4) "</EventData>"};
+	static struct evtx_writer_template failure = {
+		.xml = "<EventData>" D("TargetUserName", 0) D("Status", 1) D("LogonType", 2)
+			D("WorkstationName", 3) D("IpAddress", 4) "</EventData>"};
+	static struct evtx_writer_template stopped = {
+		.xml = "<EventData>" D("RuleName", 0) D("UtcTime", 1) D("ProcessGuid", 2)
+			D("ProcessId", 3) D("Image", 4) "</EventData>"};
+	static struct evtx_writer_template asked = {
+		.xml = "<EventData>" D("UtcTime", 0) D("ProcessId", 1) D("QueryName", 2)
+			D("QueryResults", 3) D("Image", 4) "</EventData>"};
+	static struct evtx_writer_template task = {
+		.xml = "<EventData>" D("SubjectUserName", 0) D("TaskName", 1) D("TaskContent", 2)
+			D("ClientProcessId", 3) D("ParentProcessId", 4) "</EventData>"};
+	static struct evtx_writer_template account = {
+		.xml = "<EventData>" D("TargetUserName", 0) D("TargetDomainName", 1)
+			D("TargetSid", 2) D("SubjectUserName", 3)
+				D("SubjectLogonId", 4) "</EventData>"};
+	static struct evtx_writer_template cleared = {
+		.xml = "<UserData><LogFileCleared><SubjectUserName>%0</SubjectUserName>"
+		       "<SubjectDomainName>%1</SubjectDomainName></LogFileCleared></UserData>"};
+	static const char sysmon_channel[] = "Microsoft-Windows-Sysmon/Operational";
+	const uint32_t type = 2 + dice(10);
+	uint32_t which = dice(100000);
+
+	(void)snprintf(f.text[5], sizeof(f.text[5]), "h%u.cdn-%u.example.net", dice(5000),
+		       dice(40));
+	if (which < 50000) {
+		const struct evtx_writer_value v[] = {BYTES(0x13, f.sid, 28), TEXT(PICK(names)),
+						      TEXT("CORP"), BYTES(0x15, &f.logon[1], 8),
+						      BYTES(0x08, &type, 4)};
+		return ADD(security, 4634, 12545, "Security", logoff, v);
+	}
+	if (which < 70000) {
+		const struct evtx_writer_value v[] = {TEXT(PICK(names)), TEXT("0xc000006d"),
+						      BYTES(0x08, &type, 4), TEXT(f.text[3]),
+						      TEXT(PICK(addresses))};
+		return ADD(security, 4625, 12544, "Security", failure, v);
+	}
+	if (which < 90000) {
+		const struct evtx_writer_value v[] = {TEXT("-"), TEXT(f.text[0]),
+						      BYTES(0x0f, f.guid[0], 16),
+						      BYTES(0x08, &f.n[0], 4), TEXT(PICK(images))};
+		return ADD(sysmon, 5, 5, sysmon_channel, stopped, v);
+	}
+	if (which < 98900) {
+		const struct evtx_writer_value v[] = {TEXT(f.text[0]), BYTES(0x08, &f.n[0], 4),
+						      TEXT(f.text[5]), TEXT(PICK(addresses)),
+						      TEXT(PICK(images))};
+		return ADD(sysmon, 22, 22, sysmon_channel, asked, v);
+	}
+	if (which < 99990) {
+		const struct evtx_writer_value v[] = {TEXT(PICK(names)), TEXT(f.text[2]),
+						      TEXT(f.text[4]), BYTES(0x08, &f.n[1], 4),
+						      BYTES(0x08, &f.n[2], 4)};
+		return ADD(security, 4698, 12804, "Security", task, v);
+	}
+	if (which < 99999) {
+		const struct evtx_writer_value v[] = {TEXT(f.text[3]), TEXT("CORP"),
+						      BYTES(0x13, f.sid, 28), TEXT(PICK(names)),
+						      BYTES(0x15, &f.logon[1], 8)};
+		return ADD(security, 4720, 13824, "Security", account, v);
+	}
+	const struct evtx_writer_value v[] = {TEXT(PICK(names)), TEXT("CORP")};
+	return ADD(security, 1102, 104, "Security", cleared, v);
+}
+
+/* A log of one host of many: what it has much of, and a tenth of rare kinds. */
+static int add_host(struct evtx_writer *w)
+{
+	return dice(10) == 0 ? add_rare(w) : add_mixed(w);
+}
+
 static const struct {
 	const char *name;
 	int (*add)(struct evtx_writer *w);
-} kinds[] = {{"mixed", add_mixed},
-	     {"sysmon", add_sysmon},
-	     {"security", add_security},
-	     {"powershell", add_powershell},
-	     {"binary", add_binary},
-	     {"foreign", add_foreign},
-	     {"arrays", add_arrays},
-	     {"userdata", add_userdata},
-	     {"deep", add_deep},
-	     {"unique", add_unique},
-	     {"huge", add_huge},
-	     {"random", add_random},
-	     {"odd", add_odd}};
+} kinds[] = {{"mixed", add_mixed},	 {"sysmon", add_sysmon},
+	     {"security", add_security}, {"powershell", add_powershell},
+	     {"binary", add_binary},	 {"foreign", add_foreign},
+	     {"arrays", add_arrays},	 {"userdata", add_userdata},
+	     {"deep", add_deep},	 {"unique", add_unique},
+	     {"huge", add_huge},	 {"random", add_random},
+	     {"odd", add_odd},		 {"host", add_host}};
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
 static int write_file(void *data, const void *bytes, size_t n)
@@ -1268,6 +1345,18 @@ static int from_xml(const char *path)
 	return status < 0 ? 2 : 0;
 }
 
+/* Logs of kind "host": seeds go round twenty hosts, each of whose logs follows its last one in time. */
+static void be_host(unsigned long seed, double megabytes)
+{
+	static char host[40];
+
+	(void)snprintf(host, sizeof(host), "%s-%02lu.corp.example.org",
+		       seed % 20 < 16 ? "ws" : "srv", seed % 20);
+	one_host = host;
+	state = 42 + seed * UINT64_C(0x9e3779b97f4a7c15);
+	begins += seed / 20 * UINT64_C(3140000) * (uint64_t)(megabytes * 900);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 3 && strcmp(argv[1], "--xml") == 0)
@@ -1276,6 +1365,8 @@ int main(int argc, char **argv)
 		return fixtures(argv[2]);
 	if (argc == 5)
 		state = strtoull(argv[4], NULL, 10) * 2 + 1;
+	if (argc == 5 && strcmp(argv[3], "host") == 0)
+		be_host(strtoul(argv[4], NULL, 10), strtod(argv[2], NULL));
 	if (argc >= 3 && argc <= 5)
 		return make_log(argv[1], strtod(argv[2], NULL), argc >= 4 ? argv[3] : "mixed");
 	(void)fputs(

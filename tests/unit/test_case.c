@@ -368,7 +368,7 @@ static void test_hostile(void **unused)
 		      "event.id BETWEEN first AND last)",
 		      "0");
 	assert_answer(c,
-		      "SELECT (SELECT sum(events) FROM block_shape) = (SELECT count(*) FROM event)",
+		      "SELECT (SELECT sum(events) FROM shape_host) = (SELECT count(*) FROM event)",
 		      "1");
 	assert_answer(c, "PRAGMA integrity_check", "ok");
 	case_close(c);
@@ -459,13 +459,13 @@ static void test_once(void **unused)
 	c = open_case(path, CASE_WRITE);
 	assert_answer(c, "SELECT count(*) FROM event", "3000");
 	assert_answer(c, "SELECT count(*) FROM artifact", "1");
-	assert_answer(c, "SELECT sum(events) FROM block_shape", "3000");
+	assert_answer(c, "SELECT sum(events) FROM shape_host", "3000");
 
 	/* Read anew by a later parser: what it replaces goes. */
 	load(c, "/log", "aa", &m);
 	assert_int_equal(case_finish(c, NULL, NULL), OK);
 	assert_answer(c, "SELECT count(*) FROM event", "3000");
-	assert_answer(c, "SELECT count(*) FROM block", "6");
+	assert_answer(c, "SELECT count(*) FROM block", "24");
 	case_close(c);
 	buffer_release(&m.blocks);
 	free(path);
@@ -551,7 +551,7 @@ static void test_merge(void **unused)
 		/* 4000 seconds with a line each, 3 repeated ones, 3 without a time, of different
 		 * files */
 		assert_answer(c, "SELECT count(*) FROM event", "4006");
-		assert_answer(c, "SELECT sum(events) FROM block_shape", "4006");
+		assert_answer(c, "SELECT sum(events) FROM shape_host", "4006");
 		assert_answer(c, "SELECT count(*) FROM timeline WHERE fields LIKE '%repeated%'",
 			      "3");
 		assert_answer(c,
@@ -588,7 +588,7 @@ static void test_merge(void **unused)
 			      "FROM artifact)",
 			      "0");
 		assert_answer(c,
-			      "SELECT sum(events) = (SELECT count(*) FROM event) FROM block_shape",
+			      "SELECT sum(events) = (SELECT count(*) FROM event) FROM shape_host",
 			      "1");
 		case_close(c);
 		free(path);
