@@ -161,6 +161,45 @@ static void gaps_tell(struct coverage *v, struct gaps *g, const char *host, cons
 /* Sources of a host are its channels, and the parsers of what has none. */
 #define SOURCE "coalesce(s.channel, a.parser, '?')"
 
+/* Which source the events of a shape on a host are of. */
+struct place {
+	int64_t shape, host;
+	struct gaps *gaps;
+};
+
+static int by_place(const void *x, const void *y)
+{
+	const struct place *a = x, *b = y;
+
+	if (a->shape != b->shape)
+		return a->shape < b->shape ? -1 : 1;
+	return a->host < b->host ? -1 : a->host > b->host;
+}
+
+/* All times, once, each to the gaps of its source. */
+static void walk_times(struct coverage *v, struct place *places, size_t count)
+{
+	sqlite3_stmt *s = prepare(
+		v,
+		"SELECT ts, shape, coalesce(host, 0) FROM event WHERE ts IS NOT NULL ORDER BY"
+		" ts");
+	const struct place *last = NULL;
+
+	if (count)
+		qsort(places, count, sizeof(*places), by_place);
+	while (s && sqlite3_step(s) == SQLITE_ROW) {
+		const struct place want = {.shape = sqlite3_column_int64(s, 1),
+					   .host = sqlite3_column_int64(s, 2)};
+
+		if (!last || by_place(last, &want) != 0)
+			last = count ? bsearch(&want, places, count, sizeof(*places), by_place)
+				     : NULL;
+		if (last)
+			gaps_add(last->gaps, sqlite3_column_int64(s, 0));
+	}
+	sqlite3_finalize(s);
+}
+
 static int sources(struct coverage *v)
 {
 	sqlite3_stmt *s = prepare(
@@ -170,36 +209,48 @@ static int sources(struct coverage *v)
 		   "t.shape"
 		   " JOIN artifact a ON a.id = t.artifact LEFT JOIN host h ON h.id = t.host"
 		   " WHERE s.kind <> 'damage' GROUP BY t.host, " SOURCE " ORDER BY h.name, 3");
-	struct gaps *g = xmalloc(sizeof(*g));
+	struct place *places = NULL;
+	struct gaps **all = NULL;
+	size_t count = 0, cap = 0, sources = 0, source_cap = 0, n = 0;
 
 	while (s && sqlite3_step(s) == SQLITE_ROW) {
+		const char *shapes = (const char *)sqlite3_column_text(s, 7), *at = shapes;
+		struct gaps *g = xcalloc(1, sizeof(*g));
+
+		g->before = TIME_NONE;
+		g->step = 1;
+		all = xgrow(all, &source_cap, sources + 1, sizeof(*all));
+		all[sources++] = g;
+		while (at && *at) {
+			char *end;
+
+			places = xgrow(places, &cap, count + 1, sizeof(*places));
+			places[count++] = (struct place){.shape = strtoll(at, &end, 10),
+							 .host = sqlite3_column_int64(s, 0),
+							 .gaps = g};
+			at = *end == ',' ? end + 1 : NULL;
+		}
+	}
+	walk_times(v, places, count);
+	if (s)
+		sqlite3_reset(s);
+	while (s && n < sources && sqlite3_step(s) == SQLITE_ROW) {
 		const char *host = (const char *)sqlite3_column_text(s, 1),
 			   *source = (const char *)sqlite3_column_text(s, 2);
-		const char *shapes = (const char *)sqlite3_column_text(s, 7);
 		int64_t files = sqlite3_column_int64(s, 6);
-		char *sql, note[60];
-		sqlite3_stmt *e;
+		char note[60];
 
 		(void)snprintf(note, sizeof(note), files == 1 ? "1 file" : "%lld files",
 			       (long long)files);
 		row(v, host, source, "source", time_column(s, 4), time_column(s, 5),
 		    sqlite3_column_int64(s, 3), note);
-		sql = xasprintf(
-			"SELECT ts FROM event WHERE ts IS NOT NULL AND coalesce(host, 0) = %lld "
-			"AND shape IN (%s) ORDER BY ts",
-			(long long)sqlite3_column_int64(s, 0), shapes);
-		memset(g, 0, sizeof(*g));
-		g->before = TIME_NONE;
-		g->step = 1;
-		if ((e = prepare(v, sql)))
-			while (sqlite3_step(e) == SQLITE_ROW)
-				gaps_add(g, sqlite3_column_int64(e, 0));
-		sqlite3_finalize(e);
-		free(sql);
-		gaps_tell(v, g, host, source);
+		gaps_tell(v, all[n++], host, source);
 	}
 	sqlite3_finalize(s);
-	free(g);
+	for (size_t i = 0; i < sources; i++)
+		free(all[i]);
+	free(all);
+	free(places);
 	return v->problem.reason[0] ? ERR_DATABASE : OK;
 }
 

@@ -3,6 +3,7 @@
 #include "cmd/casefeed.h"
 #include "cmd/command.h"
 #include "cmd/detect.h"
+#include "cmd/detection.h"
 #include "cmd/pipeline.h"
 
 #include "base/table.h"
@@ -349,54 +350,6 @@ static int data(void *user, struct artefact *file, struct view bytes)
 	return consume(user, file->path, bytes);
 }
 
-static void tags_json(struct buffer *out, const struct rule *rule)
-{
-	buffer_char(out, '[');
-	for (uint32_t i = 0; i < rule->tag_count; i++) {
-		if (i)
-			buffer_char(out, ',');
-		text_json_quoted(out, view_text(rule->tags[i]));
-	}
-	buffer_char(out, ']');
-}
-
-/* The ids in a correlation's list of events, as the case wants them. */
-static void ids_json(struct buffer *out, const char *events)
-{
-	static const char key[] = "\"id\":";
-
-	buffer_char(out, '[');
-	for (const char *p = events; (p = strstr(p, key)); p += sizeof(key) - 1) {
-		long long id = strtoll(p + sizeof(key) - 1, NULL, 10);
-
-		/* Inside a text the quotation marks would be escaped: this is the member. */
-		if (id > 0)
-			buffer_printf(out, out->len > 1 ? ",%lld" : "%lld", id);
-	}
-	buffer_char(out, ']');
-}
-
-static int write_detection(struct case_db *c, int64_t event, const struct rule *rule,
-			   struct view matched, const char *events)
-{
-	struct buffer tags = {0}, ids = {0};
-	struct row_hit row = {.rule_id = view_text(rule->id ? rule->id : ""),
-			      .title = view_text(rule->title),
-			      .level = view_text(level_text((enum level)rule->level)),
-			      .path = view_text(rule->path),
-			      .matched = matched};
-	int status;
-
-	tags_json(&tags, rule);
-	row.tags = buffer_as_view(&tags);
-	if (events)
-		ids_json(&ids, events);
-	status = case_detection(c, event, &row, events ? buffer_text(&ids) : NULL);
-	buffer_release(&tags);
-	buffer_release(&ids);
-	return status;
-}
-
 static int on_correlated(void *user, const struct correlated *hit)
 {
 	struct results *r = user;
@@ -408,7 +361,7 @@ static int on_correlated(void *user, const struct correlated *hit)
 	if (hit->rule->level > r->worst)
 		r->worst = hit->rule->level;
 	if (r->into && hit->place->id) {
-		int status = write_detection(r->into, hit->place->id, hit->rule, view_text("[]"),
+		int status = detection_write(r->into, hit->place->id, hit->rule, view_text("[]"),
 					     hit->events);
 
 		if (status < 0)
@@ -540,13 +493,13 @@ static int over_case(const char *path, struct results *r)
 	run.watch.stored = &run.stored;
 	status = case_feed(c, &all, case_event, &run, &problem);
 	if (status >= 0)
-		status = case_detections_clear(c, NULL);
+		status = case_detections_clear(c);
 	while (status >= 0 && at + sizeof(struct stored) <= run.stored.len) {
 		struct stored d;
 
 		memcpy(&d, run.stored.data + at, sizeof(d));
 		status =
-			write_detection(c, d.id, engine_rules(engine)->rules[d.rule],
+			detection_write(c, d.id, engine_rules(engine)->rules[d.rule],
 					view_of(run.stored.data + at + sizeof(d), d.matched), NULL);
 		at += sizeof(d) + d.matched;
 	}

@@ -5,6 +5,7 @@
 #include "cmd/casefeed.h"
 #include "cmd/command.h"
 #include "cmd/detect.h"
+#include "cmd/detection.h"
 #include "detect/hit.h"
 #include "parsers/script.h"
 #include "timeline/case.h"
@@ -25,7 +26,7 @@ struct row_sink {
 	struct engine_state *state; /* with --rules */
 	struct event_origin origin;
 	const struct event *event;
-	struct buffer tags, matched;
+	struct buffer tags, matched, correlated;
 };
 
 static const struct engine *engine; /* NULL: no rules */
@@ -33,25 +34,17 @@ static const struct engine *engine; /* NULL: no rules */
 static int on_hit(void *data, const struct hit *hit)
 {
 	struct row_sink *s = data;
-	const struct rule *rule = hit->rule;
-	struct row_hit row = {.rule_id = view_text(rule->id),
-			      .title = view_text(rule->title),
-			      .level = view_text(level_text(rule->level)),
-			      .path = view_text(rule->path)};
+	struct row_hit row;
 
-	if (rule->silent)
+	s->matched.len = s->correlated.len = 0;
+	correlate_encode(&s->correlated, engine, hit);
+	if (hit->rule->silent && s->correlated.len == 0)
 		return OK;
-	s->tags.len = s->matched.len = 0;
-	buffer_char(&s->tags, '[');
-	for (uint32_t i = 0; i < rule->tag_count; i++) {
-		if (i)
-			buffer_char(&s->tags, ',');
-		text_json_quoted(&s->tags, view_text(rule->tags[i]));
-	}
-	buffer_char(&s->tags, ']');
+	row = detection_rule(hit->rule, &s->tags);
 	hit_matched_json(&s->matched, hit);
-	row.tags = buffer_as_view(&s->tags);
 	row.matched = buffer_as_view(&s->matched);
+	row.correlated = buffer_as_view(&s->correlated);
+	row.silent = hit->rule->silent;
 	row_encode_hit(s->encoder, &row);
 	return OK;
 }
@@ -404,6 +397,7 @@ static int scripts_across(struct case_db *db)
 	buffer_release(&a->rows.out);
 	buffer_release(&a->rows.tags);
 	buffer_release(&a->rows.matched);
+	buffer_release(&a->rows.correlated);
 	buffer_release(&a->line);
 	free(a);
 	return status;
@@ -431,6 +425,22 @@ static uint64_t count_hosts(struct case_db *db)
 		n = (uint64_t)sqlite3_column_int64(statement, 0);
 	(void)sqlite3_finalize(statement);
 	return n;
+}
+
+/* Correlations span files, hosts and runs: they are made when all is in the case. */
+static int correlate(struct ingest *in)
+{
+	uint64_t left_out;
+	int status = detection_correlate(in->db, engine_rules(engine), &left_out);
+
+	if (status == ERR_IO)
+		complainf(NULL, "correlations: no room for temporary files");
+	if (left_out)
+		complainf(NULL,
+			  "%llu hits of an earlier version of these rules were left out of "
+			  "correlations",
+			  (unsigned long long)left_out);
+	return status < 0 ? status : case_finish(in->db, NULL, NULL);
 }
 
 static const char *case_name, *host_name;
@@ -518,6 +528,8 @@ static int run(int argc, char **argv)
 		result = case_finish(in.db, finishing, &in);
 		if (result >= 0 && (result = scripts_across(in.db)) > 0)
 			result = case_finish(in.db, NULL, NULL);
+		if (result >= 0 && engine)
+			result = correlate(&in);
 		if (in.said)
 			fputs("\r\033[K", stderr);
 		if (result < 0) {

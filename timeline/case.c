@@ -38,6 +38,7 @@ enum statement {
 	FIND_RULE,
 	INSERT_RULE,
 	INSERT_DETECTION,
+	INSERT_INPUT,
 	STATEMENTS
 };
 
@@ -60,6 +61,7 @@ static const char *const statements[STATEMENTS] = {
 	[INSERT_RULE] = "INSERT INTO rule(path, rule_id, title, level, tags) VALUES(?,?,?,?,?)",
 	[INSERT_DETECTION] =
 		"INSERT OR REPLACE INTO detection(rule, event, matched, events) VALUES(?,?,?,?)",
+	[INSERT_INPUT] = "INSERT OR REPLACE INTO correlation_input VALUES(?,?,?)",
 };
 
 /* Texts to ids, as many as fit. */
@@ -461,7 +463,7 @@ reopen:
 	}
 	if (tables > 0 && version != CASE_SCHEMA) {
 		status = problem_set(&c->problem, ERR_UNSUPPORTED, PROBLEM_NO_OFFSET,
-				     "a case of schema %lld, this konseki reads %d",
+				     "a case of schema %lld, this konseki reads %d: ingest the evidence again",
 				     (long long)version, CASE_SCHEMA);
 		goto out;
 	}
@@ -776,18 +778,24 @@ static int shape_id(struct case_db *c, const struct row_shape *shape, int64_t *i
 	return OK;
 }
 
-static int64_t rule_id(struct case_db *c, const struct row_hit *hit)
+/* What tells rules apart, in c->key. */
+static void rule_key(struct case_db *c, const struct row_hit *hit)
 {
-	struct entry *known;
-	sqlite3_stmt *s;
-	int64_t id = 0;
-
 	c->key.len = 0;
 	buffer_view(&c->key, hit->path);
 	buffer_char(&c->key, '\0');
 	buffer_view(&c->key, hit->rule_id);
 	buffer_char(&c->key, '\0');
 	buffer_view(&c->key, hit->title);
+}
+
+static int64_t rule_id(struct case_db *c, const struct row_hit *hit)
+{
+	struct entry *known;
+	sqlite3_stmt *s;
+	int64_t id = 0;
+
+	rule_key(c, hit);
 	if ((known = cache_get(&c->rules, buffer_as_view(&c->key))))
 		return known->id;
 #define TEXT(s, at, v)                                                                             \
@@ -833,6 +841,24 @@ static int add_detection(struct case_db *c, int64_t event, const struct row_hit 
 		return ERR_DATABASE;
 	c->totals.detections++;
 	return OK;
+}
+
+/* A hit while its event is loaded. */
+static int add_hit(struct case_db *c, int64_t event, const struct row_hit *hit)
+{
+	sqlite3_stmt *s;
+
+	if (!hit->silent && add_detection(c, event, hit, NULL) < 0)
+		return ERR_DATABASE;
+	if (hit->correlated.len == 0)
+		return OK;
+	if (!(s = statement(c, INSERT_INPUT)))
+		return ERR_DATABASE;
+	rule_key(c, hit);
+	sqlite3_bind_int64(s, 1, (int64_t)hash_of(buffer_as_view(&c->key)));
+	sqlite3_bind_int64(s, 2, event);
+	sqlite3_bind_blob64(s, 3, hit->correlated.data, hit->correlated.len, SQLITE_STATIC);
+	return done(c, s);
 }
 
 static int count_row(struct case_db *c, int64_t shape, int64_t host, int64_t ts)
@@ -969,14 +995,15 @@ static int load_block(struct case_db *c, struct loading *l)
 			break;
 	sqlite3_clear_bindings(s);
 	while (status == 0 && (status = row_block_hit(b, &index, &hit)) > 0)
-		status = add_detection(c, first + index, &hit, NULL);
+		status = add_hit(c, first + index, &hit);
 	if (status < 0) { /* rows without a block would be found by nobody */
-		char sql[160];
+		char sql[200];
 
-		(void)snprintf(sql, sizeof(sql),
-			       "DELETE FROM event WHERE id >= %lld; DELETE FROM detection WHERE "
-			       "event >= %lld",
-			       (long long)first, (long long)first);
+		(void)snprintf(
+			sql, sizeof(sql),
+			"DELETE FROM event WHERE id >= %lld; DELETE FROM detection WHERE event >="
+			" %lld; DELETE FROM correlation_input WHERE event >= %lld",
+			(long long)first, (long long)first, (long long)first);
 		if (run(c, sql) < 0)
 			return ERR_DATABASE;
 		c->next_event = first;
@@ -1156,26 +1183,59 @@ int case_detection(struct case_db *c, int64_t event, const struct row_hit *hit,
 	return batch_begin(c) < 0 ? ERR_DATABASE : add_detection(c, event, hit, events_json);
 }
 
-int case_detections_clear(struct case_db *c, const char *rule_path)
+int case_detections_clear(struct case_db *c)
 {
-	sqlite3_stmt *s;
-	int status = ERR_DATABASE;
-
 	if (batch_begin(c) < 0)
 		return ERR_DATABASE;
 	cache_clear(&c->rules);
-	for (unsigned i = 0; i < 2; i++) {
-		s = prepare(c, i ? "DELETE FROM rule WHERE ?1 IS NULL OR path = ?1"
-				 : "DELETE FROM detection WHERE rule IN (SELECT id FROM rule WHERE "
-				   "?1 IS NULL OR path = ?1)");
-		if (!s)
-			return ERR_DATABASE;
-		bind_text(s, 1, rule_path);
-		status = done(c, s);
-		sqlite3_finalize(s);
-		if (status < 0)
-			break;
+	return run(c, "DELETE FROM detection; DELETE FROM rule");
+}
+
+int case_detections_clear_rule(struct case_db *c, const struct row_hit *rule)
+{
+	sqlite3_stmt *s;
+	int64_t id = 0;
+
+	if (batch_begin(c) < 0 || !(s = statement(c, FIND_RULE)))
+		return ERR_DATABASE;
+	TEXT(s, 1, rule->path);
+	TEXT(s, 2, rule->rule_id);
+	TEXT(s, 3, rule->title);
+	if (sqlite3_step(s) == SQLITE_ROW)
+		id = sqlite3_column_int64(s, 0);
+	sqlite3_reset(s);
+	return id ? run_id(c, "DELETE FROM detection WHERE rule = ?", id) : OK;
+}
+
+int case_inputs(struct case_db *c, const struct row_hit *rule,
+		int (*put)(void *data, const struct case_input *input), void *data)
+{
+	sqlite3_stmt *s = prepare(
+		c,
+		"SELECT e.id, e.ts, coalesce(h.name, ''), a.path, coalesce(e.record, e.offset, 0),"
+		" i.encoded FROM correlation_input i JOIN event e ON e.id = i.event JOIN artifact a"
+		" ON a.id = e.artifact LEFT JOIN host h ON h.id = e.host WHERE i.rule = ?");
+	int status = s ? OK : ERR_DATABASE, step = SQLITE_DONE;
+
+	rule_key(c, rule);
+	if (s)
+		sqlite3_bind_int64(s, 1, (int64_t)hash_of(buffer_as_view(&c->key)));
+	while (status == OK && (step = sqlite3_step(s)) == SQLITE_ROW) {
+		const struct case_input input = {
+			.event = sqlite3_column_int64(s, 0),
+			.ts = sqlite3_column_type(s, 1) == SQLITE_NULL ? TIME_NONE
+								       : sqlite3_column_int64(s, 1),
+			.host = (const char *)sqlite3_column_text(s, 2),
+			.source = (const char *)sqlite3_column_text(s, 3),
+			.record = (uint64_t)sqlite3_column_int64(s, 4),
+			.encoded = view_of(sqlite3_column_blob(s, 5),
+					   (size_t)sqlite3_column_bytes(s, 5))};
+
+		status = put(data, &input);
 	}
+	if (status == OK && step != SQLITE_DONE)
+		status = fail(c);
+	sqlite3_finalize(s);
 	return status;
 }
 
@@ -1203,6 +1263,9 @@ static int remove_artifact(struct case_db *c, int64_t id)
 		"DELETE FROM detection WHERE event IN (SELECT e.id FROM block b JOIN event e ON "
 		"e.id BETWEEN b.first AND b.last"
 		" WHERE b.artifact = ?1 AND e.artifact = ?1)",
+		"DELETE FROM correlation_input WHERE event IN (SELECT e.id FROM block b JOIN event "
+		"e"
+		" ON e.id BETWEEN b.first AND b.last WHERE b.artifact = ?1 AND e.artifact = ?1)",
 		"INSERT INTO shape_host SELECT e.shape, coalesce(e.host, 0), -count(*) FROM block b"
 		" JOIN event e ON e.id BETWEEN b.first AND b.last WHERE b.artifact = ?1 AND "
 		"e.artifact = ?1 AND (SELECT status FROM artifact WHERE id = ?1) <> 'loading'"
@@ -1262,7 +1325,8 @@ struct merge {
 	struct twin *twins;
 	size_t count, cap;
 	bool has_sources, has_hits; /* before this merge */
-	sqlite3_stmt *load, *sources, *set, *add, *forget, *drop, *move, *drop_hits;
+	sqlite3_stmt *load, *sources, *set, *add, *forget, *drop, *move, *drop_hits, *move_input,
+		*drop_input;
 	int64_t shape, host;	/* of the event that `load` read last */
 	struct loading dropped; /* how many events of each shape and host */
 };
@@ -1345,7 +1409,9 @@ static int merge_equal(struct merge *m, struct twin *t, size_t n)
 			int64_t keep = ids[k % most];
 
 			if ((m->has_hits && (step_id(m, m->move, ids[k], keep) < 0 ||
-					     step_id(m, m->drop_hits, ids[k], 0) < 0)) ||
+					     step_id(m, m->drop_hits, ids[k], 0) < 0 ||
+					     step_id(m, m->move_input, ids[k], keep) < 0 ||
+					     step_id(m, m->drop_input, ids[k], 0) < 0)) ||
 			    step_id(m, m->drop, ids[k], 0) < 0 ||
 			    add_tally(m->c, &m->dropped,
 				      &(struct tally){
@@ -1493,10 +1559,13 @@ static int write_dropped(struct case_db *c, const struct loading *dropped)
 
 static int merge_twins(struct case_db *c)
 {
-	struct merge m = {.c = c,
-			  .has_sources =
-				  scalar(c, "SELECT EXISTS (SELECT 1 FROM event_source)", 1) != 0,
-			  .has_hits = scalar(c, "SELECT EXISTS (SELECT 1 FROM detection)", 1) != 0};
+	struct merge m = {
+		.c = c,
+		.has_sources = scalar(c, "SELECT EXISTS (SELECT 1 FROM event_source)", 1) != 0,
+		.has_hits = scalar(c,
+				   "SELECT EXISTS (SELECT 1 FROM detection) OR EXISTS (SELECT"
+				   " 1 FROM correlation_input)",
+				   1) != 0};
 	sqlite3_stmt *s = NULL;
 	int64_t hash = 0;
 	int status = ERR_DATABASE, step;
@@ -1518,6 +1587,9 @@ static int merge_twins(struct case_db *c)
 	    !(m.drop = prepare(c, "DELETE FROM event WHERE id = ?")) ||
 	    !(m.move = prepare(c, "UPDATE OR IGNORE detection SET event = ?2 WHERE event = ?1")) ||
 	    !(m.drop_hits = prepare(c, "DELETE FROM detection WHERE event = ?")) ||
+	    !(m.move_input = prepare(
+		      c, "UPDATE OR IGNORE correlation_input SET event = ?2 WHERE event = ?1")) ||
+	    !(m.drop_input = prepare(c, "DELETE FROM correlation_input WHERE event = ?")) ||
 	    /* Sorted on disk where it must be; what is equal stands together. By time first: so
 	     * both copies are read from their beginning to their end. */
 	    !(s = prepare(c,
@@ -1573,6 +1645,8 @@ out:
 	sqlite3_finalize(m.drop);
 	sqlite3_finalize(m.move);
 	sqlite3_finalize(m.drop_hits);
+	sqlite3_finalize(m.move_input);
+	sqlite3_finalize(m.drop_input);
 	free(m.twins);
 	return status;
 }

@@ -101,8 +101,18 @@ int case_error(struct case_db *c, int64_t bundle, const char *path, const struct
 struct row_hit;
 int case_detection(struct case_db *c, int64_t event, const struct row_hit *hit,
 		   const char *events_json);
-/* Removes the detections of these rules (all when NULL), before they are made anew. */
-int case_detections_clear(struct case_db *c, const char *rule_path);
+/* Removes the detections of all rules, before they are made anew; of one. */
+int case_detections_clear(struct case_db *c);
+int case_detections_clear_rule(struct case_db *c, const struct row_hit *rule);
+/* The events that a rule hit while they were loaded and that correlations want to know of. */
+struct case_input {
+	int64_t event, ts;	   /* ts: ns or TIME_NONE */
+	const char *host, *source; /* host: "" where there is none */
+	uint64_t record;	   /* number or offset */
+	struct view encoded;
+};
+int case_inputs(struct case_db *c, const struct row_hit *rule,
+		int (*put)(void *data, const struct case_input *input), void *data);
 
 /*
  * Ends a run: merges, indexes, commits. `progress` (may be NULL) is called now and then with a

@@ -232,14 +232,15 @@ static int by_index(struct case_query *q)
 
 /* ---- reading blocks ---- */
 
-/* Blocks that may hold what is asked for, in the order of their times, and what was found in them. */
+/* Blocks that may hold what is asked for: a heap, the earliest first, because an answer mostly needs few
+ * of them; and what was found in those that were read. */
 struct blocks {
 	struct block_list list;
-	struct block *todo;
-	size_t count, next, batch;
+	struct block *todo, *now; /* now: those being read */
+	size_t count, batch;
+	uint64_t left, read; /* events of todo, at most; of what was read */
 	struct found *found; /* sorted from `at` on */
 	size_t found_count, found_cap, at;
-	uint64_t read; /* events */
 	struct scan *scan;
 };
 
@@ -248,14 +249,30 @@ static int64_t block_key(const struct block *b)
 	return b->ts_first == TIME_NONE ? KEY_UNTIMED : b->ts_first;
 }
 
-static int by_time(const void *x, const void *y)
+static uint64_t block_events(const struct block *b)
 {
-	const struct block *a = x, *b = y;
+	return (uint64_t)(b->last - b->first) + 1;
+}
+
+static bool earlier(const struct block *a, const struct block *b)
+{
 	int64_t s = block_key(a), t = block_key(b);
 
-	if (s != t)
-		return s < t ? -1 : 1;
-	return a->first < b->first ? -1 : a->first > b->first;
+	return s != t ? s < t : a->first < b->first;
+}
+
+static void sink_down(struct block *heap, size_t count, size_t at)
+{
+	struct block b = heap[at];
+
+	for (size_t child; (child = 2 * at + 1) < count; at = child) {
+		if (child + 1 < count && earlier(&heap[child + 1], &heap[child]))
+			child++;
+		if (!earlier(&heap[child], &b))
+			break;
+		heap[at] = heap[child];
+	}
+	heap[at] = b;
 }
 
 /* Leaves of the blocks those that may hold one of these. */
@@ -307,7 +324,7 @@ static int blocks_open(struct case_query *q, struct blocks *b)
 	uint8_t *may;
 	int status = block_list_load(q->db, &b->list);
 
-	b->batch = 16;
+	b->batch = 16; /* and twice as many each time */
 	if (status < 0)
 		return fail(q);
 	may = xcalloc(b->list.count + 1, 1);
@@ -322,8 +339,10 @@ static int blocks_open(struct case_query *q, struct blocks *b)
 			b->todo[b->count++] = *k;
 	}
 	free(may);
-	if (!f->any_order)
-		qsort(b->todo, b->count, sizeof(*b->todo), by_time);
+	for (size_t i = 0; i < b->count; i++)
+		b->left += block_events(&b->todo[i]);
+	for (size_t i = f->any_order ? 0 : b->count / 2; i-- > 0;)
+		sink_down(b->todo, b->count, i);
 	return status < 0 ? fail(q) : OK;
 }
 
@@ -332,30 +351,30 @@ static void blocks_close(struct blocks *b)
 	block_list_release(&b->list);
 	scan_close(b->scan);
 	free(b->todo);
+	free(b->now);
 	free(b->found);
 	memset(b, 0, sizeof(*b));
-}
-
-static uint64_t block_events(const struct block *b, size_t n)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < n; i++)
-		sum += (uint64_t)(b[i].last - b[i].first) + 1;
-	return sum;
 }
 
 /* The next blocks: more each time, so that a short answer reads few. */
 static int read_batch(struct case_query *q, struct blocks *b)
 {
-	size_t n = b->count - b->next < b->batch ? b->count - b->next : b->batch;
+	size_t n = b->count < b->batch ? b->count : b->batch;
 	struct scan_hits *hits;
 	size_t parts;
 	int status;
 
 	if (!b->scan)
 		b->scan = scan_open(q->db, &q->match, &q->shapes);
-	status = scan_blocks(b->scan, b->todo + b->next, n, &hits, &parts);
+	b->now = xrealloc(b->now, (n + 1) * sizeof(*b->now));
+	for (size_t i = 0; i < n; i++) {
+		b->now[i] = b->todo[0];
+		b->todo[0] = b->todo[--b->count];
+		sink_down(b->todo, b->count, 0);
+		b->left -= block_events(&b->now[i]);
+		b->read += block_events(&b->now[i]);
+	}
+	status = scan_blocks(b->scan, b->now, n, &hits, &parts);
 	if (status < 0)
 		return problem_set(q->problem, ERR_DATABASE, PROBLEM_NO_OFFSET, "%s",
 				   scan_problem(b->scan));
@@ -373,8 +392,6 @@ static int read_batch(struct case_query *q, struct blocks *b)
 		}
 	if (b->found_count)
 		qsort(b->found, b->found_count, sizeof(*b->found), compare_found);
-	b->read += block_events(b->todo + b->next, n);
-	b->next += n;
 	if (b->batch < 8192)
 		b->batch *= 2;
 	return OK;
@@ -388,11 +405,11 @@ static int blocks_head(struct case_query *q, struct blocks *b, const struct foun
 	*head = NULL;
 	while (status == OK) {
 		if (b->at < b->found_count &&
-		    (b->next == b->count || b->found[b->at].key < block_key(&b->todo[b->next]))) {
+		    (b->count == 0 || b->found[b->at].key < block_key(&b->todo[0]))) {
 			*head = &b->found[b->at];
 			return OK;
 		}
-		if (b->next == b->count)
+		if (b->count == 0)
 			return OK;
 		status = read_batch(q, b);
 	}
@@ -406,18 +423,18 @@ static int blocks_head(struct case_query *q, struct blocks *b, const struct foun
  */
 static bool index_is_nearer(const struct case_query *q, const struct blocks *b)
 {
-	uint64_t left = block_events(b->todo + b->next, b->count - b->next), all = b->read + left;
+	uint64_t all = b->read + b->left;
 
 	if (!q->filter->limit)
 		return false;
-	if (b->found_count >= q->filter->limit && b->next < b->count &&
-	    b->found[q->filter->limit - 1].key < block_key(&b->todo[b->next]))
+	if (b->found_count >= q->filter->limit &&
+	    b->found[q->filter->limit - 1].key < block_key(&b->todo[0]))
 		return false; /* it is here */
 	return b->found_count &&
 	       /* index steps to the answer, each a row to fetch, against rows to read through */
 	       (double)q->filter->limit * (double)b->read / (double)b->found_count *
 			       (double)q->wanted / (double)(all ? all : 1) * 4 <
-		       (double)left;
+		       (double)b->left;
 }
 
 /* ---- the plan ---- */
@@ -455,9 +472,9 @@ static int by_blocks(struct case_query *q, struct blocks *b, bool indexed)
 	const struct found *found;
 	int status = OK;
 
-	for (unsigned i = 0; i < 2 && status == OK && b->next < b->count; i++)
+	for (unsigned i = 0; i < 2 && status == OK && b->count; i++)
 		status = read_batch(q, b);
-	if (status == OK && indexed && b->next < b->count && index_is_nearer(q, b))
+	if (status == OK && indexed && b->count && index_is_nearer(q, b))
 		return by_index(q);
 	while (status == OK && !full(q) && (status = blocks_head(q, b, &found)) == OK && found) {
 		b->at++;

@@ -55,6 +55,7 @@ struct plan {
 };
 
 #define SLOTS 1024u
+#define SEEN  1024u
 #define STRINGS                                                                                    \
 	1024u /* slots; a block has at most 2 * ROW_BLOCK_ROWS strings, half of them in use at     \
 		 most */
@@ -79,6 +80,7 @@ struct row_encoder {
 	struct buffer last_user, last_host;
 	uint32_t last_user_type, last_host_type;
 	uint8_t bits[SIGNATURE_BYTES];
+	uint64_t seen[SEEN];
 };
 
 struct row_encoder *row_encoder_new(void)
@@ -111,6 +113,7 @@ static void block_clear(struct row_encoder *e)
 	e->user_at = e->host_at = 0;
 	memset(e->table, 0, sizeof(e->table));
 	memset(e->bits, 0, sizeof(e->bits));
+	memset(e->seen, 0, sizeof(e->seen));
 }
 
 static void forget(struct row_encoder *e)
@@ -374,29 +377,32 @@ static struct view layout_done(struct layout *l)
 struct adding {
 	uint8_t *bits;
 	uint64_t name;
-	bool escaped; /* the JSON may hold other bytes than the text */
+	uint64_t *seen; /* terms that the bits have already, or NULL */
 };
 
 static bool add_text(void *data, struct view text)
 {
 	struct adding *a = data;
+	uint64_t term = signature_term(a->name, text);
 
-	signature_add_term(a->bits, signature_term(a->name, text));
-	if (a->escaped)
-		signature_add(a->bits, text);
+	/* Events of a block have much in common: most values are there already. */
+	if (a->seen) {
+		if (a->seen[term % SEEN] == term)
+			return false;
+		a->seen[term % SEEN] = term;
+	}
+	signature_add_term(a->bits, term);
+	signature_add(a->bits, text);
 	return false;
 }
 
-/* What a filter by this field can ask for. */
-static void add_terms(struct row_encoder *e, uint8_t *bits, uint64_t name, struct view json,
-		      bool foreign)
+/* A value: as a whole, and its text. */
+static void add_value(struct adding a, struct view json, struct buffer *scratch)
 {
-	struct adding a = {bits, name, foreign};
-
 	if (json.len >= 2 && json.data[0] == '"' && !memchr(json.data, '\\', json.len))
 		(void)add_text(&a, view_sub(json, 1, json.len - 2));
 	else if (json.len)
-		(void)row_each_text(json, &e->text, add_text, &a);
+		(void)row_each_text(json, scratch, add_text, &a);
 }
 
 /* What the layouts hold themselves goes into the signature of every block that uses them. */
@@ -416,9 +422,8 @@ static bool fixed_bits(struct row_encoder *e, struct variant *v, const struct pl
 			continue;
 		text.len = 0;
 		value_json(&text, value);
-		add_terms(e, bits, signature_name(p->shape->names[p->fixed[k]]),
-			  buffer_as_view(&text), true);
-		signature_add(bits, buffer_as_view(&text));
+		add_value((struct adding){bits, signature_name(p->shape->names[p->fixed[k]]), NULL},
+			  buffer_as_view(&text), &e->text);
 	}
 	if (message.len && row_layout(&arena, message, v->count, &parts, &count))
 		for (size_t i = 0; i < count; i++)
@@ -773,12 +778,12 @@ static bool render(struct row_encoder *e, const struct variant *v, const struct 
 			text_json_quoted(b, buffer_as_view(&e->text));
 			break;
 		}
-		if (step->how != HOW_FORMAT)
-			add_terms(e, e->bits, step->name,
+		if (step->how == HOW_FORMAT)
+			signature_add(e->bits, buffer_as_view(&e->text));
+		else
+			add_value((struct adding){e->bits, step->name, e->seen},
 				  view_of((const uint8_t *)b->data + start, b->len - start),
-				  step->how == HOW_GROUP ||
-					  ev->values[step->field].type == VALUE_JSON ||
-					  ev->values[step->field].type == VALUE_LIST);
+				  &e->text);
 		if (step->said) {
 			said += b->len - start;
 			good = good &&
@@ -888,8 +893,7 @@ int row_encode(struct row_encoder *e, struct buffer *out, const struct event *ev
 		v->host_block = e->block;
 		v->host_index = head[1];
 	}
-	signature_add(e->bits,
-		      view_of(e->rows.data + start + ROW_HEAD, e->rows.len - start - ROW_HEAD));
+	signature_add(e->bits, message);
 	return OK;
 }
 
@@ -898,12 +902,14 @@ void row_encode_hit(struct row_encoder *e, const struct row_hit *hit)
 	if (e->row_count == 0)
 		return;
 	put32(&e->hits, e->row_count - 1);
+	put32(&e->hits, hit->silent);
 	put_text(&e->hits, hit->rule_id);
 	put_text(&e->hits, hit->title);
 	put_text(&e->hits, hit->level);
 	put_text(&e->hits, hit->tags);
 	put_text(&e->hits, hit->path);
 	put_text(&e->hits, hit->matched);
+	put_text(&e->hits, hit->correlated);
 	e->hit_count++;
 }
 
@@ -1072,14 +1078,18 @@ int row_block_next(struct row_block *b, const uint32_t *values, struct row *row)
 
 int row_block_hit(struct row_block *b, uint32_t *index, struct row_hit *hit)
 {
+	uint32_t silent, n;
+
 	if (b->read_hits == b->hit_count)
 		return b->hits.len == 0 ? 0 : ERR_FORMAT;
-	if (!take32(&b->hits, index) || *index >= b->row_count ||
+	if (!take32(&b->hits, index) || *index >= b->row_count || !take32(&b->hits, &silent) ||
 	    !take_text(&b->hits, &hit->rule_id) || !take_text(&b->hits, &hit->title) ||
 	    !take_text(&b->hits, &hit->level) || !take_text(&b->hits, &hit->tags) ||
 	    !take_text(&b->hits, &hit->path) || !take_text(&b->hits, &hit->matched) ||
+	    !take32(&b->hits, &n) || !take_bytes(&b->hits, n, &hit->correlated) ||
 	    row_values(hit->tags, NULL, 0) < 0 || row_values(hit->matched, NULL, 0) < 0)
 		return ERR_FORMAT;
+	hit->silent = silent != 0;
 	b->read_hits++;
 	return 1;
 }

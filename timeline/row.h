@@ -21,7 +21,8 @@
  *	u32 size of all of it; u32 ROW_MAGIC; u32 shapes, strings, rows, hits; u32 bytes of the
  * signature shape:  16 bytes hash (of SHA-256 of the definition), u32 bytes of the definition or 0,
  * definition string: u32 bytes, UTF-8 row:    struct row_head, message (UTF-8), values (a JSON
- * array) hit:    u32 row, then six strings: rule id, title, level, tags (JSON), path, matched (JSON)
+ * array) hit:    u32 row, u32 silent, then six strings: rule id, title, level, tags (JSON), path, matched
+ * (JSON), and bytes for correlations
  *	signature: the Bloom filter of the block (timeline/signature.h)
  * Definition: u32 kind, flags, values; i64 event id (-1: none); then strings ts_desc, provider,
  * channel, names (JSON array), layout, message layout ("" when rows bring their own message).
@@ -59,6 +60,8 @@ int row_encode(struct row_encoder *e, struct buffer *out, const struct event *ev
 /* A detection of the event that was encoded last. */
 struct row_hit {
 	struct view rule_id, title, level, tags, path, matched; /* tags and matched: JSON arrays */
+	struct view correlated; /* what correlations want to know of the event, or empty */
+	bool silent;		/* no detection of its own */
 };
 void row_encode_hit(struct row_encoder *e, const struct row_hit *hit);
 /* The rest of the stream. */

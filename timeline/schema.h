@@ -83,6 +83,11 @@ static const char schema_sql[] =
 	"CREATE TABLE detection(id INTEGER PRIMARY KEY, rule INTEGER NOT NULL REFERENCES rule, event INTEGER NOT NULL,"
 	" matched TEXT NOT NULL, events TEXT, UNIQUE(rule, event));"
 	"CREATE INDEX detection_event ON detection(event);"
+	/* What correlations want to know of the events that a rule hit while they were loaded. rule: a hash
+	   of its path, id and title, because the rows of `rule` come and go with detections. */
+	"CREATE TABLE correlation_input(rule INTEGER NOT NULL, event INTEGER NOT NULL, encoded BLOB NOT NULL,"
+	" PRIMARY KEY(rule, event)) WITHOUT ROWID;"
+	"CREATE INDEX correlation_input_event ON correlation_input(event);"
 	/* type: hash, ip, domain, path, ... ; source: the list that it is from */
 	"CREATE TABLE indicator(id INTEGER PRIMARY KEY, type TEXT NOT NULL, value TEXT NOT NULL, source TEXT, note TEXT,"
 	" UNIQUE(type, value));"

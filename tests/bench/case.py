@@ -77,7 +77,7 @@ def bench(world):
               + (f'  exit status {os.waitstatus_to_exitcode(r.status)}' if r.status else ''), flush=True)
     for what, args in (('stack', ['stack', 'Image', '--kind', 'process_start']), ('stack of all', ['stack', 'Image']),
                        ('coverage', ['coverage']), ('diff', ['diff', 'ws-01.corp.example.org', 'ws-02.corp.example.org']),
-                       ('dive', ['dive', str(EVENTS // 2)]), ('export', ['export', '--format', 'jsonl', '--host', 'ws-05*'])):
+                       ('dive', ['dive', '--event', str(EVENTS // 2)]), ('export', ['export', '--format', 'jsonl', '--host', 'ws-05*'])):
         r = world.run([world.konseki, args[0], '-c', large] + args[1:], runs=1)
         print(f'  {what:36} {r.seconds * 1000:7.0f} ms  {r.cpu * 1000:6.0f} ms of cpu {r.peak:6.0f} MiB'
               + (f'  exit status {os.waitstatus_to_exitcode(r.status)}' if r.status else ''), flush=True)

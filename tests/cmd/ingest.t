@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """TAP: konseki ingest: what is in the case; twice the same is once; killed and run again is the same; damage costs its own file."""
-import glob, gzip, os, random, shutil, signal, sqlite3, subprocess, tempfile, time
+import glob, gzip, json, os, random, shutil, signal, sqlite3, subprocess, tempfile, time
 
 konseki = os.environ.get('KONSEKI', 'build/konseki')
 build = os.environ.get('BUILD', 'build')
@@ -108,7 +108,6 @@ put('rule.yml', b'''title: Echo
 id: 11111111-2222-3333-4444-555555555555
 logsource:
     product: linux
-    category: process_creation
 detection:
     s:
         CommandLine|contains: 'echo 7 1'
@@ -116,7 +115,75 @@ detection:
 level: low
 ''')
 got = ingest('r.db', '--rules', os.path.join(work, 'rule.yml'), evidence)
-ok(got.returncode in (0, 1) and b' detections of 1 rules' in got.stderr, 'rules run in the same pass', got.stderr)
+ok(got.returncode in (0, 1) and b' 1 detections of 1 rules' in got.stderr, 'rules run in the same pass', got.stderr)
+# Correlations while loading: what `detect -c` gives afterwards, over files, hosts and runs, killed or not.
+put('corr.yml', b'''title: Echo of seven
+name: seven
+id: 11111111-2222-3333-4444-555555555556
+logsource: {product: linux}
+detection: {s: {CommandLine|contains: ' 7'}, condition: s}
+level: low
+---
+title: Any echo
+name: echo
+logsource: {product: linux}
+detection: {s: {CommandLine|startswith: 'echo'}, condition: s}
+level: low
+---
+title: Many of one user
+correlation: {type: event_count, rules: [echo], group-by: [Shell], timespan: 1h, condition: {gte: 40}}
+level: high
+---
+title: Many of all
+correlation: {type: event_count, rules: [echo, seven], timespan: 2h, condition: {gte: 200}, generate: true}
+level: high
+---
+title: A seven and an echo
+correlation: {type: temporal, rules: [seven, echo], group-by: [Shell], timespan: 5m}
+level: medium
+''')
+rules = os.path.join(work, 'corr.yml')
+def found(case): # ids are given as workers come: an event is told by what it is
+    names = {row[0]: row[1:] for row in rows(case, 'SELECT id, time, host, source, message FROM timeline')}
+    return sorted((title, level, tags, names[event], matched, [names[i] for i in json.loads(events or '[]')])
+                  for title, level, tags, event, matched, events in
+                  rows(case, 'SELECT r.title, r.level, r.tags, d.event, d.matched, d.events FROM detection d JOIN rule r ON r.id = d.rule'))
+halves = [[os.path.join(evidence, 'home', f'u{i:02d}') for i in part] for part in (range(20), range(20, 40))]
+def in_two(case, *more):
+    ingest(case, '--host', 'one', *more, *halves[0])
+    return ingest(case, '--host', 'two', *more, *halves[1])
+in_two('plain.db')
+subprocess.run([konseki, 'detect', '-c', os.path.join(work, 'plain.db'), '--rules', rules], stdout=subprocess.DEVNULL, check=True)
+want = found('plain.db')
+ok({row[0] for row in want} >= {'Many of one user', 'Many of all', 'A seven and an echo', 'Echo of seven'}, 'correlations hit', want)
+got = in_two('corr.db', '--rules', rules)
+ok(found('corr.db') == want, 'detections while loading are those of detect -c', got.stderr, found('corr.db')[:3], want[:3])
+got = in_two('corr.db', '--rules', rules)
+ok(found('corr.db') == want and b' 0 events of ' in got.stderr, 'and again nothing more', got.stderr)
+subprocess.run([konseki, 'detect', '-c', os.path.join(work, 'corr.db'), '--rules', rules], stdout=subprocess.DEVNULL, check=True)
+ok(found('corr.db') == want, 'detect -c over it changes nothing')
+in_two('corr.db', '--rules', rules)
+ok(found('corr.db') == want, 'nor ingest after that')
+whole = 0
+for i in range(4):
+    case = f'ck{i}.db'
+    for _ in range(2):
+        child = subprocess.Popen([konseki, 'ingest', '-c', os.path.join(work, case), '--host', 'one', '--rules', rules, *halves[0]],
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        time.sleep(took * rnd.random())
+        try:
+            os.killpg(child.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        child.wait()
+    in_two(case, '--rules', rules)
+    whole += found(case) == want
+ok(whole == 4, 'killed and run again: the same detections', whole)
+# A copy of what is there already: its hits are those of the one event that stays.
+shutil.copytree(os.path.join(evidence, 'home'), os.path.join(work, 'zcopy/home'))
+ingest('corr.db', '--host', 'one', '--rules', rules, *[h.replace('/in/', '/zcopy/') for h in halves[0]])
+ok(found('corr.db') == want, 'copies add no detection', len(found('corr.db')), len(want))
+
 # Copies: one event each, every source kept; and more evidence after a merge.
 for name in ('x/a', 'x/b', 'x/c'):
     put(f'{name}/.bash_history', b''.join(b'#%d\nls %d\n' % (1650000000 + k, k) for k in range(50)))
