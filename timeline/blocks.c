@@ -257,7 +257,7 @@ static int ascending(const void *x, const void *y)
 static int ask_group(sqlite3 *db, sqlite3_blob **slice, const struct block_group *g,
 		     const struct signature_need *need, uint8_t *may)
 {
-	uint32_t places[SIGNATURE_NEED];
+	uint32_t places[SIGNATURE_NEED] = {0};
 	uint8_t all[ROW_BYTES], row[ROW_BYTES];
 	int64_t open = -1;
 
@@ -286,7 +286,7 @@ static int ask_group(sqlite3 *db, sqlite3_blob **slice, const struct block_group
 			return OK;
 	}
 	for (size_t i = 0; i < g->count; i++)
-		may[g->at + i] |= all[i >> 3] >> (i & 7) & 1;
+		may[g->at + i] |= (uint8_t)(all[i >> 3] >> (i & 7) & 1);
 	return OK;
 }
 

@@ -378,7 +378,8 @@ static int read_batch(struct case_query *q, struct blocks *b)
 	if (status < 0)
 		return problem_set(q->problem, ERR_DATABASE, PROBLEM_NO_OFFSET, "%s",
 				   scan_problem(b->scan));
-	memmove(b->found, b->found + b->at, (b->found_count - b->at) * sizeof(*b->found));
+	if (b->at)
+		memmove(b->found, b->found + b->at, (b->found_count - b->at) * sizeof(*b->found));
 	b->found_count -= b->at;
 	b->at = 0;
 	for (size_t p = 0; p < parts; p++)

@@ -318,9 +318,9 @@ static void test_round_trip(void **unused)
 static void test_hostile(void **unused)
 {
 	struct maker m;
-	struct row_hit hit = {view_text("id"), view_text("title"), view_text("high"),
-			      view_text("[]"), view_text("r.yml"), view_text("[]"),
-			      VIEW_EMPTY,	      false};
+	struct row_hit hit = {
+		view_text("id"),    view_text("title"), view_text("high"), view_text("[]"),
+		view_text("r.yml"), view_text("[]"),	VIEW_EMPTY,	   false};
 	uint32_t seed = 1;
 	unsigned refused = 0;
 	char *path = new_path();
