@@ -344,17 +344,17 @@ static const char *carve(struct carved *c, struct view bytes)
 /* What memory and free space are full of. */
 static void noise(struct buffer *b, size_t n)
 {
-	static const char *const pieces[] = {"\0\0\0\0\0\0\0", "**",	       "**\0", "ElfChnk",
-					     "ElfFile",	       "\x0f\x01\x01", "text"};
+	static const char pieces[][8] = {"",	    "**",	    "**\0\1", "ElfChnk",
+					 "ElfFile", "\x0f\x01\x01", "text"};
 
 	while (n) {
 		const char *piece = pieces[(unsigned)rand() % 7];
-		size_t len = (unsigned)rand() % 3 ? 1 : (unsigned)rand() % 8;
+		size_t len = (unsigned)rand() % 3 ? 1 : 1 + (unsigned)rand() % 8;
 
 		if (len > n)
 			len = n;
 		for (size_t i = 0; i < len; i++)
-			buffer_char(b, len > 1 ? piece[i % 7] : (char)rand());
+			buffer_char(b, len > 1 ? piece[i] : (char)rand());
 		n -= len;
 	}
 }
