@@ -362,7 +362,7 @@ static void noise(struct buffer *b, size_t n)
 /* Records at any place of any bytes: with the chunk around them, with their template only, without it. */
 static void test_carve_noise(void **unused)
 {
-	struct log *l = make(300);
+	struct log *l = make(1000);
 	const uint8_t *log = (const uint8_t *)l->b.data;
 	struct buffer b = {0};
 	struct carved c = {0};
