@@ -630,6 +630,9 @@ static int run(int argc, char **argv)
 #ifndef _WIN32
 	(void)signal(SIGXFSZ, SIG_IGN);
 	(void)signal(SIGPIPE, SIG_IGN);
+	/* A terminal that goes away, as of an ssh that breaks, ends no collection into a file. */
+	if (!output || strcmp(output, "-") != 0)
+		(void)signal(SIGHUP, SIG_IGN);
 #endif
 	w.start = w.last = host_clock();
 	w.terminal = !quiet && host_is_terminal(stderr);

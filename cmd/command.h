@@ -29,6 +29,10 @@ __attribute__((format(printf, 2, 3))) void complainf(const char *file, const cha
  * than `limit` bytes. */
 bool file_slurp(const char *path, size_t limit, struct buffer *out);
 
+/* Before anything is opened: what a program writes to a standard descriptor that it was started
+ * without would go into the first file that it opens. */
+void keep_standard_descriptors(void);
+
 /* Flushes stdout and says whether all of it was written; on failure complains. Returns the exit
  * status to use. */
 int finish_stdout(int status);

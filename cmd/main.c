@@ -43,6 +43,7 @@ int main(int argc, char **argv)
 {
 	const char *self = strrchr(argv[0], '/');
 
+	keep_standard_descriptors();
 	(void)setlocale(LC_CTYPE, "C.UTF-8");
 	self = self ? self + 1 : argv[0];
 	if (strncmp(self, "konseki-", 8) == 0 && self[8])

@@ -4,9 +4,11 @@
 #include "base/text.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 void complain(const char *file, const struct problem *problem)
 {
@@ -39,6 +41,19 @@ void complainf(const char *file, const char *fmt, ...)
 	buffer_release(&line);
 	buffer_release(&text);
 }
+
+#ifdef _WIN32
+void keep_standard_descriptors(void)
+{
+}
+#else
+void keep_standard_descriptors(void)
+{
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+			(void)!open("/dev/null", fd ? O_WRONLY : O_RDONLY); /* the lowest free one */
+}
+#endif
 
 int finish_stdout(int status)
 {

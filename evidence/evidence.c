@@ -196,9 +196,18 @@ int evidence_walk(struct evidence *e,
 		  int (*fn)(void *data, struct evidence *e, const struct item *item), void *data,
 		  struct problem *problem)
 {
+	int status;
+
 	problem->reason[0] = 0;
 	problem->offset = PROBLEM_NO_OFFSET;
-	return e->ops->walk(e, fn, data, problem);
+	status = e->ops->walk(e, fn, data, problem);
+	/* It may be cut between two members, where tar and zstd miss nothing. */
+	if (status == OK && !problem->reason[0] && e->layout &&
+	    layout_kind(e->layout) == LAYOUT_BUNDLE && !layout_has(e->layout, "manifest.json"))
+		(void)problem_set(problem, ERR_TRUNCATED, PROBLEM_NO_OFFSET,
+				  "the bundle is INCOMPLETE: it ends before its manifest; what is "
+				  "whole before that was read");
+	return status;
 }
 
 struct view evidence_head(struct evidence *e)

@@ -532,7 +532,7 @@ void layout_decide(struct layout *l)
 		l->kind = LAYOUT_ORC;
 	else if (l->copylog)
 		l->kind = LAYOUT_KAPE;
-	else if (l->files && l->live)
+	else if (l->live && (l->files || find(l, "live/processes.jsonl")))
 		l->kind = LAYOUT_BUNDLE; /* cut before its manifest */
 	else if (l->root)
 		l->kind = LAYOUT_UAC;

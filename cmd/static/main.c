@@ -17,6 +17,7 @@ int collect_image(const struct collect_options *o, struct bundle_output *out,
 
 int main(int argc, char **argv)
 {
+	keep_standard_descriptors();
 	if (argc > 1 && strcmp(argv[1], "verify") == 0)
 		return finish_stdout(command_verify.run(argc - 1, argv + 1));
 	/* The name of the command may be said, too. */
