@@ -4,18 +4,26 @@
  *	PostgreSQL (log_line_prefix of Debian and default: "TIME ZONE [PID] USER@DB LEVEL:  text")
  *	Confluence, Jira, Bitbucket ("TIME,MS LEVEL [thread] text", local)
  *	Bitbucket's audit log ("ADDRESS | event | user | ms since 1970 | entity | details | ...")
+ *	Microsoft SQL Server's ERRORLOG ("TIME process      text", local), MySQL's and MariaDB's error log
+ *	("TIMEZ thread [Level] [code] [part] text")
+ *	Tomcat ("01-May-2020 10:00:00.123 SEVERE [thread] class text", local)
+ *	OpenSSH on Windows ("PID TIME text", local)
  *	programs with Google's logging library ("I0718 06:07:40.123456 12345 file.cc:65] text"; its head
  *	has the year)
  */
 #include "parsers/textfile.h"
+#include "parsers/unix_message.h"
 
-enum format { NONE, POSTGRESQL, ATLASSIAN, BITBUCKET_AUDIT, GLOG };
+enum format { NONE, POSTGRESQL, ATLASSIAN, BITBUCKET_AUDIT, GLOG, MSSQL, MYSQL, TOMCAT, OPENSSH };
 
 struct entry {
 	int64_t ts;
 	struct view level, process, user, database, component, text;
+	uint64_t offset, line;
 	bool zoned;
 };
+
+#define TEXT_MAX 16384 /* bytes of an entry's lines that are kept */
 
 static bool level_of(struct view v)
 {
@@ -145,6 +153,90 @@ static bool glog(struct view line, struct entry *e)
 	return true;
 }
 
+/* "2020-05-01 10:00:00.12 Logon       Login failed for user 'sa'." */
+static bool mssql(struct view line, struct entry *e)
+{
+	struct view rest;
+	size_t used;
+
+	*e = (struct entry){.ts = TIME_NONE};
+	if (!time_scan(line, "%Y-%m-%d %H:%M:%S.%f ", &e->ts, &used) || used < 22 || used > 27)
+		return false;
+	rest = view_from(line, used);
+	/* The process is padded to 12 letters. */
+	e->component = view_trim(view_clip(rest, 0, 12));
+	e->text = view_trim(view_from(rest, 12));
+	return (view_begins(e->component, "spid") || view_is(e->component, "Server") ||
+		view_is(e->component, "Logon") || view_is(e->component, "Backup") ||
+		view_is(e->component, "Error")) &&
+	       e->text.len;
+}
+
+/* "2020-05-01T10:00:00.123456Z 8 [Note] [MY-010926] [Server] text" */
+static bool mysql(struct view line, struct entry *e)
+{
+	struct view rest = line, when, part;
+	uint64_t n;
+
+	*e = (struct entry){.ts = TIME_NONE};
+	if (!view_token(&rest, ' ', &when) || when.len < 20 || when.data[10] != 'T' ||
+	    !time_parse_iso(when, &e->ts, &e->zoned, NULL))
+		return false;
+	rest = view_trim(rest);
+	if (!view_token(&rest, ' ', &e->process) || !view_decimal(e->process, &n) ||
+	    !view_begins(rest, "[") || !view_cut(&rest, "]", &part))
+		return false;
+	e->level = view_from(part, 1);
+	if (!view_is(e->level, "Note") && !view_is(e->level, "Warning") &&
+	    !view_is(e->level, "ERROR") && !view_is(e->level, "System"))
+		return false;
+	rest = view_trim(rest);
+	while (view_begins(rest, "[") && view_cut(&rest, "]", &part)) {
+		e->component = view_from(part, 1);
+		rest = view_trim(rest);
+	}
+	e->text = rest;
+	return true;
+}
+
+/* "01-May-2020 10:00:00.123 SEVERE [main] org.apache.catalina.core.X.y text" */
+static bool tomcat(struct view line, struct entry *e)
+{
+	static const char *const levels[] = {"SEVERE", "WARNING", "INFO", "CONFIG", "FINE"};
+	struct view rest, part;
+	size_t used, i = 0;
+
+	*e = (struct entry){.ts = TIME_NONE};
+	if (!time_scan(line, "%d-%b-%Y %H:%M:%S.%f ", &e->ts, &used))
+		return false;
+	rest = view_from(line, used);
+	(void)view_token(&rest, ' ', &e->level);
+	while (i < 5 && !view_is(e->level, levels[i]))
+		i++;
+	rest = view_trim(rest);
+	if (i == 5 || !view_begins(rest, "[") || !view_cut(&rest, "]", &part))
+		return false;
+	rest = view_trim(rest);
+	(void)view_token(&rest, ' ', &e->component);
+	e->text = view_trim(rest);
+	return true;
+}
+
+/* "4242 2020-05-01 10:00:00.123 Accepted password for alice from 203.0.113.9 port 50123 ssh2" */
+static bool openssh(struct view line, struct entry *e)
+{
+	struct view rest = line;
+	size_t used;
+	uint64_t n;
+
+	*e = (struct entry){.ts = TIME_NONE};
+	if (!view_token(&rest, ' ', &e->process) || !view_decimal(e->process, &n) ||
+	    !time_scan(rest, "%Y-%m-%d %H:%M:%S.%f ", &e->ts, &used))
+		return false;
+	e->text = view_from(rest, used);
+	return true;
+}
+
 static bool audit(struct view line, struct view *cells, int64_t *ts)
 {
 	struct view rest = line;
@@ -180,6 +272,14 @@ static enum format format_of(struct view head)
 			return POSTGRESQL;
 		if (atlassian(line, &e))
 			return ATLASSIAN;
+		if (mssql(line, &e))
+			return MSSQL;
+		if (mysql(line, &e))
+			return MYSQL;
+		if (tomcat(line, &e))
+			return TOMCAT;
+		if (openssh(line, &e))
+			return OPENSSH;
 		if (audit(line, cells, &ts))
 			return BITBUCKET_AUDIT;
 		if (glog(line, &e))
@@ -202,7 +302,8 @@ static int probe(const struct probe *p)
 	}
 }
 
-static const char *const products[] = {"", "PostgreSQL", "log4j", "Bitbucket", ""};
+static const char *const products[] = {"",	     "PostgreSQL", "log4j",  "Bitbucket", "",
+				       "SQL Server", "MySQL",	   "Tomcat", "OpenSSH"};
 
 static const char *product_of(const struct parse *p, enum format format)
 {
@@ -220,24 +321,47 @@ static bool says(struct view text, const char *words)
 	return view_index(text, words) < text.len;
 }
 
-/* PostgreSQL's own words, log_connections and log_statement on. */
+/* What each says in its own words; PostgreSQL with log_connections on. */
+static const struct {
+	enum format format;
+	bool begins;
+	const char *words;
+	enum event_kind kind;
+} known[] = {
+	{POSTGRESQL, true, "connection authorized: ", KIND_LOGON},
+	{POSTGRESQL, true, "disconnection: ", KIND_LOGOFF},
+	{POSTGRESQL, false, "authentication failed for user", KIND_LOGON_FAILURE},
+	{POSTGRESQL, true, "connection received: ", KIND_NETWORK_CONNECT},
+	{POSTGRESQL, true, "database system is ready", KIND_SERVICE_START},
+	{POSTGRESQL, true, "database system is shut down", KIND_SERVICE_STOP},
+	{MSSQL, true, "Login failed for user", KIND_LOGON_FAILURE},
+	{MSSQL, true, "Login succeeded for user", KIND_LOGON},
+	{MSSQL, true, "Configuration option '", KIND_POLICY_CHANGE},
+	{MSSQL, true, "SQL Server is starting", KIND_SERVICE_START},
+	{MSSQL, true, "SQL Server is terminating", KIND_SERVICE_STOP},
+	{MYSQL, true, "Access denied for user", KIND_LOGON_FAILURE},
+	{MYSQL, false, "ready for connections", KIND_SERVICE_START},
+	{MYSQL, false, "Shutdown complete", KIND_SERVICE_STOP},
+};
+
 static enum event_kind kind_of(enum format format, struct view text)
 {
-	if (format != POSTGRESQL)
-		return KIND_OTHER;
-	if (view_begins(text, "connection authorized: "))
-		return KIND_LOGON;
-	if (view_begins(text, "disconnection: "))
-		return KIND_LOGOFF;
-	if (says(text, "authentication failed for user"))
-		return KIND_LOGON_FAILURE;
-	if (view_begins(text, "connection received: "))
-		return KIND_NETWORK_CONNECT;
-	if (view_begins(text, "database system is ready"))
-		return KIND_SERVICE_START;
-	if (view_begins(text, "database system is shut down"))
-		return KIND_SERVICE_STOP;
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (known[i].format == format &&
+		    (known[i].begins ? view_begins(text, known[i].words)
+				     : says(text, known[i].words)))
+			return known[i].kind;
 	return KIND_OTHER;
+}
+
+/* What stands between two texts. */
+static void add_between(struct parse *p, struct view text, const char *from, const char *to,
+			const char *field)
+{
+	struct view rest = text, skip, value;
+
+	if (view_cut(&rest, from, &skip) && view_cut(&rest, to, &value) && value.len)
+		event_add(p, field, value_view(value));
 }
 
 /* "host=203.0.113.9", "user=alice" */
@@ -252,13 +376,12 @@ static void add_pair(struct parse *p, struct view text, const char *key, const c
 		event_add(p, field, value_view(value));
 }
 
-static int entry(struct parse *p, enum format format, const struct entry *e,
-		 const struct textfile *t, int64_t year)
+static int entry(struct parse *p, enum format format, const struct entry *e, int64_t year)
 {
 	const char *product = product_of(p, format);
 
-	event_start(p, kind_of(format, e->text), e->ts, "Recorded Time", t->offset);
-	p->event.record = t->line;
+	event_start(p, kind_of(format, e->text), e->ts, "Recorded Time", e->offset);
+	p->event.record = e->line;
 	p->event.flags |= e->zoned ? 0 : EVENT_ZONE_ASSUMED;
 	if (format == GLOG && year) {
 		struct civil c = time_to_civil(e->ts);
@@ -272,7 +395,8 @@ static int entry(struct parse *p, enum format format, const struct entry *e,
 		p->event.ts_desc = "Not a time";
 	if (*product)
 		event_add(p, "Product", value_text(product));
-	event_add(p, "Level", value_view(e->level));
+	if (e->level.len)
+		event_add(p, "Level", value_view(e->level));
 	if (e->process.len)
 		event_add(p, "ProcessId", value_view(e->process));
 	if (e->component.len)
@@ -286,9 +410,20 @@ static int entry(struct parse *p, enum format format, const struct entry *e,
 	if (format == POSTGRESQL) {
 		add_pair(p, e->text, "host=", "IpAddress");
 		add_pair(p, e->text, "user=", "TargetUserName");
+	} else if (format == MSSQL) {
+		add_between(p, e->text, "user '", "'", "TargetUserName");
+		add_between(p, e->text, "[CLIENT: ", "]", "IpAddress");
+	} else if (format == MYSQL) {
+		add_between(p, e->text, "user '", "'@", "TargetUserName");
+		add_between(p, e->text, "'@'", "'", "IpAddress");
+	} else if (format == OPENSSH) {
+		struct unix_message m;
+
+		unix_message_read(&m, view_text("sshd"), e->text);
+		unix_message_add(p, &m);
 	}
 	event_add(p, "Text", value_view(e->text));
-	event_messagef(p, "%s%s%s: %s", product, *product ? " " : "",
+	event_messagef(p, "%s%s%s: %s", product, *product && e->level.len ? " " : "",
 		       parse_text(&p->scratch, e->level),
 		       parse_text(&p->scratch, view_clip(e->text, 0, 4000)));
 	return event_emit(p);
@@ -317,9 +452,10 @@ static int parse(struct parse *p, struct view bytes)
 {
 	struct textfile t;
 	struct view line, cells[8];
-	struct entry e;
+	struct entry e, pending = {.ts = TIME_NONE};
 	enum format format;
 	int64_t year = 0, ts;
+	bool any = false;
 	int status = OK;
 
 	textfile_open(&t, bytes);
@@ -329,7 +465,6 @@ static int parse(struct parse *p, struct view bytes)
 	while (status >= 0 && textfile_line(&t, &line)) {
 		bool good;
 
-		/* What does not begin like an entry goes on with the one before. */
 		if (format == BITBUCKET_AUDIT) {
 			if (audit(line, cells, &ts))
 				status = audited(p, cells, ts, &t);
@@ -342,17 +477,38 @@ static int parse(struct parse *p, struct view bytes)
 			year = time_to_civil(ts).year;
 		good = format == POSTGRESQL  ? postgresql(line, &e)
 		       : format == ATLASSIAN ? atlassian(line, &e)
+		       : format == MSSQL     ? mssql(line, &e)
+		       : format == MYSQL     ? mysql(line, &e)
+		       : format == TOMCAT    ? tomcat(line, &e)
+		       : format == OPENSSH   ? openssh(line, &e)
 					     : glog(line, &e);
-		if (good)
-			status = entry(p, format, &e, &t, year);
+		if (!good) {
+			/* Lines of the text lie one behind the other: the entry is one span. */
+			if (any && line.data && pending.text.data)
+				pending.text.len =
+					(size_t)(line.data - pending.text.data) + line.len;
+			if (pending.text.len > TEXT_MAX)
+				pending.text.len = TEXT_MAX;
+			continue;
+		}
+		if (any)
+			status = entry(p, format, &pending, year);
+		pending = e;
+		pending.offset = t.offset;
+		pending.line = t.line;
+		any = true;
 	}
+	if (status >= 0 && any)
+		status = entry(p, format, &pending, year);
 	textfile_release(&t);
 	return status;
 }
 
 const struct parser parser_server_log = {
 	.name = "server_log",
-	.title = "Logs of servers (PostgreSQL, Confluence, Jira, Bitbucket, glog)",
+	.title = "Logs of servers (SQL Server, MySQL, PostgreSQL, Tomcat, Confluence, Jira, "
+		 "Bitbucket, "
+		 "OpenSSH on Windows, glog)",
 	.version = 1,
 	.probe = probe,
 	.parse = parse,

@@ -7,7 +7,8 @@
  *
  * And those of Confluence and Jira ("[TIME] user thread client GET /x HTTP/1.1 200 46ms 1206 referer
  * agent", from Confluence 7.11 and Jira 9.4 on with X-Forwarded-For before the user), Bitbucket
- * (columns between " | ") and AWS load balancers (docs.aws.amazon.com, "Access log entries").
+ * (columns between " | "), AWS load balancers (docs.aws.amazon.com, "Access log entries"), and Squid's
+ * own ("1588327200.123 345 client TCP_MISS/200 1234 GET url user HIER_DIRECT/server type").
  */
 #include "parsers/textfile.h"
 
@@ -298,6 +299,33 @@ static bool read_balancer(struct view line, struct request *r)
 	return true;
 }
 
+static bool read_squid(struct view line, struct request *r)
+{
+	struct view rest = line, when = word(&rest), seconds, code;
+	uint64_t s, ms = 0, n;
+
+	/* "1588327200.123" */
+	if (when.len != 14 || !view_token(&when, '.', &seconds) || !view_decimal(seconds, &s) ||
+	    !view_decimal(when, &ms) || !view_decimal(word(&rest), &n))
+		return false;
+	r->ts = time_from_unix((int64_t)s);
+	if (r->ts == TIME_NONE)
+		return false;
+	r->ts += (int64_t)ms * 1000000;
+	r->client = word(&rest);
+	r->status = word(&rest);
+	if (!view_token(&r->status, '/', &code) || !view_decimal(r->status, &n))
+		return false;
+	r->size = word(&rest);
+	r->method = word(&rest);
+	r->path = word(&rest);
+	r->user = word(&rest);
+	r->target = word(&rest);
+	r->product = view_text("Squid");
+	r->fine = true;
+	return r->path.len > 0;
+}
+
 static bool read_any(struct view line, struct request *r)
 {
 	if (read_line(line, r))
@@ -307,6 +335,9 @@ static bool read_any(struct view line, struct request *r)
 		return true;
 	*r = (struct request){.ts = TIME_NONE, .made = TIME_NONE};
 	if (read_balancer(line, r))
+		return true;
+	*r = (struct request){.ts = TIME_NONE, .made = TIME_NONE};
+	if (read_squid(line, r))
 		return true;
 	*r = (struct request){.ts = TIME_NONE, .made = TIME_NONE};
 	return read_bitbucket(line, r);
@@ -399,7 +430,7 @@ static int parse(struct parse *p, struct view bytes)
 
 const struct parser parser_web_access = {
 	.name = "web_access",
-	.title = "Access logs of web servers (Apache, nginx, Atlassian, AWS load balancers)",
+	.title = "Access logs of web servers (Apache, nginx, Atlassian, AWS load balancers, Squid)",
 	.version = 2,
 	.probe = probe,
 	.parse = parse,
