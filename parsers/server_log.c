@@ -302,7 +302,7 @@ static int probe(const struct probe *p)
 	}
 }
 
-static const char *const products[] = {"",	     "PostgreSQL", "log4j",  "Bitbucket", "",
+static const char *const products[] = {"",	     "PostgreSQL", "",	     "Bitbucket", "",
 				       "SQL Server", "MySQL",	   "Tomcat", "OpenSSH"};
 
 static const char *product_of(const struct parse *p, enum format format)

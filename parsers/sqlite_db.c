@@ -221,6 +221,10 @@ static const struct query queries[] = {
 	 "SELECT timestamp AS '@filetime Recorded Time', full_event_name AS EventName, sid AS "
 	 "UserSid, payload AS Payload, "
 	 "'Diagnostic event ' || full_event_name AS '!' FROM events_persisted"},
+	{"windows recall", KIND_PROCESS_SEEN,
+	 "SELECT TimeStamp AS '@ms Recorded Time', WindowTitle AS Title, ImageToken AS ImageToken, "
+	 "'Recall saw the window ' || WindowTitle AS '!' FROM WindowCapture WHERE WindowTitle IS "
+	 "NOT NULL OR ImageToken IS NOT NULL"},
 	/* Skype 7 and before */
 	{"skype message", KIND_OTHER,
 	 "SELECT timestamp AS '@unix Recorded Time', author AS Author, from_dispname AS "
