@@ -386,11 +386,17 @@ size_t encoded_fields(struct arena *a, const struct encoded *found, struct view 
 
 bool encoded_field(struct view name)
 {
-	static const char *const names[] = {"CommandLine",     "ScriptBlockText",
-					    "HostApplication", "Payload",
-					    "ContextInfo",     "ImagePath",
-					    "ServiceFileName", "TaskContent",
-					    "TaskContentNew",  "Data",
+	static const char *const names[] = {"CommandLine",
+					    "ScriptBlockText",
+					    "HostApplication",
+					    "Payload",
+					    "ContextInfo",
+					    "ImagePath",
+					    "ServiceFileName",
+					    "TaskContent",
+					    "TaskContentNew",
+					    "Data",
+					    "Text",
 					    "ActionArguments"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

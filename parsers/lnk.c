@@ -427,7 +427,7 @@ static int parse(struct parse *p, struct view bytes)
 	if (!view_glob(view_text(p->path), STARTUP_FOLDER))
 		return OK;
 	return startup_emit(p, "Startup folder", name ? name + 1 : p->path, l.target,
-			    l.arguments ? l.arguments : "", 0);
+			    l.arguments ? l.arguments : "", VIEW_EMPTY, 0);
 }
 
 const struct parser parser_lnk = {

@@ -253,7 +253,7 @@ static int parse(struct parse *p, struct view v)
 		return status;
 	/* A program in the Startup folder runs at every logon. */
 	if (view_glob(view_text(p->path), STARTUP_FOLDER) &&
-	    (status = startup_emit(p, "Startup folder", name, p->path, "", 0)) < 0)
+	    (status = startup_emit(p, "Startup folder", name, p->path, "", VIEW_EMPTY, 0)) < 0)
 		return status;
 	for (size_t i = 0; i < x.count || i == 0; i++) {
 		bool timed = x.count && !x.repro;

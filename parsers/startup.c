@@ -1,7 +1,7 @@
 #include "parsers/startup.h"
 
 int startup_emit(struct parse *p, const char *place, const char *name, const char *command,
-		 const char *arguments, uint64_t offset)
+		 const char *arguments, struct view script, uint64_t offset)
 {
 	struct view user = parse_path_user(p->path);
 
@@ -12,6 +12,8 @@ int startup_emit(struct parse *p, const char *place, const char *name, const cha
 	event_addf(p, "CommandLine", "%s%s%s", command, *arguments ? " " : "", arguments);
 	event_add(p, "Image", value_text(command));
 	event_add(p, "File", value_text(p->path));
+	if (script.len)
+		event_add(p, "Text", value_view(script));
 	if (user.len) {
 		event_add(p, "User", value_view(user));
 		event_user(p, value_view(user));

@@ -11,6 +11,6 @@
 
 /* The file at p->path makes Windows run `command`; arguments may be "". Time and account are those of the file. */
 int startup_emit(struct parse *p, const char *place, const char *name, const char *command,
-		 const char *arguments, uint64_t offset);
+		 const char *arguments, struct view script, uint64_t offset);
 
 #endif

@@ -39,6 +39,10 @@ static const struct place *place_of(const char *path)
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
 		if (view_glob(view_text(path), places[i].pattern))
 			return &places[i];
+	/* A loose file, named by --parser. */
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+		if (places[i].reading == POLICY && view_glob(view_text(path), "*scripts.ini"))
+			return &places[i];
 	return NULL;
 }
 
@@ -49,32 +53,42 @@ static const char *name_of(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* [Logon], then "0CmdLine=..." and "0Parameters=..." for each script. */
+/* [Logon], then "0CmdLine=..." and "0Parameters=..." for each script; these may be missing. */
 static int policy(struct parse *p, const struct place *place, struct textfile *t)
 {
-	const char *section = "", *command = NULL;
-	struct view line, key;
+	const char *section = "", *command = NULL, *arguments = "";
+	struct view line, key, name;
+	uint64_t offset = 0;
 	int status = OK;
 
-	while (status >= 0 && textfile_line(t, &line)) {
+	while (status >= 0) {
+		bool more = textfile_line(t, &line), heads, starts;
 		size_t digits = 0;
 
 		line = view_trim(line);
-		if (line.len > 2 && line.data[0] == '[') {
-			section = parse_text(&p->arena, view_sub(line, 1, line.len - 2));
-			continue;
-		}
+		heads = line.len > 2 && line.data[0] == '[';
 		while (digits < line.len && line.data[digits] >= '0' && line.data[digits] <= '9')
 			digits++;
-		line = view_from(line, digits);
-		if (!digits || !view_cut(&line, "=", &key))
-			continue;
-		if (view_glob(key, "cmdline")) {
-			command = parse_text(&p->arena, view_trim(line));
-		} else if (view_glob(key, "parameters") && command && *command) {
-			status = startup_emit(p, place->place, section, command,
-					      parse_text(&p->arena, view_trim(line)), t->offset);
+		name = view_from(line, digits);
+		key = VIEW_EMPTY;
+		if (digits && !view_cut(&name, "=", &key))
+			key = VIEW_EMPTY;
+		starts = view_glob(key, "cmdline");
+		if ((!more || heads || starts) && command && *command) {
+			status = startup_emit(p, place->place, section, command, arguments,
+					      VIEW_EMPTY, offset);
 			command = NULL;
+			arguments = "";
+		}
+		if (!more)
+			break;
+		if (heads)
+			section = parse_text(&p->arena, view_sub(line, 1, line.len - 2));
+		if (starts) {
+			command = parse_text(&p->arena, view_trim(name));
+			offset = t->offset;
+		} else if (view_glob(key, "parameters")) {
+			arguments = parse_text(&p->arena, view_trim(name));
 		}
 	}
 	return status;
@@ -94,11 +108,18 @@ static int ini(struct parse *p, const struct place *place, struct textfile *t)
 		else if (inside && view_cut(&line, "=", &key) && view_trim(line).len &&
 			 (view_glob(view_trim(key), "load") || view_glob(view_trim(key), "run") ||
 			  view_glob(view_trim(key), "shell")))
-			status =
-				startup_emit(p, place->place, parse_text(&p->arena, view_trim(key)),
-					     parse_text(&p->arena, view_trim(line)), "", t->offset);
+			status = startup_emit(
+				p, place->place, parse_text(&p->arena, view_trim(key)),
+				parse_text(&p->arena, view_trim(line)), "", VIEW_EMPTY, t->offset);
 	}
 	return status;
+}
+
+/* A script is short, and what it does is of interest. */
+static struct view script_of(struct view bytes)
+{
+	return bytes.len <= 16384 && bytes.len && !memchr(bytes.data, 0, bytes.len) ? bytes
+										    : VIEW_EMPTY;
 }
 
 static int parse(struct parse *p, struct view bytes)
@@ -109,7 +130,7 @@ static int parse(struct parse *p, struct view bytes)
 
 	if (!place || place->reading == WHOLE)
 		return startup_emit(p, place ? place->place : "file", name_of(p->path), p->path, "",
-				    0);
+				    script_of(bytes), 0);
 	textfile_open(&t, bytes);
 	status = place->reading == POLICY ? policy(p, place, &t) : ini(p, place, &t);
 	textfile_release(&t);
