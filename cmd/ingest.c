@@ -117,7 +117,8 @@ struct ingest {
 	size_t bundle_count, bundle_cap;
 	int64_t begun;
 	bool tty, said;
-	uint64_t unreadable;
+	int64_t next, since; /* of the progress line: when it is due, when its subject began */
+	const char *doing;
 };
 
 static int database_failed(struct ingest *in)
@@ -406,10 +407,20 @@ static int scripts_across(struct case_db *db)
 static void finishing(void *data, const char *what, double share)
 {
 	struct ingest *in = data;
+	int64_t now = time_now();
 
-	if (!in->tty || time_now() - in->begun < 2 * TIME_SECOND)
+	if (!in->tty || now - in->begun < 2 * TIME_SECOND || now < in->next)
 		return;
-	fprintf(stderr, "\r\033[K%s: %.0f %%", what, share * 100);
+	in->next = now + TIME_SECOND / 4;
+	if (what != in->doing) {
+		in->doing = what;
+		in->since = now;
+	}
+	if (share < 0)
+		fprintf(stderr, "\r\033[K%s, %lld s", what,
+			(long long)((now - in->since) / TIME_SECOND));
+	else
+		fprintf(stderr, "\r\033[K%s: %.0f %%", what, share * 100);
 	(void)fflush(stderr);
 	in->said = true;
 }

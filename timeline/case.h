@@ -115,12 +115,11 @@ int case_inputs(struct case_db *c, const struct row_hit *rule,
 		int (*put)(void *data, const struct case_input *input), void *data);
 
 /*
- * Ends a run: merges, indexes, commits. `progress` (may be NULL) is called now and then with a
- * phrase
- * ("merging", "indexing") and a share of 0 to 1.
+ * Ends a run: merges, indexes, commits. `progress` (may be NULL) is called now and then with what is
+ * done ("merging", "indexing") and its share of 0 to 1, or -1 where that is not known.
  */
-int case_finish(struct case_db *c, void (*progress)(void *data, const char *what, double done),
-		void *data);
+typedef void case_progress(void *data, const char *what, double share);
+int case_finish(struct case_db *c, case_progress *progress, void *data);
 
 struct case_totals {
 	uint64_t artifacts, events, merged, detections; /* of this run */
