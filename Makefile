@@ -105,11 +105,12 @@ $(BUILD)/fixtures/.done: $(FIXTURE_MAKERS) $(BUILD)/tests/make_evtx
 	@touch $@
 fixtures: $(BUILD)/fixtures/.done
 
-# The same binary with parsers that can be told to misbehave (cmd/pipeline.c), to see that only they suffer.
-$(BUILD)/tests/pipeline.o: cmd/pipeline.c
+# The same binary with parsers that can be told to misbehave (cmd/pipeline_worker.c), to see that only they suffer.
+TESTING := pipeline.o pipeline_worker.o
+$(addprefix $(BUILD)/tests/,$(TESTING)): $(BUILD)/tests/%.o: cmd/%.c
 	@mkdir -p $(@D)
 	$(CC) $(KCFLAGS) $(PKG_CFLAGS) -DKONSEKI_TESTING -MMD -MP -c -o $@ $<
-$(BUILD)/tests/konseki: $(filter-out $(BUILD)/cmd/pipeline.o,$(CMD_OBJ)) $(BUILD)/tests/pipeline.o $(BUILD)/libkonseki.a
+$(BUILD)/tests/konseki: $(filter-out $(addprefix $(BUILD)/cmd/,$(TESTING)),$(CMD_OBJ)) $(addprefix $(BUILD)/tests/,$(TESTING)) $(BUILD)/libkonseki.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 check-quick: all unit fixtures $(BUILD)/tests/konseki
