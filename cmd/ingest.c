@@ -113,6 +113,7 @@ static void end(void *self, struct task *t, int status)
 
 struct ingest {
 	struct case_db *db;
+	const char *path;
 	int64_t *bundles; /* by number of the input */
 	size_t bundle_count, bundle_cap;
 	int64_t begun;
@@ -123,7 +124,7 @@ struct ingest {
 
 static int database_failed(struct ingest *in)
 {
-	complain("case", case_problem(in->db));
+	complain(in->path, case_problem(in->db));
 	return ERR_DATABASE;
 }
 
@@ -509,6 +510,7 @@ static int run(int argc, char **argv)
 	path = case_path(case_name);
 	if (!path)
 		return EXIT_MISUSE;
+	in.path = path;
 	with.host = host_name;
 	with.carve = carve;
 	with.totals = &totals;
