@@ -19,7 +19,7 @@ struct table {
 	struct buffer *held; /* cells held back, row after row (aligned) */
 	size_t rows;	     /* held */
 	unsigned *width;     /* of each column, once known */
-	bool header, widths_known;
+	bool header, widths_known, colour;
 	unsigned screen; /* columns of the terminal, 0 for unlimited */
 };
 
@@ -64,6 +64,7 @@ struct table *table_open(FILE *to, enum table_format format, const char *const *
 		t->width = xcalloc(count, sizeof(unsigned));
 		if (ioctl(fileno(to), TIOCGWINSZ, &size) == 0)
 			t->screen = size.ws_col;
+		t->colour = table_colour(to);
 	} else if (header && format != TABLE_JSONL) {
 		for (size_t i = 0; i < count; i++)
 			fprintf(to, "%s%s", i ? (format == TABLE_CSV ? "," : "\t") : "",
@@ -87,6 +88,41 @@ static unsigned cells(struct view v)
 	return n;
 }
 
+/* The colour of a level of Sigma; "" for other texts. */
+static const char *level_colour(struct view v)
+{
+	static const char *const colours[][2] = {{"critical", "\033[1;31m"},
+						 {"high", "\033[31m"},
+						 {"medium", "\033[33m"},
+						 {"low", "\033[36m"},
+						 {"informational", "\033[2m"}};
+
+	for (size_t i = 0; i < sizeof(colours) / sizeof(colours[0]); i++)
+		if (view_is(v, colours[i][0]))
+			return colours[i][1];
+	return "";
+}
+
+/* Takes cells from the widest columns until all fit the screen; the last one has what is left. */
+static void fit(struct table *t)
+{
+	unsigned last = t->width[t->count - 1], total = last < 16 ? last : 16;
+
+	for (size_t i = 0; i + 1 < t->count; i++)
+		total += t->width[i] + 2;
+	while (t->screen && total > t->screen) {
+		size_t widest = 0;
+
+		for (size_t i = 1; i + 1 < t->count; i++)
+			if (t->width[i] > t->width[widest])
+				widest = i;
+		if (t->width[widest] <= 8)
+			break;
+		t->width[widest]--;
+		total--;
+	}
+}
+
 static void print_aligned(struct table *t, struct buffer *row)
 {
 	unsigned used = 0;
@@ -94,6 +130,8 @@ static void print_aligned(struct table *t, struct buffer *row)
 	for (size_t i = 0; i < t->count; i++) {
 		struct view v = buffer_as_view(&row[i]);
 		unsigned wide = cells(v), room = t->width[i];
+		const char *colour =
+			t->colour && strcmp(t->columns[i], "level") == 0 ? level_colour(v) : "";
 
 		if (i + 1 == t->count)
 			room = t->screen > used + 8 ? t->screen - used : t->screen ? 8 : UINT32_MAX;
@@ -117,7 +155,9 @@ static void print_aligned(struct table *t, struct buffer *row)
 			fputs("\xe2\x80\xa6", t->to);
 			wide = room;
 		} else {
+			fputs(colour, t->to);
 			fwrite(v.data, 1, v.len, t->to);
+			fputs(*colour ? "\033[0m" : "", t->to);
 		}
 		if (i + 1 < t->count)
 			fprintf(t->to, "%*s", (int)(room - (wide < room ? wide : room)) + 2, "");
@@ -143,16 +183,16 @@ static void release_held(struct table *t)
 				t->width[i] = most;
 		}
 		t->widths_known = true;
+		fit(t);
 		if (t->header) {
 			struct buffer *names = xcalloc(t->count, sizeof(*names));
-			bool colour = table_colour(t->to);
 
 			for (size_t i = 0; i < t->count; i++)
 				buffer_string(&names[i], t->columns[i]);
-			if (colour)
+			if (t->colour)
 				fputs("\033[1m", t->to);
 			print_aligned(t, names);
-			if (colour)
+			if (t->colour)
 				fputs("\033[0m", t->to);
 			for (size_t i = 0; i < t->count; i++)
 				buffer_release(&names[i]);

@@ -126,7 +126,7 @@ struct watch {
 	struct buffer out;
 	const struct event *event;
 	int64_t id;
-	struct buffer *stored; /* case: what goes into `detection` */
+	struct store *stored; /* case: what goes into `detection` */
 };
 
 static const struct engine *engine;
@@ -140,8 +140,17 @@ struct stored {
 	uint32_t rule, matched;
 };
 
-static void store(struct buffer *out, const struct hit *hit, int64_t id)
+/* Detections of a case while it is read: in a file once they are many. */
+#define STORED_IN_MEMORY ((size_t)16 << 20)
+struct store {
+	struct buffer buffer;
+	FILE *file;
+	bool failed;
+};
+
+static void store(struct store *s, const struct hit *hit, int64_t id)
 {
+	struct buffer *out = &s->buffer;
 	struct stored d = {.id = id, .rule = hit->rule->index};
 	size_t at = out->len;
 
@@ -149,6 +158,37 @@ static void store(struct buffer *out, const struct hit *hit, int64_t id)
 	hit_matched_json(out, hit);
 	d.matched = (uint32_t)(out->len - at - sizeof(d));
 	memcpy(out->data + at, &d, sizeof(d));
+	if (out->len < STORED_IN_MEMORY)
+		return;
+	if (!s->file && !(s->file = tmpfile()))
+		s->failed = true;
+	if (s->file && fwrite(out->data, 1, out->len, s->file) != out->len)
+		s->failed = true;
+	out->len = 0;
+}
+
+/* The next one, its text in *matched; false at the end. */
+static bool stored_next(struct store *s, size_t *at, struct stored *d, struct buffer *matched)
+{
+	struct view rest;
+
+	matched->len = 0;
+	if (s->file) {
+		if (fread(d, 1, sizeof(*d), s->file) == sizeof(*d)) {
+			(void)buffer_reserve(matched, d->matched + 1);
+			matched->len = fread(matched->data, 1, d->matched, s->file);
+			s->failed |= matched->len != d->matched;
+			return !s->failed;
+		}
+		s->failed |= ferror(s->file) != 0;
+	}
+	rest = view_from(buffer_as_view(&s->buffer), *at);
+	if (rest.len < sizeof(*d))
+		return false;
+	memcpy(d, rest.data, sizeof(*d));
+	buffer_view(matched, view_sub(rest, sizeof(*d), d->matched));
+	*at += sizeof(*d) + d->matched;
+	return true;
 }
 
 static int on_hit(void *data, const struct hit *hit)
@@ -405,6 +445,43 @@ static int by_level(const void *a, const void *b, void *user)
 	return strcmp(set->rules[x]->title, set->rules[y]->title);
 }
 
+/* For a person: to the second, without ids, the rule last so that it has the room that is left. */
+static void print_summary_for_people(struct results *r, const uint32_t *order, uint32_t n,
+				     bool header)
+{
+	static const char *const columns[] = {"level", "hits", "suppressed", "hosts",
+					      "first", "last", "rule"},
+				 *const plain[] = {"level", "hits", "hosts",
+						   "first", "last", "rule"};
+	bool suppressed = r->suppressed > 0;
+	struct table *t = table_open(stdout, TABLE_ALIGNED, suppressed ? columns : plain,
+				     suppressed ? 7 : 6, header);
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct rule *rule = engine_rules(engine)->rules[order[i]];
+		const struct tally *y = &r->tallies[order[i]];
+		const int64_t times[2] = {y->first, y->last};
+
+		table_text(t, level_text((enum level)rule->level));
+		table_signed(t, (int64_t)y->hits);
+		if (suppressed)
+			table_signed(t, (int64_t)y->suppressed);
+		table_signed(t, (int64_t)y->hosts);
+		for (int k = 0; k < 2; k++) {
+			char when[TIME_TEXT] = "";
+
+			if (times[k] != TIME_NONE)
+				(void)time_format(times[k] -
+							  ((times[k] % TIME_SECOND) + TIME_SECOND) %
+								  TIME_SECOND,
+						  when);
+			table_text(t, when);
+		}
+		table_text(t, rule->title);
+	}
+	table_close(t);
+}
+
 static void print_summary(struct results *r, enum table_format format, bool header)
 {
 	static const char *const columns[] = {"level", "hits", "hosts",	  "first",
@@ -417,6 +494,11 @@ static void print_summary(struct results *r, enum table_format format, bool head
 		if (r->tallies[i].hits || r->tallies[i].suppressed)
 			order[n++] = i;
 	qsort_r(order, n, sizeof(*order), by_level, r);
+	if (format == TABLE_ALIGNED) {
+		print_summary_for_people(r, order, n, header);
+		free(order);
+		return;
+	}
 	t = table_open(stdout, format, columns, sizeof(columns) / sizeof(columns[0]), header);
 	for (uint32_t i = 0; i < n; i++) {
 		const struct rule *rule = set->rules[order[i]];
@@ -443,7 +525,7 @@ static void print_summary(struct results *r, enum table_format format, bool head
 struct case_run {
 	struct watch watch;
 	struct results *results;
-	struct buffer stored;
+	struct store stored;
 };
 
 static int case_event(void *user, const struct event *e, const struct case_place *place)
@@ -480,6 +562,8 @@ static int over_case(const char *path, struct results *r)
 	struct case_filter all = {.since = TIME_NONE, .until = TIME_NONE};
 	struct case_run run = {.results = r};
 	struct problem problem = {.reason = ""};
+	struct buffer matched = {0};
+	struct stored d;
 	struct case_db *c;
 	size_t at = 0;
 	int status = case_open(path, CASE_WRITE, &c, &problem);
@@ -494,15 +578,15 @@ static int over_case(const char *path, struct results *r)
 	status = case_feed(c, &all, case_event, &run, &problem);
 	if (status >= 0)
 		status = case_detections_clear(c);
-	while (status >= 0 && at + sizeof(struct stored) <= run.stored.len) {
-		struct stored d;
-
-		memcpy(&d, run.stored.data + at, sizeof(d));
+	if (run.stored.file)
+		rewind(run.stored.file);
+	while (status >= 0 && stored_next(&run.stored, &at, &d, &matched))
+		status = detection_write(c, d.id, engine_rules(engine)->rules[d.rule],
+					 buffer_as_view(&matched), NULL);
+	if (status >= 0 && run.stored.failed)
 		status =
-			detection_write(c, d.id, engine_rules(engine)->rules[d.rule],
-					view_of(run.stored.data + at + sizeof(d), d.matched), NULL);
-		at += sizeof(d) + d.matched;
-	}
+			problem_set(&problem, ERR_IO, PROBLEM_NO_OFFSET,
+				    "no room for temporary files: its detections are not complete");
 	r->into = c;
 	if (status >= 0)
 		status = finish_correlations(r);
@@ -515,7 +599,10 @@ static int over_case(const char *path, struct results *r)
 	case_close(c);
 	engine_state_free(run.watch.state);
 	buffer_release(&run.watch.out);
-	buffer_release(&run.stored);
+	buffer_release(&run.stored.buffer);
+	buffer_release(&matched);
+	if (run.stored.file)
+		(void)fclose(run.stored.file);
 	return status < 0 ? EXIT_MISUSE : EXIT_COMPLETE;
 }
 

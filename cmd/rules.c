@@ -14,8 +14,10 @@
 #include "timeline/case.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static struct detect_rules rules;
@@ -506,6 +508,7 @@ struct explainer {
 
 static const struct engine *engine;
 static const struct rule *wanted;
+static volatile sig_atomic_t *explained; /* shared with the workers: whether the record was found */
 
 static void explain_value(struct buffer *out, const struct predicate *p)
 {
@@ -594,7 +597,7 @@ static void explain_part(void *data, const struct explained *part)
 static void explain_one(struct explainer *x, const struct event *e, const char *what,
 			uint64_t number)
 {
-	struct buffer head = {0}, body;
+	struct buffer head = {0}, body, wants = {0};
 	bool fits;
 
 	body = x->out;
@@ -605,7 +608,11 @@ static void explain_one(struct explainer *x, const struct event *e, const char *
 	buffer_string(&head, ": ");
 	event_message(&head, e);
 	text_terminal(&body, buffer_as_view(&head));
-	buffer_printf(&body, "\n  %s its logsource\n", fits ? "+ from" : "- not from");
+	logsource_text(&wants, wanted);
+	buffer_printf(&body, "\n  %s its logsource, ", fits ? "+ from" : "- not from");
+	text_terminal(&body, buffer_as_view(&wants));
+	buffer_char(&body, '\n');
+	buffer_release(&wants);
 	buffer_view(&body, buffer_as_view(&x->out));
 	buffer_release(&x->out);
 	buffer_release(&head);
@@ -618,6 +625,7 @@ static int explain_event(struct sink *sink, const struct event *e)
 
 	if (hit_record(e) != record_number && e->record != record_number)
 		return OK;
+	*explained = 1;
 	explain_one(x, e, "record ", hit_record(e));
 	return task_output(x->task, &x->out);
 }
@@ -719,7 +727,9 @@ static int explain(int n, char **operands)
 		engine_free((struct engine *)(uintptr_t)engine);
 		return status;
 	}
-	p = pipeline_open(&with, &ops, NULL);
+	explained = mmap(NULL, sizeof(*explained), PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	p = explained != MAP_FAILED ? pipeline_open(&with, &ops, NULL) : NULL;
 	if (!p) {
 		complainf(NULL, "no worker processes");
 		return EXIT_MISUSE;
@@ -728,6 +738,10 @@ static int explain(int n, char **operands)
 		if (pipeline_input(p, operands[i]) < 0)
 			break;
 	status = pipeline_close(p);
+	if (!*explained) {
+		complainf(NULL, "there is no record %lu", record_number);
+		status = EXIT_MISUSE;
+	}
 	engine_free((struct engine *)(uintptr_t)engine);
 	return status;
 }

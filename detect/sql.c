@@ -111,12 +111,45 @@ static bool pattern(struct buffer *out, const char *value, const struct predicat
 	return good;
 }
 
+/* WHEN the value begins so ('#': digits) THEN the other text and what stands behind. */
+static void beginning(struct buffer *out, const char *value, const char *start, const char *other)
+{
+	struct buffer rest = {0}, next = {0};
+
+	buffer_string(&rest, value);
+	buffer_string(out, " WHEN ");
+	for (const char *p = start; *p;) {
+		size_t n = strcspn(p, "#");
+
+		if (p > start)
+			buffer_string(out, " AND ");
+		next.len = 0;
+		if (n) {
+			buffer_printf(out, "lower(substr(%s,1,%zu))=lower(", buffer_text(&rest), n);
+			quoted(out, view_of(p, n));
+			buffer_char(out, ')');
+			buffer_printf(&next, "substr(%s,%zu)", buffer_text(&rest), n + 1);
+		} else {
+			n = 1;
+			buffer_printf(out, "%s GLOB '[0-9]*'", buffer_text(&rest));
+			buffer_printf(&next, "ltrim(%s,'0123456789')", buffer_text(&rest));
+		}
+		rest.len = 0;
+		buffer_view(&rest, buffer_as_view(&next));
+		p += n;
+	}
+	buffer_string(out, " THEN ");
+	quoted(out, view_text(other));
+	buffer_printf(out, "||%s", buffer_text(&rest));
+	buffer_release(&rest);
+	buffer_release(&next);
+}
+
 /* One text that a mapping makes of others. */
 static int derived(struct writer *w, const struct derive *d)
 {
 	struct buffer base = {0};
 	const char *value;
-	int status = OK;
 
 	if (d->after)
 		return no_sql(w, "the mapping takes %s out of a text", d->field);
@@ -165,23 +198,14 @@ static int derived(struct writer *w, const struct derive *d)
 		buffer_printf(w->out, " ELSE %s END", value);
 	} else if (d->replace_count) {
 		buffer_string(w->out, "CASE");
-		for (uint32_t i = 0; i < d->replace_count && status == OK; i++) {
-			if (strchr(d->replace[2 * i], '#'))
-				status = no_sql(w, "the mapping rewrites %s", d->field);
-			buffer_printf(w->out, " WHEN lower(substr(%s,1,%zu))=lower(", value,
-				      strlen(d->replace[2 * i]));
-			quoted(w->out, view_text(d->replace[2 * i]));
-			buffer_string(w->out, ") THEN ");
-			quoted(w->out, view_text(d->replace[2 * i + 1]));
-			buffer_printf(w->out, "||substr(%s,%zu)", value,
-				      strlen(d->replace[2 * i]) + 1);
-		}
+		for (uint32_t i = 0; i < d->replace_count; i++)
+			beginning(w->out, value, d->replace[2 * i], d->replace[2 * i + 1]);
 		buffer_printf(w->out, " ELSE %s END", value);
 	} else {
 		buffer_string(w->out, value);
 	}
 	buffer_release(&base);
-	return status;
+	return OK;
 }
 
 /* The path of a field whose name is the same without case, and without the blanks of "Threat Name". */
