@@ -60,6 +60,7 @@ struct entry {
 	uint8_t key[512];
 	size_t key_len;
 	struct view data;
+	bool deleted;
 };
 
 static bool entry_read(const struct page *p, unsigned n, struct entry *x)
@@ -69,8 +70,9 @@ static bool entry_read(const struct page *p, unsigned n, struct entry *x)
 	size_t off = 0, shared = 0, local;
 	uint16_t mask = 0x1fff;
 
-	if (!v.len || flags & 2) /* deleted */
+	if (!v.len)
 		return false;
+	x->deleted = flags & 2;
 	if (flags & 4) {
 		shared = view_get16(v, 0) & mask;
 		off = 2;
@@ -118,8 +120,10 @@ static int walk(struct ese *e, uint32_t number, unsigned depth, leaf_fn *leaf, v
 		return OK;
 	}
 	for (unsigned i = 1; i < p.tags && status >= 0; i++) {
-		if (!entry_read(&p, i, &x))
+		if (!entry_read(&p, i, &x) ||
+		    (x.deleted && !(e->with_deleted && p.flags & PAGE_LEAF)))
 			continue;
+		e->deleted = x.deleted;
 		if (p.flags & PAGE_LEAF)
 			status = leaf(data, &p, &x);
 		else if (x.data.len >= 4)
@@ -200,11 +204,15 @@ static int catalogue_row(void *data, const struct page *p, const struct entry *x
 		t->long_page = view_get32(r, 14);
 	} else if (type == 2 && t->count < ESE_COLUMNS_MAX) {
 		t->columns = xgrow(t->columns, &t->cap, t->count + 1, sizeof(*t->columns));
-		t->columns[t->count++] = (struct ese_column){.id = view_get32(r, 10),
-							     .type = view_get32(r, 14),
-							     .size = view_get32(r, 18),
-							     .codepage = view_get32(r, 26),
-							     .name = name};
+		t->columns[t->count++] = (struct ese_column){
+			.id = view_get32(r, 10),
+			.type = view_get32(r, 14),
+			.size = view_get32(r, 18),
+			.codepage = view_get32(r, 26),
+			/* Column 9 of the catalogue, where the record goes
+							      * that far. */
+			.offset = view_get8(r, 0) >= 9 && variable >= 33 ? view_get16(r, 31) : 0,
+			.name = name};
 	}
 	return OK;
 }
@@ -365,14 +373,18 @@ static struct view decompressed(struct arena *a, struct view v)
 /* ---- long values: a tree whose keys are the id (big-endian) and, for segments, the offset ---- */
 
 struct long_value {
-	struct view list[256];
+	uint8_t key[8]; /* of the value: its id, big-endian */
+	size_t key_len; /* 4, or 8 in tables with long ids */
+	uint64_t size;	/* of the whole, as its root says */
+	struct segment {
+		struct view data;
+		uint32_t offset;
+	} list[256];
 	size_t count, bytes;
 };
 
-static void long_collect(struct ese *e, uint32_t root, uint32_t id, struct long_value *l)
+static void long_collect(struct ese *e, uint32_t root, struct long_value *l)
 {
-	uint8_t want[4] = {(uint8_t)(id >> 24), (uint8_t)(id >> 16), (uint8_t)(id >> 8),
-			   (uint8_t)id};
 	uint32_t number = root;
 	struct page p;
 	struct entry x;
@@ -386,9 +398,10 @@ static void long_collect(struct ese *e, uint32_t root, uint32_t id, struct long_
 		for (unsigned i = 1; i < p.tags && !next; i++)
 			/* The first child whose separator does not come before; the last one has
 			 * none. */
-			if (entry_read(&p, i, &x) && x.data.len >= 4 &&
+			if (entry_read(&p, i, &x) && !x.deleted && x.data.len >= 4 &&
 			    (x.key_len < 1 ||
-			     memcmp(x.key, want, x.key_len < 4 ? x.key_len : 4) >= 0 ||
+			     memcmp(x.key, l->key,
+				    x.key_len < l->key_len ? x.key_len : l->key_len) >= 0 ||
 			     i + 1 == p.tags))
 				next = view_get32(x.data, 0);
 		if (!next)
@@ -400,13 +413,19 @@ static void long_collect(struct ese *e, uint32_t root, uint32_t id, struct long_
 		for (unsigned i = 1; i < p.tags && !past; i++) {
 			int order;
 
-			if (!entry_read(&p, i, &x) || x.key_len < 4)
+			if (!entry_read(&p, i, &x) || x.deleted || x.key_len < l->key_len)
 				continue;
-			order = memcmp(x.key, want, 4);
+			order = memcmp(x.key, l->key, l->key_len);
 			past = order > 0;
-			if (order == 0 && x.key_len >= 8 && l->count < 256 &&
-			    l->bytes < VALUE_MAX) {
-				l->list[l->count++] = x.data;
+			if (order == 0 && x.key_len == l->key_len) {
+				l->size = view_get32(x.data, 4);
+			} else if (order == 0 && x.key_len >= l->key_len + 4 && l->count < 256 &&
+				   l->bytes < VALUE_MAX) {
+				uint32_t at;
+
+				memcpy(&at, x.key + l->key_len, 4);
+				l->list[l->count++] =
+					(struct segment){x.data, __builtin_bswap32(at)};
 				l->bytes += x.data.len;
 			}
 		}
@@ -414,19 +433,26 @@ static void long_collect(struct ese *e, uint32_t root, uint32_t id, struct long_
 	}
 }
 
-static struct view long_value(struct ese *e, const struct ese_table *t, uint32_t id,
-			      bool compressed, struct arena *a)
+/* A segment is compressed, each by itself, when it is not as long as it is far to the next one. */
+static struct view long_value(struct ese *e, const struct ese_table *t, struct view id,
+			      struct arena *a)
 {
-	struct long_value l = {.count = 0};
+	struct long_value l = {.key_len = id.len == 8 ? 8 : 4};
 	struct buffer b = {0};
 	struct view v;
 	uint8_t *copy;
 
-	if (!t->long_page)
+	if (!t->long_page || id.len < 4)
 		return VIEW_EMPTY;
-	long_collect(e, t->long_page, id, &l);
-	for (size_t i = 0; i < l.count; i++) /* each segment is compressed by itself */
-		buffer_view(&b, compressed ? decompressed(a, l.list[i]) : l.list[i]);
+	for (size_t i = 0; i < l.key_len; i++)
+		l.key[i] = id.data[l.key_len - 1 - i];
+	long_collect(e, t->long_page, &l);
+	for (size_t i = 0; i < l.count; i++) {
+		uint64_t end = i + 1 < l.count ? l.list[i + 1].offset : l.size;
+		bool plain = end - l.list[i].offset == l.list[i].data.len || end < l.list[i].offset;
+
+		buffer_view(&b, plain ? l.list[i].data : decompressed(a, l.list[i].data));
+	}
 	copy = (uint8_t *)arena_strndup(a, b.data, b.len);
 	v = view_of(copy, copy ? b.len : 0);
 	buffer_release(&b);
@@ -467,21 +493,99 @@ struct rows {
 	struct arena *scratch;
 	int (*record)(void *data, const struct ese_value *values, size_t count, uint64_t offset);
 	void *data;
-	struct ese_value values[ESE_COLUMNS_MAX];
+	struct ese_value *values;
+	size_t count, cap;
 };
+
+static void put(struct rows *w, const struct ese_column *c, struct view v)
+{
+	if (!v.len || w->count >= ESE_VALUES_MAX)
+		return;
+	w->values = xgrow(w->values, &w->cap, w->count + 1, sizeof(*w->values));
+	w->values[w->count++] = (struct ese_value){c, v};
+}
+
+/* Flags of a tagged value ("Tagged data types"). */
+enum {
+	TAGGED_COMPRESSED = 2,
+	TAGGED_LONG = 4, /* the value is the id of a long one */
+	TAGGED_SEVERAL = 8,
+	TAGGED_TWO = 0x10, /* of several, just two */
+	TAGGED_NULL = 0x20,
+};
+
+/* Several values: the offsets of 16 bits stand in front; of two, the size of the first. */
+static void several(struct rows *w, const struct ese_column *c, struct view v, unsigned flags)
+{
+	size_t n = (view_get16(v, 0) & 0x7fff) / 2;
+	struct view first;
+
+	if (flags & TAGGED_TWO) {
+		first = view_sub(v, 1, view_get8(v, 0));
+		put(w, c,
+		    flags & TAGGED_COMPRESSED && first.len ? decompressed(w->scratch, first)
+							   : first);
+		put(w, c, view_from(v, 1 + (size_t)view_get8(v, 0)));
+		return;
+	}
+	for (size_t i = 0; i < n && view_has(v, 2 * i, 2); i++) {
+		uint16_t at = view_get16(v, 2 * i);
+		size_t from = at & 0x7fff,
+		       to = i + 1 < n ? view_get16(v, 2 * i + 2) & 0x7fff : v.len;
+		struct view one = from < to ? view_sub(v, from, to - from) : VIEW_EMPTY;
+
+		if (at & 0x8000)
+			one = long_value(w->e, w->t, one, w->scratch);
+		else if (i == 0 && flags & TAGGED_COMPRESSED && one.len)
+			one = decompressed(w->scratch, one);
+		put(w, c, one);
+	}
+}
+
+/* Pairs of id and offset, then their data. */
+static void tagged_columns(struct rows *w, const struct page *p, struct view t)
+{
+	uint16_t mask = p->large ? 0x7fff : 0x3fff;
+	size_t pairs = (view_get16(t, 2) & mask) / 4;
+
+	for (size_t i = 0; i < pairs && view_has(t, 4 * i, 4); i++) {
+		const struct ese_column *c = column_of(w->t, view_get16(t, 4 * i));
+		uint16_t raw = view_get16(t, 4 * i + 2);
+		size_t from = raw & mask,
+		       to = i + 1 < pairs ? view_get16(t, 4 * i + 6) & mask : t.len;
+		struct view v = from < to ? view_sub(t, from, to - from) : VIEW_EMPTY;
+		unsigned flags = 0;
+
+		if (!c || !v.len)
+			continue;
+		if (p->large || raw & 0x4000) {
+			flags = view_get8(v, 0);
+			v = view_from(v, 1);
+		}
+		if (flags & TAGGED_NULL)
+			continue;
+		if (flags & (TAGGED_SEVERAL | TAGGED_TWO))
+			several(w, c, v, flags);
+		else if (flags & TAGGED_LONG)
+			put(w, c, long_value(w->e, w->t, v, w->scratch));
+		else
+			put(w, c,
+			    flags & TAGGED_COMPRESSED && v.len ? decompressed(w->scratch, v) : v);
+	}
+}
 
 static int row(void *data, const struct page *p, const struct entry *x)
 {
 	struct rows *w = data;
 	struct view r = x->data;
 	unsigned last_fixed = view_get8(r, 0), last_variable = view_get8(r, 1);
-	size_t variable = view_get16(r, 2), at = 4, count = 0, nulls, end = 0, tagged;
+	size_t variable = view_get16(r, 2), at = 4, nulls, end = 0, tagged;
 	unsigned n_variable = last_variable >= 128 ? last_variable - 127 : 0;
-	uint16_t mask = p->large ? 0x7fff : 0x3fff;
 
 	if (r.len < 4 || variable > r.len || variable < 4)
 		return OK;
 	arena_reset(w->scratch);
+	w->count = 0;
 	/* Fixed columns, then a bit for each that is null just before the variable ones. */
 	nulls = (last_fixed + 7) / 8 <= variable - 4 ? variable - (last_fixed + 7) / 8 : variable;
 	for (size_t i = 0;
@@ -490,10 +594,12 @@ static int row(void *data, const struct page *p, const struct entry *x)
 		const struct ese_column *c = &w->t->columns[i];
 		size_t size = fixed_size(c);
 
+		if (c->offset >= 4) /* a column before it may have been deleted */
+			at = c->offset;
 		if (size > nulls || at > nulls - size)
 			break;
 		if (!(view_get8(r, nulls + (c->id - 1) / 8) >> ((c->id - 1) % 8) & 1))
-			w->values[count++] = (struct ese_value){c, view_sub(r, at, size)};
+			put(w, c, view_sub(r, at, size));
 		at += size;
 	}
 	/* Variable columns: the end of each, then their data. */
@@ -501,53 +607,17 @@ static int row(void *data, const struct page *p, const struct entry *x)
 		uint16_t to = view_get16(r, variable + 2 * (size_t)i);
 		const struct ese_column *c = column_of(w->t, 128 + i);
 
-		if (!(to & 0x8000) && c && (to & 0x7fff) > end && count < ESE_COLUMNS_MAX)
-			w->values[count++] = (struct ese_value){
-				c, view_sub(r, variable + 2 * (size_t)n_variable + end,
-					    (to & 0x7fff) - end)};
+		if (!(to & 0x8000) && c && (to & 0x7fff) > end)
+			put(w, c,
+			    view_sub(r, variable + 2 * (size_t)n_variable + end,
+				     (to & 0x7fff) - end));
 		if ((to & 0x7fff) > end)
 			end = to & 0x7fff;
 	}
-	/* Tagged columns: pairs of id and offset, then their data. */
 	tagged = variable + 2 * (size_t)n_variable + end;
-	if (tagged + 4 <= r.len) {
-		struct view t = view_from(r, tagged);
-		size_t pairs = (view_get16(t, 2) & mask) / 4;
-
-		for (size_t i = 0; i < pairs && view_has(t, 4 * i, 4) && count < ESE_COLUMNS_MAX;
-		     i++) {
-			const struct ese_column *c = column_of(w->t, view_get16(t, 4 * i));
-			uint16_t raw = view_get16(t, 4 * i + 2);
-			size_t from = raw & mask,
-			       to = i + 1 < pairs ? view_get16(t, 4 * i + 6) & mask : t.len;
-			struct view v = from < to ? view_sub(t, from, to - from) : VIEW_EMPTY;
-			unsigned flags = 0;
-
-			if (!c || !v.len)
-				continue;
-			if (p->large || raw & 0x4000) {
-				flags = view_get8(v, 0);
-				v = view_from(v, 1);
-			}
-			if (flags & 4)
-				v = long_value(w->e, w->t, view_get32(v, 0), flags & 2, w->scratch);
-			else if (flags & 8 || flags & 0x10)
-				/* Several values: the first; offsets of 16 bits stand in front. */
-				v = flags & 0x10 ? view_sub(v, 1, view_get8(v, 0))
-						 : view_clip(v, view_get16(v, 0) & 0x7fff,
-							     (view_get16(v, 0) & 0x7fff) >= 4
-								     ? (size_t)((view_get16(v, 2) &
-										 0x7fff) -
-										(view_get16(v, 0) &
-										 0x7fff))
-								     : v.len);
-			else if (flags & 2)
-				v = decompressed(w->scratch, v);
-			if (v.len)
-				w->values[count++] = (struct ese_value){c, v};
-		}
-	}
-	return w->record(w->data, w->values, count, (uint64_t)(x->data.data - w->e->file.data));
+	if (tagged + 4 <= r.len)
+		tagged_columns(w, p, view_from(r, tagged));
+	return w->record(w->data, w->values, w->count, (uint64_t)(x->data.data - w->e->file.data));
 }
 
 int ese_records(struct ese *e, const struct ese_table *t, struct arena *scratch,
@@ -564,6 +634,8 @@ int ese_records(struct ese *e, const struct ese_table *t, struct arena *scratch,
 	w->record = record;
 	w->data = data;
 	status = walk_tree(e, t->page, t->object, row, w);
+	e->deleted = false;
+	free(w->values);
 	free(w);
 	return status;
 }
@@ -607,10 +679,15 @@ int64_t ese_time(const struct ese_value *v)
 	uint64_t raw = v ? view_get64(v->data, 0) : 0;
 	double days;
 
-	if (!v || v->data.len < 8)
+	if (!v || v->data.len != 8)
 		return TIME_NONE;
 	if (raw > UINT64_C(0x0180000000000000) && raw < UINT64_C(0x0280000000000000))
 		return time_from_filetime(raw);
+	/* Windows Search sorts by some: big-endian. */
+	if (v->column->type == ESE_BINARY &&
+	    __builtin_bswap64(raw) > UINT64_C(0x0180000000000000) &&
+	    __builtin_bswap64(raw) < UINT64_C(0x0280000000000000))
+		return time_from_filetime(__builtin_bswap64(raw));
 	if (v->column->type != ESE_DATETIME)
 		return TIME_NONE;
 	memcpy(&days, &raw, sizeof(days));

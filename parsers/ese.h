@@ -36,6 +36,7 @@ enum ese_type {
 
 struct ese_column {
 	uint32_t id, type, size, codepage;
+	uint32_t offset; /* in the record, of fixed columns; 0: behind the one before */
 	const char *name;
 };
 
@@ -55,10 +56,15 @@ struct ese {
 	struct ese_table *tables;
 	size_t count, cap;
 	uint64_t *visited; /* a bit for each page of the walk at hand */
+	bool with_deleted; /* deleted records are wanted too: set by the caller */
+	bool deleted;	   /* the record at hand was deleted, its page not cleaned yet */
 	unsigned bad;	   /* pages that a tree names and that could not be read */
 };
 
-#define ESE_COLUMNS_MAX 512
+/* "JET_ccolTableMost": 127 fixed, 128 variable, 64,993 tagged. */
+#define ESE_COLUMNS_MAX 65248
+/* Of one record: columns have several values where they are defined so. */
+#define ESE_VALUES_MAX 8192
 
 struct ese_value {
 	const struct ese_column *column;
@@ -71,9 +77,9 @@ void ese_close(struct ese *e);
 const struct ese_table *ese_table_find(const struct ese *e, const char *name);
 
 /*
- * Calls back for each record: the columns that have a value, ordered by id; long values and
- * compressed ones are put together in `scratch`, which is reset before each record. A negative
- * return ends the walk and is returned.
+ * Calls back for each record, with e->with_deleted those too that were deleted and are still there (e->deleted): the columns that have a value, ordered by id, a column with several
+ * values once for each; long values and compressed ones are put together in `scratch`, which is
+ * reset before each record. A negative return ends the walk and is returned.
  */
 int ese_records(struct ese *e, const struct ese_table *t, struct arena *scratch,
 		int (*record)(void *data, const struct ese_value *values, size_t count,

@@ -1,7 +1,8 @@
 /*
  * What Windows keeps in ESE databases: SRUM (SRUDB.dat: network and resource use by program), User
  * Access Logging (Current.mdb, {GUID}.mdb, SystemIdentity.mdb: clients of a server's roles),
- * WebCache (WebCacheV01.dat: pages and files of Internet Explorer and Edge). A time belongs to the
+ * WebCache (WebCacheV01.dat: pages and files of Internet Explorer and Edge), Windows Search (Windows.edb:
+ * what was indexed, with its text). Tables that nobody here knows are told row by row. A time belongs to the
  * database that holds it: Plaso reads SystemIdentity.mdb together with the {GUID}.mdb beside it and
  * tells its two creation times under the name of the latter. Names of tables and columns: libyal's
  * esedb-kb; Yogesh Khatri on SRUM; KPMG on UAL.
@@ -15,10 +16,10 @@
 #include <stdlib.h>
 #include <strings.h>
 
-enum database { DB_OTHER, DB_SRUM, DB_ACCESS, DB_WEB, DB_BITS };
+enum database { DB_OTHER, DB_SRUM, DB_ACCESS, DB_WEB, DB_BITS, DB_SEARCH };
 
 struct named {
-	int64_t id;
+	int64_t id, parent; /* parent: of Windows Search's folders */
 	const char *text, *extra;
 };
 
@@ -54,7 +55,7 @@ static int name_add(struct work *w, int64_t id, const char *text, const char *ex
 	if (!text || w->name_count >= (1u << 20))
 		return OK;
 	w->names = xgrow(w->names, &w->name_cap, w->name_count + 1, sizeof(*w->names));
-	w->names[w->name_count++] = (struct named){id, text, extra};
+	w->names[w->name_count++] = (struct named){id, 0, text, extra};
 	return OK;
 }
 
@@ -94,6 +95,20 @@ static int web_container(void *data, const struct ese_value *v, size_t n, uint64
 			kept(w, ese_text(ese_find(v, n, "Directory"), &w->scratch)));
 }
 
+/* Windows Search: folders by number; a name ends with the separator. */
+static int search_scope(void *data, const struct ese_value *v, size_t n, uint64_t offset)
+{
+	struct work *w = data;
+	size_t count = w->name_count;
+	int status = name_add(w, ese_number(ese_find(v, n, "Scope")),
+			      kept(w, ese_text(ese_find(v, n, "Name"), &w->scratch)), NULL);
+
+	(void)offset;
+	if (w->name_count > count)
+		w->names[count].parent = ese_number(ese_find(v, n, "Parent"));
+	return status;
+}
+
 static const struct {
 	const char *column, *desc;
 } times[] = {
@@ -115,12 +130,36 @@ static const struct {
 	{"LastAccessTime", "Last Access Time"},
 	{"LastScavengeTime", "Last Scavenge Time"},
 	{"PostCheckTime", "Last Checked Time"},
+	{"System_DateModified", "Content Modification Time"},
+	{"System_DateCreated", "Creation Time"},
+	{"System_DateAccessed", "Last Access Time"},
+	{"System_Search_GatherTime", "Last Indexed Time"},
+	{"System_Link_DateVisited", "Last Visited Time"},
+	{"System_ActivityHistory_StartTime", "Start Time"},
+	{"System_ActivityHistory_EndTime", "End Time"},
+	{"System_Message_DateReceived", "Received Time"},
+	{"System_Message_DateSent", "Sent Time"},
+	{"System_StartDate", "Start Time"},
+	{"LastModified", "Content Modification Time"},
+	{"fileCreated", "Creation Time"},
+	{"fileModified", "Content Modification Time"},
 };
+
+/* "4447-System_ItemPathDisplay", "15F-System_DateModified": the property's name is what counts. */
+static const char *property(const char *column)
+{
+	const char *rest = column + strspn(column, "0123456789");
+
+	if (rest == column)
+		return column;
+	rest += *rest == 'F';
+	return *rest == '-' || *rest == '_' ? rest + 1 : column;
+}
 
 static const char *time_desc(const struct ese_column *c)
 {
 	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
-		if (strcasecmp(c->name, times[i].column) == 0)
+		if (strcasecmp(property(c->name), times[i].column) == 0)
 			return times[i].desc;
 	return c->type == ESE_DATETIME ? "Recorded Time" : NULL;
 }
@@ -139,13 +178,49 @@ static void add_address(struct parse *p, const char *field, struct view v)
 	}
 }
 
+/* Windows Search keeps the path of a row as the number of its folder and a name. */
+static const char *search_path(struct work *w, const struct ese_value *v, size_t n)
+{
+	const char *path = ese_text(ese_find(v, n, "FileName"), &w->p->scratch);
+	int64_t scope = ese_number(ese_find(v, n, "ScopeID"));
+	const struct named *at;
+
+	for (unsigned depth = 0;
+	     depth < 64 && path && strlen(path) < LIMIT_PATH && (at = name_of(w, scope)) != NULL;
+	     depth++, scope = at->parent)
+		path = arena_printf(&w->p->scratch, "%s%s", at->text, path);
+	return path ? path : "";
+}
+
+/* The value at v[0], or all values of its column as a list; how many they are. */
+static size_t values_of(struct work *w, const struct ese_value *v, size_t n, struct value *out)
+{
+	struct arena *a = &w->p->scratch;
+	struct value *list;
+	size_t count = 1;
+
+	while (count < n && v[count].column == v->column)
+		count++;
+	if (count == 1 || !(list = arena_alloc(a, count * sizeof(*list)))) {
+		*out = ese_value(v, a);
+		return count;
+	}
+	for (size_t i = 0; i < count; i++)
+		list[i] = ese_value(&v[i], a);
+	*out = (struct value){.type = VALUE_LIST, .len = (uint32_t)count, .list = list};
+	return count;
+}
+
 static void add_fields(struct work *w, const struct ese_value *v, size_t n)
 {
 	struct parse *p = w->p;
 
-	for (size_t i = 0; i < n; i++) {
-		const char *name = v[i].column->name;
+	if (w->kind == DB_SEARCH && ese_find(v, n, "ScopeID"))
+		event_add(p, "TargetFilename", value_text(search_path(w, v, n)));
+	for (size_t i = 0; i < n && p->count < LIMIT_EVENT_FIELDS; i++) {
+		const char *name = property(v[i].column->name);
 		const struct named *known;
+		struct value value;
 
 		if (w->kind == DB_SRUM &&
 		    (strcmp(name, "AppId") == 0 || strcmp(name, "UserId") == 0)) {
@@ -171,7 +246,17 @@ static void add_fields(struct work *w, const struct ese_value *v, size_t n)
 			event_add(p, name,
 				  v[i].data.len == 16 ? value_guid(v[i].data.data)
 						      : ese_value(&v[i], &p->scratch));
-		} else if (time_desc(v[i].column)) {
+		} else if (w->kind == DB_SEARCH && strcmp(name, "System_ItemPathDisplay") == 0) {
+			event_add(p, "TargetFilename", ese_value(&v[i], &p->scratch));
+		} else if (w->kind == DB_SEARCH && strcmp(name, "System_Size") == 0 &&
+			   v[i].data.len == 8) {
+			event_add(p, "FileSize", value_unsigned(view_get64(v[i].data, 0)));
+		} else if (w->kind == DB_SEARCH && strcmp(name, "System_Kind") == 0) {
+			event_add(p, name, value_utf16(v[i].data));
+		} else if (ese_time(&v[i]) != TIME_NONE &&
+			   (time_desc(v[i].column) ||
+			    (w->kind == DB_SEARCH &&
+			     (strstr(name, "Date") || strstr(name, "Time"))))) {
 			event_add(p, name, value_time(ese_time(&v[i])));
 		} else if (w->kind == DB_WEB && strcmp(name, "Url") == 0) {
 			/* History: "Visited: alice@http://..." */
@@ -188,9 +273,24 @@ static void add_fields(struct work *w, const struct ese_value *v, size_t n)
 				p, name,
 				value_text(parse_text(&p->scratch, view_clip(v[i].data, 0, 2048))));
 		} else {
-			event_add_named(p, view_text(name), ese_value(&v[i], &p->scratch));
+			i += values_of(w, &v[i], n - i, &value) - 1;
+			event_add_named(p, view_text(name), value);
 		}
 	}
+}
+
+static const char *search_name(struct work *w, const struct ese_value *v, size_t n)
+{
+	static const char *const names[] = {"System_ItemPathDisplay", "System_ItemUrl",
+					    "System_ItemNameDisplay"};
+
+	if (ese_find(v, n, "ScopeID"))
+		return search_path(w, v, n);
+	for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++)
+		for (size_t i = 0; i < n; i++)
+			if (strcmp(property(v[i].column->name), names[k]) == 0)
+				return ese_text(&v[i], &w->p->scratch);
+	return "an item";
 }
 
 static void message(struct work *w, const struct ese_value *v, size_t n)
@@ -241,9 +341,20 @@ static void message(struct work *w, const struct ese_value *v, size_t n)
 			url = strchr(url, '@') + 1;
 		event_messagef(p, "%s: %s", w->container ? w->container->text : w->title, url);
 		break;
+	case DB_SEARCH:
+		event_messagef(p, "Indexed: %s", search_name(w, v, n));
+		return;
 	case DB_BITS:
 	case DB_OTHER:
 		break;
+	}
+	if (!w->title) { /* a table that is not known: its first text */
+		const char *text = "";
+
+		for (size_t i = 0; i < n && !*text; i++)
+			if (v[i].column->type == ESE_TEXT || v[i].column->type == ESE_LONG_TEXT)
+				text = ese_text(&v[i], &p->scratch);
+		event_messagef(p, "%s%s%s", w->table->name, *text ? ": " : "", text);
 	}
 }
 
@@ -264,6 +375,8 @@ static int table_record(void *data, const struct ese_value *v, size_t n, uint64_
 							     : KIND_OTHER;
 	}
 	event_start(p, kind, TIME_NONE, "Not a time", offset);
+	if (w->db.deleted)
+		p->event.flags = EVENT_RECOVERED;
 	event_add(p, "Table", value_text(w->title ? w->title : w->table->name));
 	if (w->container) {
 		event_add(p, "Container", value_text(w->container->text));
@@ -276,6 +389,10 @@ static int table_record(void *data, const struct ese_value *v, size_t n, uint64_
 		const char *desc = time_desc(v[i].column);
 		int64_t ts = desc ? ese_time(&v[i]) : TIME_NONE;
 
+		/* An index keeps the same moment under many names. */
+		for (size_t j = 0; w->kind == DB_SEARCH && ts != TIME_NONE && j < i; j++)
+			if (time_desc(v[j].column) && ese_time(&v[j]) == ts)
+				ts = TIME_NONE;
 		if (ts == TIME_NONE)
 			continue;
 		any = true;
@@ -305,6 +422,9 @@ static const struct {
 	{DB_SRUM, "{97C2CE28-A37B-4920-B1E9-8B76CD341EC5}", "energy estimation", KIND_OTHER},
 	{DB_SRUM, "{B6D82AF1-F780-4E17-8077-6CB9AD8A6FC4}", "tagged energy", KIND_OTHER},
 	{DB_SRUM, "{DA73FB89-2BEA-4DDC-86B8-6E048C6DA477}", "energy estimator", KIND_OTHER},
+	{DB_SEARCH, "SystemIndex_PropertyStore", "Windows Search", KIND_FILE_METADATA},
+	{DB_SEARCH, "SystemIndex_0A", "Windows Search", KIND_FILE_METADATA},
+	{DB_SEARCH, "SystemIndex_Gthr", "Windows Search crawl", KIND_FILE_METADATA},
 	{DB_ACCESS, "CLIENTS", "Client of a server role", KIND_NETWORK_CONNECT},
 	{DB_ACCESS, "DNS", "Client's name", KIND_NETWORK_CONNECT},
 	{DB_ACCESS, "ROLE_ACCESS", "Server role in use", KIND_OTHER},
@@ -323,7 +443,9 @@ static int read_table(struct work *w, const struct ese_table *t, const char *tit
 	w->table = t;
 	w->title = title;
 	w->event = event;
+	w->db.with_deleted = true;
 	status = ese_records(&w->db, t, &w->scratch, table_record, w);
+	w->db.with_deleted = false;
 	if (status >= 0 && w->db.bad > bad)
 		status = parse_lost(w->p, 0, "table %s: %u pages cannot be read", t->name,
 				    w->db.bad - bad);
@@ -409,6 +531,34 @@ static int read_queue(struct work *w, const struct ese_table *jobs, const struct
 	return status;
 }
 
+/* Tables that were read already, those of the engine itself, and an index's own words. */
+static bool left_out(const struct work *w, const char *name)
+{
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (known[i].kind == w->kind && strcmp(known[i].table, name) == 0)
+			return true;
+	return strncmp(name, "MSys", 4) == 0 || w->kind == DB_SEARCH ||
+	       (w->kind == DB_SRUM && strcmp(name, "SruDbIdMapTable") == 0) ||
+	       (w->kind == DB_BITS && (strcmp(name, "Jobs") == 0 || strcmp(name, "Files") == 0));
+}
+
+/* What the head says: a database that was not shut down cleanly misses what only its logs hold. */
+static int database_event(struct work *w)
+{
+	struct parse *p = w->p;
+	const char *name = strrchr(p->path, '/');
+
+	event_start(p, KIND_OTHER, TIME_NONE, "Not a time", 0);
+	event_add(p, "Database", value_text(name ? name + 1 : p->path));
+	event_add(p, "Tables", value_unsigned(w->db.count));
+	event_add(p, "PageSize", value_unsigned(w->db.page_size));
+	event_add(p, "Dirty", value_bool(w->db.dirty));
+	event_messagef(p, "ESE database %s, %zu tables%s", name ? name + 1 : p->path, w->db.count,
+		       w->db.dirty ? ", not shut down cleanly: what only its logs hold is not read"
+				   : "");
+	return event_emit(p);
+}
+
 static int parse(struct parse *p, struct view bytes)
 {
 	struct work w = {.p = p};
@@ -424,6 +574,8 @@ static int parse(struct parse *p, struct view bytes)
 	if (w.db.bad &&
 	    (status = parse_lost(p, 0, "%u pages of the catalogue cannot be read", w.db.bad)) < 0)
 		goto out;
+	if ((status = database_event(&w)) < 0)
+		goto out;
 	if ((t = ese_table_find(&w.db, "SruDbIdMapTable")) != NULL) {
 		w.kind = DB_SRUM;
 		status = ese_records(&w.db, t, &w.scratch, srum_id, &w);
@@ -434,7 +586,12 @@ static int parse(struct parse *p, struct view bytes)
 		   ese_table_find(&w.db, "Files") != NULL) {
 		w.kind = DB_BITS;
 		status = read_queue(&w, t, ese_table_find(&w.db, "Files"));
-	} else {
+	} else if (ese_table_find(&w.db, "SystemIndex_PropertyStore") ||
+		   ese_table_find(&w.db, "SystemIndex_0A")) {
+		w.kind = DB_SEARCH;
+		if ((t = ese_table_find(&w.db, "SystemIndex_GthrPth")) != NULL)
+			status = ese_records(&w.db, t, &w.scratch, search_scope, &w);
+	} else if (ese_table_find(&w.db, "CLIENTS") || ese_table_find(&w.db, "ROLE_IDS")) {
 		w.kind = DB_ACCESS;
 	}
 	if (w.name_count)
@@ -442,13 +599,16 @@ static int parse(struct parse *p, struct view bytes)
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]) && status >= 0; i++)
 		if (known[i].kind == w.kind && (t = ese_table_find(&w.db, known[i].table)) != NULL)
 			status = read_table(&w, t, known[i].title, known[i].event);
-	if (w.kind == DB_WEB) {
-		for (size_t i = 0; i < w.db.count && status >= 0; i++) {
-			t = &w.db.tables[i];
-			if (strncmp(t->name, "Container_", 10) != 0)
-				continue;
+	for (size_t i = 0; i < w.db.count && status >= 0; i++) {
+		t = &w.db.tables[i];
+		w.container = NULL;
+		if (left_out(&w, t->name))
+			continue;
+		if (w.kind == DB_WEB && strncmp(t->name, "Container_", 10) == 0) {
 			w.container = name_of(&w, strtoll(t->name + 10, NULL, 10));
 			status = read_table(&w, t, "Web cache", KIND_OTHER);
+		} else {
+			status = read_table(&w, t, NULL, KIND_OTHER);
 		}
 	}
 out:
@@ -467,7 +627,7 @@ static int probe(const struct probe *p)
 
 const struct parser parser_esedb = {
 	.name = "esedb",
-	.title = "ESE databases: SRUM, User Access Logging, WebCache, BITS queue",
+	.title = "ESE databases: SRUM, User Access Logging, WebCache, Windows Search, BITS queue",
 	.version = 1,
 	.probe = probe,
 	.parse = parse,
