@@ -97,6 +97,25 @@ static struct value directory_list(struct parse *p, struct view v, uint32_t coun
 		 : (struct value){0};
 }
 
+/* The record of the program in the $MFT: "File metrics array", entries of 32 bytes since version 23; 0 where there is none. */
+static uint64_t image_reference(struct parse *p, struct view v, uint32_t version, const char *image)
+{
+	struct view strings = view_clip(v, view_get32(v, 100), view_get32(v, 104)),
+		    metrics = view_from(v, view_get32(v, 84));
+	uint32_t count = view_get32(v, 88);
+
+	for (size_t i = 0; version >= 23 && image && i < count && view_has(metrics, i * 32, 32);
+	     i++) {
+		struct view name = view_sub(strings, view_get32(metrics, i * 32 + 12),
+					    (size_t)view_get32(metrics, i * 32 + 16) * 2);
+
+		if (name.len == 2 * strlen(image) &&
+		    strcmp(parse_utf16z(&p->arena, name), image) == 0)
+			return view_get64(metrics, i * 32 + 24);
+	}
+	return 0;
+}
+
 static int volumes(struct parse *p, struct view info, uint32_t count, uint16_t entry_size,
 		   const char *name, uint32_t hash, uint64_t base)
 {
@@ -134,6 +153,7 @@ static int scca(struct parse *p, struct view v)
 	const char *name = parse_utf16z(&p->arena, view_sub(v, 16, 60)), *image = NULL;
 	struct view info = view_clip(v, view_get32(v, 108), view_get32(v, 116));
 	struct value files;
+	uint64_t reference;
 	int status;
 
 	for (size_t i = 0; i < sizeof(layouts) / sizeof(layouts[0]); i++)
@@ -148,6 +168,7 @@ static int scca(struct parse *p, struct view v)
 	run_count = view_get32(v, version >= 30 && view_get32(v, 84) == 0x128 ? 200
 									      : layout->run_count);
 	files = file_list(p, view_clip(v, view_get32(v, 100), view_get32(v, 104)), name, &image);
+	reference = image_reference(p, v, version, image);
 	for (unsigned i = 0; i < layout->run_times; i++) {
 		uint64_t ticks = view_get64(v, layout->run_time + (size_t)i * 8);
 
@@ -158,6 +179,10 @@ static int scca(struct parse *p, struct view v)
 			    layout->run_time + (uint64_t)i * 8);
 		event_add(p, "Executable", value_text(name));
 		event_add(p, "Image", value_text(image));
+		if (reference)
+			event_addf(p, "FileReference", "%llu-%llu",
+				   (unsigned long long)(reference & 0xffffffffffff),
+				   (unsigned long long)(reference >> 48));
 		event_add(p, "RunCount", value_unsigned(run_count));
 		event_add(p, "PrefetchHash", value_hex(hash));
 		event_add(p, "PrefetchVersion", value_unsigned(version));

@@ -1,50 +1,165 @@
 /*
- * WMI repository (OBJECTS.DATA): event filters, consumers and bindings, the subscriptions that run
- * something when an event happens (ATT&CK T1546.003). Instances are carved: each begins with the
- * hash of its class's name (SHA-256 of the upper-case name in UTF-16LE, written as 64 UTF-16 hex
- * digits), two FILETIMEs and its encoding length; strings stand in a heap
- * ([MS-WMIO] 2.2.66: length with the top bit set; 2.2.78: a flag, 0 for 8-bit text, 1 for UTF-16,
- * then the text). So what was deleted and not yet overwritten is found as well. Facts: Ballenthin,
- * Graeber, Teodorescu, "WMI offense, defense, and forensics"; libyal, "WMI repository file format".
- * Instances that go over a page's end are read as far as they stand together.
+ * WMI repository (OBJECTS.DATA): event filters, consumers, timers and bindings, the subscriptions that run something when an
+ * event happens (ATT&CK T1546.003). Instances are carved: each begins with the hash of its class's upper-case name in
+ * UTF-16LE, written as UTF-16 hex digits (SHA-256, 64 of them; Windows XP and 2003: MD5, 32), two FILETIMEs, then its encoding
+ * ([MS-WMIO] 2.2.54): size, offset of the class's name, a flag, two bits for each property (null, default), the
+ * values in the order of the class, qualifiers, a heap of strings. So what was deleted and not yet overwritten is found as well.
+ * Where a class keeps which property was taken from the class definitions of a real repository; they are part of Windows since
+ * XP and do not change. An instance that goes over a page's end is read as far as it stands together.
  */
 #include "parsers/registry.h" /* command_image */
 
 #include "base/sha256.h"
 #include "base/text.h"
 
+#include <stdlib.h>
 #include <strings.h>
 
-#define HASH		  128u /* 64 hex digits in UTF-16 */
-#define HEAD		  (HASH + 20u)
-#define SIZE_MAX_INSTANCE (256u << 10)
-#define STRINGS_MAX	  64u
+#define HASH_NEW	  128u /* bytes: 64 hex digits in UTF-16 */
+#define HASH_OLD	  64u
+#define SIZE_MAX_INSTANCE (4u << 20) /* a script with its instance; real ones have some KiB */
+#define ABSENT		  UINT32_MAX /* a property of the heap that is not set */
 
-enum role { FILTER, BINDING, CONSUMER };
-
-static const struct {
+struct property {
 	const char *name;
-	enum role role;
-	const char *place;
+	uint16_t index, offset; /* among the class's properties, among its values */
+};
+
+static const struct class
+{
+	const char *name, *place;
+	const char *md5;	     /* of the upper-case name in UTF-16LE */
+	const char *subject;	     /* the property that names it */
+	const char *command;	     /* what it runs, or NULL */
+	uint16_t properties, values; /* count, bytes */
+	struct property text[12];    /* strings and references */
+	struct property sid;
 } classes[] = {
-	{"__EventFilter", FILTER, "WMI event filter"},
-	{"__FilterToConsumerBinding", BINDING, "WMI binding"},
-	{"CommandLineEventConsumer", CONSUMER, "WMI command line consumer"},
-	{"ActiveScriptEventConsumer", CONSUMER, "WMI script consumer"},
-	{"LogFileEventConsumer", CONSUMER, "WMI log file consumer"},
-	{"NTEventLogEventConsumer", CONSUMER, "WMI event log consumer"},
-	{"SMTPEventConsumer", CONSUMER, "WMI mail consumer"},
-	{"__TimerInstruction", CONSUMER, "WMI timer"},
-	{"__IntervalTimerInstruction", CONSUMER, "WMI timer"},
-	{"__AbsoluteTimerInstruction", CONSUMER, "WMI timer"},
+	{"__EventFilter",
+	 "WMI event filter",
+	 "D4A52B2BD3BF3604AD338F63412AEB3C",
+	 "Name",
+	 NULL,
+	 6,
+	 24,
+	 {{"Name", 0, 0},
+	  {"QueryLanguage", 2, 8},
+	  {"Query", 3, 12},
+	  {"EventNamespace", 4, 16},
+	  {"EventAccess", 5, 20}},
+	 {"CreatorSID", 1, 4}},
+	{"__FilterToConsumerBinding",
+	 "WMI binding",
+	 "A8B3187D121830A052261C3643ACD9AF",
+	 "Consumer",
+	 NULL,
+	 7,
+	 22,
+	 {{"Filter", 0, 0}, {"Consumer", 1, 4}},
+	 {"CreatorSID", 6, 18}},
+	{"CommandLineEventConsumer",
+	 "WMI command line consumer",
+	 "350EB6ACE592C89B344EECFE24ACDF77",
+	 "Name",
+	 "CommandLineTemplate",
+	 27,
+	 92,
+	 {{"MachineName", 0, 0},
+	  {"Name", 3, 12},
+	  {"ExecutablePath", 4, 16},
+	  {"CommandLineTemplate", 5, 20},
+	  {"WorkingDirectory", 12, 38},
+	  {"DesktopName", 13, 42},
+	  {"WindowTitle", 14, 46}},
+	 {"CreatorSID", 2, 8}},
+	{"ActiveScriptEventConsumer",
+	 "WMI script consumer",
+	 "5D1A479DE8D5AFD9BDEDA7BE5BEA9591",
+	 "Name",
+	 "ScriptText",
+	 8,
+	 32,
+	 {{"MachineName", 0, 0},
+	  {"Name", 3, 12},
+	  {"ScriptingEngine", 4, 16},
+	  {"ScriptText", 5, 20},
+	  {"ScriptFilename", 6, 24}},
+	 {"CreatorSID", 2, 8}},
+	{"LogFileEventConsumer",
+	 "WMI log file consumer",
+	 "3E809FD8DD509A11D628992AEA792A5E",
+	 "Name",
+	 "Text",
+	 8,
+	 34,
+	 {{"MachineName", 0, 0}, {"Name", 3, 12}, {"Filename", 4, 16}, {"Text", 5, 20}},
+	 {"CreatorSID", 2, 8}},
+	{"NTEventLogEventConsumer",
+	 "WMI event log consumer",
+	 "E6C579F59FCBD59F5F40D32F3A505E0A",
+	 "Name",
+	 NULL,
+	 13,
+	 50,
+	 {{"MachineName", 0, 0},
+	  {"Name", 3, 12},
+	  {"UNCServerName", 4, 16},
+	  {"SourceName", 5, 20},
+	  {"NameOfUserSIDProperty", 12, 46}},
+	 {"CreatorSID", 2, 8}},
+	{"SMTPEventConsumer",
+	 "WMI mail consumer",
+	 "D2B80DA64B60F0E0BF3170DC5D0AF61D",
+	 "Name",
+	 "Message",
+	 13,
+	 52,
+	 {{"MachineName", 0, 0},
+	  {"Name", 3, 12},
+	  {"SMTPServer", 4, 16},
+	  {"Subject", 5, 20},
+	  {"FromLine", 6, 24},
+	  {"ReplyToLine", 7, 28},
+	  {"Message", 8, 32},
+	  {"ToLine", 9, 36},
+	  {"CcLine", 10, 40},
+	  {"BccLine", 11, 44}},
+	 {"CreatorSID", 2, 8}},
+	{"__IntervalTimerInstruction",
+	 "WMI timer",
+	 "3A0E8E42323742DC6A2E36B5E2EA41A5",
+	 "TimerId",
+	 NULL,
+	 3,
+	 10,
+	 {{"TimerId", 0, 0}},
+	 {NULL, 0, 0}},
+	{"__AbsoluteTimerInstruction",
+	 "WMI timer",
+	 "D6A9A824C235BB504742FFF781AE8144",
+	 "TimerId",
+	 NULL,
+	 3,
+	 10,
+	 {{"TimerId", 0, 0}, {"EventDateTime", 2, 6}},
+	 {NULL, 0, 0}},
 };
 #define CLASSES (sizeof(classes) / sizeof(classes[0]))
 
+static void wide_hex(const char *hex, uint8_t *out)
+{
+	for (; *hex; hex++, out += 2) {
+		out[0] = (uint8_t)*hex;
+		out[1] = 0;
+	}
+}
+
 /* The hash of a class as it stands in the file. */
-static void class_hash(const char *name, uint8_t out[HASH])
+static void class_hash(const char *name, uint8_t out[HASH_NEW])
 {
 	uint8_t wide[128], digest[SHA256_SIZE];
 	size_t n = strlen(name);
+	char hex[2 * SHA256_SIZE + 1];
 	static const char digits[] = "0123456789ABCDEF";
 
 	for (size_t i = 0; i < n && i < 64; i++) {
@@ -53,55 +168,60 @@ static void class_hash(const char *name, uint8_t out[HASH])
 	}
 	sha256(view_of(wide, n * 2), digest);
 	for (size_t i = 0; i < SHA256_SIZE; i++) {
-		out[4 * i] = (uint8_t)digits[digest[i] >> 4];
-		out[4 * i + 2] = (uint8_t)digits[digest[i] & 15];
-		out[4 * i + 1] = out[4 * i + 3] = 0;
+		hex[2 * i] = digits[digest[i] >> 4];
+		hex[2 * i + 1] = digits[digest[i] & 15];
 	}
+	hex[2 * SHA256_SIZE] = '\0';
+	wide_hex(hex, out);
 }
 
-/* Takes a string off the heap: its flag, its text, a NUL. */
-static bool heap_string(struct parse *p, struct view *heap, const char **text)
+/* [MS-WMIO] 2.2.78, Encoded-String: a flag, 0 for 8-bit text, 1 for UTF-16, the text, a NUL. */
+static const char *heap_string(struct arena *a, struct view heap, uint32_t at)
 {
-	uint8_t flag;
+	struct view v = view_from(heap, (size_t)at + 1);
+	struct buffer b = {0};
+	const char *text;
 	size_t n = 0;
 
-	if (!view_u8(*heap, 0, &flag) || flag > 1)
-		return false;
-	*heap = view_from(*heap, 1);
-	if (flag) {
-		while (n + 2 <= heap->len && (heap->data[n] || heap->data[n + 1]))
-			n += 2;
-		*text = parse_utf16z(&p->arena, view_clip(*heap, 0, n));
-		*heap = view_from(*heap, n + 2 <= heap->len ? n + 2 : heap->len);
+	if (at >= heap.len || heap.data[at] > 1)
+		return NULL;
+	if (heap.data[at]) {
+		text_utf16z(&b, v);
 	} else {
-		struct buffer b = {0};
-
-		while (n < heap->len && heap->data[n])
+		while (n < v.len && v.data[n])
 			n++;
-		text_cp1252(&b, view_clip(*heap, 0, n));
-		*text = arena_strndup(&p->arena, b.data, b.len);
-		buffer_release(&b);
-		*heap = view_from(*heap, n + 1 <= heap->len ? n + 1 : heap->len);
+		text_cp1252(&b, view_clip(v, 0, n));
 	}
-	return *text != NULL;
+	text = arena_strndup(a, b.data, b.len);
+	buffer_release(&b);
+	return text;
 }
 
-/* The heap of an instance: its size has the top bit set and fits, and the class's own name comes
- * first. */
-static struct view find_heap(struct view body, const char *class)
+/* The heap of an instance: its size has the top bit set and fits, and the class's own name comes first. At `at` where the values
+ * end; searched for when the instance has qualifiers or a layout of its own. */
+static struct view find_heap(struct view body, const char *class, size_t at)
 {
 	size_t n = strlen(class);
 
-	for (size_t at = 0; at + 5 + n <= body.len; at++) {
+	for (; at + 5 + n <= body.len; at++) {
 		uint32_t size = view_get32(body, at);
 
-		if (size >> 31 && (size & 0x7fffffff) <= body.len - at - 4 &&
-		    body.data[at + 4] == 0 &&
+		if (size >> 31 && body.data[at + 4] == 0 &&
 		    strncasecmp((const char *)body.data + at + 5, class, n) == 0 &&
 		    view_get8(body, at + 5 + n) == 0)
-			return view_sub(body, at + 4, size & 0x7fffffff);
+			return view_clip(body, at + 4, size & 0x7fffffff);
 	}
 	return VIEW_EMPTY;
+}
+
+/* Two bits for each property ([MS-WMIO] 2.2.26, NdTable): 1: null; 2: the class's default. */
+static uint32_t heap_offset(const struct class *c, struct view body, const struct property *q)
+{
+	size_t bits = 5, values = bits + (c->properties + 3u) / 4;
+
+	if (view_get8(body, bits + q->index / 4u) >> (q->index % 4 * 2) & 3)
+		return ABSENT;
+	return view_get32(body, values + q->offset);
 }
 
 /* "Class.Name="x"" in a reference: what stands between the quotes. */
@@ -112,115 +232,116 @@ static const char *key_of(struct parse *p, const char *reference)
 	return to ? arena_strndup(&p->arena, from + 1, (size_t)(to - from - 1)) : reference;
 }
 
-static bool starts(const char *s, const char *with)
+/* `body` begins behind the size: offset of the class's name, flag, bits, values, qualifiers, heap. */
+static int instance(struct parse *p, const struct class *c, uint64_t offset, struct view times,
+		    struct view body, bool cut)
 {
-	return strncasecmp(s, with, strlen(with)) == 0;
-}
+	size_t values = 5 + (c->properties + 3u) / 4;
+	struct view heap = find_heap(body, c->name, values + c->values);
+	const char *texts[12] = {NULL}, *subject = NULL, *command = NULL, *image = NULL,
+		   *query = NULL, *filter = NULL, *name;
+	int64_t ts = time_from_filetime(view_get64(times, 0));
+	unsigned n = 0, known = 0;
+	uint32_t at;
 
-static int instance(struct parse *p, size_t class, uint64_t offset, struct view head,
-		    struct view body)
-{
-	const char *strings[STRINGS_MAX], *name = NULL, *query = NULL, *language = NULL,
-					  *space = NULL, *command = NULL, *filter = NULL,
-					  *consumer = NULL;
-	struct view heap = find_heap(body, classes[class].name);
-	int64_t first = time_from_filetime(view_get64(head, HASH)),
-		second = time_from_filetime(view_get64(head, HASH + 8));
-	struct value list[STRINGS_MAX];
-	unsigned n = 0;
-
-	while (n < STRINGS_MAX && heap.len && heap_string(p, &heap, &strings[n]))
-		n += *strings[n] != '\0';
-	if (n < 2)
+	if (!heap.len)
 		return OK; /* a definition or a reference, no instance */
-	for (unsigned i = 1; i < n; i++) {
-		const char *s = strings[i];
-
-		if (classes[class].role == BINDING) {
-			if (strstr(s, "__EventFilter."))
-				filter = key_of(p, s);
-			else if (strstr(s, "Consumer."))
-				consumer = s;
-		} else if (classes[class].role == FILTER) {
-			if (starts(s, "select "))
-				query = s;
-			else if (strcasecmp(s, "WQL") == 0)
-				language = s;
-			else if (starts(s, "root"))
-				space = s;
-			else if (!name)
-				name = s;
-		} else if (strcasecmp(s, "VBScript") == 0 || strcasecmp(s, "JScript") == 0) {
-			language = s;
-		} else if (!command || strlen(s) > strlen(command)) {
-			/* The longest is what runs; the others are the name, a folder, a window's
-			 * title. */
-			if (command && !name)
-				name = command;
-			command = s;
-		} else if (!name) {
-			name = s;
-		}
+	for (; n < 12 && c->text[n].name; n++) {
+		if ((at = heap_offset(c, body, &c->text[n])) == ABSENT ||
+		    !(texts[n] = heap_string(&p->arena, heap, at)) || !*texts[n])
+			continue;
+		known++;
+		if (strcmp(c->text[n].name, c->subject) == 0)
+			subject = texts[n];
+		if (c->command && strcmp(c->text[n].name, c->command) == 0)
+			command = texts[n];
+		if (strcmp(c->text[n].name, "ExecutablePath") == 0)
+			image = texts[n];
+		else if (strcmp(c->text[n].name, "ScriptFilename") == 0 && !command)
+			command = texts[n];
+		else if (strcmp(c->text[n].name, "Query") == 0)
+			query = texts[n];
+		else if (strcmp(c->text[n].name, "Filter") == 0)
+			filter = key_of(p, texts[n]);
 	}
-	if (classes[class].role == BINDING) {
-		if (!filter && !consumer)
-			return OK;
-		name = consumer ? key_of(p, consumer) : filter;
-	}
-	event_start(p, KIND_PERSISTENCE, first, first == TIME_NONE ? "Not a time" : "Recorded Time",
+	if (!known)
+		return OK;
+	if (!command && image)
+		command = image;
+	if (!image && command && strcmp(c->name, "CommandLineEventConsumer") == 0)
+		image = command_image(&p->arena, command);
+	name = subject ? key_of(p, subject) : NULL;
+	event_start(p, KIND_PERSISTENCE, ts, ts == TIME_NONE ? "Not a time" : "Recorded Time",
 		    offset);
-	event_add(p, "Place", value_text(classes[class].place));
+	if (cut)
+		p->event.flags = EVENT_CUT;
+	event_add(p, "Place", value_text(c->place));
 	event_add(p, "Name", value_text(name));
 	event_add(p, "CommandLine", value_text(command));
-	event_add(p, "Query", value_text(query));
-	event_add(p, "EventNamespace", value_text(space));
-	event_add(p, "Language", value_text(language));
-	event_add(p, "Filter", value_text(filter));
-	event_add(p, "Consumer", value_text(consumer));
-	if (command && strcmp(classes[class].name, "CommandLineEventConsumer") == 0)
-		event_add(p, "Image", value_text(command_image(&p->arena, command)));
+	event_add(p, "Image", value_text(image));
 	event_add(p, "File",
 		  value_text(strrchr(p->path, '/') ? strrchr(p->path, '/') + 1 : p->path));
-	event_add(p, "SecondTime", value_time(second));
 	for (unsigned i = 0; i < n; i++)
-		list[i] = value_text(strings[i]);
-	event_add(p, "Strings", (struct value){.type = VALUE_LIST, .len = n, .list = list});
-	if (classes[class].role == BINDING)
-		event_messagef(p, "WMI: filter %s starts consumer %s", filter ? filter : "?",
-			       name ? name : "?");
+		if (texts[i] && *texts[i] && strcmp(c->text[i].name, "Name") != 0)
+			event_add(p, c->text[i].name,
+				  value_text(strcmp(c->text[i].name, "Filter") == 0 ? filter
+										    : texts[i]));
+	if (c->sid.name && (at = heap_offset(c, body, &c->sid)) != ABSENT) {
+		/* An array: its count, then the bytes. */
+		struct view sid = view_sub(heap, (size_t)at + 4, view_get32(heap, at));
+
+		if (sid.len >= 8 && sid.len <= 68)
+			event_add(p, "CreatorSid",
+				  (struct value){.type = VALUE_SID,
+						 .len = (uint32_t)sid.len,
+						 .data = sid.data});
+	}
+	event_add(p, "SecondTime", value_time(time_from_filetime(view_get64(times, 8))));
+	if (filter)
+		event_messagef(p, "WMI: filter %s starts consumer %s", filter, name ? name : "?");
 	else
-		event_messagef(p, "%s %s: %s", classes[class].place, name ? name : "",
+		event_messagef(p, "%s %s: %s", c->place, name ? name : "",
 			       query	 ? query
 			       : command ? command
 					 : "");
 	return event_emit(p);
 }
 
+static int at_hash(struct parse *p, const struct class *c, struct view bytes, size_t at,
+		   size_t hash)
+{
+	uint32_t size = view_get32(bytes, at + hash + 16);
+	struct view body;
+
+	if (size < 16 || size > SIZE_MAX_INSTANCE)
+		return OK;
+	body = view_clip(bytes, at + hash + 20, size - 4);
+	return instance(p, c, at, view_sub(bytes, at + hash, 16), body, body.len < size - 4);
+}
+
 static int parse(struct parse *p, struct view bytes)
 {
-	uint8_t hashes[CLASSES][HASH];
+	uint8_t hashes[CLASSES][HASH_NEW], old[CLASSES][HASH_OLD];
 	int status = OK;
 
-	for (size_t c = 0; c < CLASSES; c++)
+	for (size_t c = 0; c < CLASSES; c++) {
 		class_hash(classes[c].name, hashes[c]);
+		wide_hex(classes[c].md5, old[c]);
+	}
 	/* Hashes are hex digits in UTF-16: the first two tell most places apart. */
-	for (size_t at = 0; at + HEAD <= bytes.len && status >= 0; at++) {
+	for (size_t at = 0; at + HASH_OLD + 20 <= bytes.len && status >= 0; at++) {
 		const uint8_t *d = bytes.data + at;
 
+		if (at % (1u << 20) == 0)
+			parse_release(p, at);
 		if (d[1] || d[3] || d[5] || !d[0] || !d[2])
 			continue;
 		for (size_t c = 0; c < CLASSES && status >= 0; c++) {
-			uint32_t size = view_get32(bytes, at + HASH + 16);
-
-			if (memcmp(d, hashes[c], HASH) != 0)
-				continue;
-			if (size >= 16 && size <= SIZE_MAX_INSTANCE)
-				status = instance(p, c, at, view_sub(bytes, at, HEAD),
-						  view_clip(bytes, at + HEAD, size));
-			break;
+			if (view_has(bytes, at, HASH_NEW) && memcmp(d, hashes[c], HASH_NEW) == 0)
+				status = at_hash(p, &classes[c], bytes, at, HASH_NEW);
+			else if (memcmp(d, old[c], HASH_OLD) == 0)
+				status = at_hash(p, &classes[c], bytes, at, HASH_OLD);
 		}
-		if (at % (1u << 20) == 0)
-			parse_release(p, at);
 	}
 	return status;
 }
