@@ -23,8 +23,9 @@
 #define TIMES_MAX   (4 + 4 * NAMES_MAX)
 #define CHAIN_MAX                                                                                  \
 	256 /* nested folders: a path of 32,767 characters has fewer than that in practice */
-#define CACHE_TEXT   ((size_t)48 << 20)
-#define RESIDENT_MAX 256 /* bytes of resident content that are shown */
+#define CACHE_TEXT ((size_t)48 << 20)
+#define RESIDENT_MAX                                                                               \
+	256 /* bytes of resident content that are shown of what is not text; text is shown whole */
 
 struct directory {
 	uint64_t reference; /* with its sequence number; 0 is a free slot */
@@ -443,6 +444,14 @@ static bool plain_text(struct view v)
 	return text_is_utf8(v);
 }
 
+/* Small files stand in their record whole: scripts, shortcuts, notes. */
+static struct value contents(struct view v)
+{
+	if (view_starts(v, "\xff\xfe", 2) && v.len % 2 == 0)
+		return value_utf16(view_from(v, 2));
+	return plain_text(v) ? value_view(v) : value_binary(view_clip(v, 0, RESIDENT_MAX));
+}
+
 static struct value name_value(struct mft *m, struct view utf16, uint64_t size)
 {
 	struct buffer b = {0};
@@ -596,11 +605,8 @@ static int file_events(struct mft *m)
 			event_add(p, "Macb", value_text(letters(si)));
 		if (fn)
 			event_add(p, "FnMacb", value_text(letters(fn)));
-		if (i == 0 && content && content->resident.len &&
-		    content->resident.len <= RESIDENT_MAX)
-			event_add(p, "Contents",
-				  plain_text(content->resident) ? value_view(content->resident)
-								: value_binary(content->resident));
+		if (i == 0 && content && content->resident.len)
+			event_add(p, "Contents", contents(content->resident));
 		status = event_emit_at(p, times[i], ntfs_time_descs[i & 3]);
 	}
 	if (!any && status >= 0)

@@ -161,6 +161,8 @@ def mounted():
             f.write(data)
     try:
         put('resident.txt', b'in the record')
+        put('script.ps1', b'\xff\xfe' + 'Start-Process évil.exe'.encode('utf-16-le'))
+        put('script.bat', b'rem ' + b'x' * 400 + b'\r\nstart evil.exe\r\n')
         put('large.bin', os.urandom(300000))
         put('streams.txt', b'main')
         os.setxattr(p('streams.txt'), 'user.secret', b'resident stream')
@@ -237,6 +239,7 @@ def mounted():
     check(all(by.get(n, {}).get('deleted') for n in ('\\gone.txt', '\\folder\\gone too.txt', '\\tree\\below\\leaf.txt')), 'deleted files keep their paths', [by.get('\\tree\\below\\leaf.txt')])
     told = {e['fields']['TargetFilename']: e['fields'].get('Contents') for e in events if e['fields'].get('Contents')}
     check(told.get('\\gone.txt') == 'deleted content', 'and their resident content', [told.get('\\gone.txt')])
+    check(told.get('\\script.ps1') == 'Start-Process évil.exe' and told.get('\\script.bat', '').endswith('start evil.exe\r\n'), 'resident text is told whole', [told.get('\\script.ps1'), told.get('\\script.bat')])
     stomped = [e['fields'] for e in events if e['fields'].get('TargetFilename') == '\\resident.txt' and 'TimestompSigns' in e['fields']]
     check('\\resident.txt' in by and by['\\resident.txt']['si']['M'][0].startswith('2001-09-09T01:46:41'), 'times that were set', [by['\\resident.txt'], stomped])
     links = {number for number, m in mine.items() if m['links']}
