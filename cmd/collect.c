@@ -19,7 +19,7 @@ static const char *output, *profile_name, *root, *case_id, *operator_name, *refe
 	*sign, *drives, *image;
 static bool list, secrets, no_walk, nice_run, json_progress, quiet, checksum;
 static struct option_list encrypt;
-static uint64_t limit_rate, cpu_percent, max_size, item_timeout = 20;
+static uint64_t limit_rate, cpu_percent, max_size, item_timeout;
 
 #ifdef _WIN32
 static const bool windows = true;
@@ -336,7 +336,8 @@ static const struct profile *load_profile(const char *name, struct profile **own
 	const struct profile *p = profile_find(name);
 	struct problem problem = {PROBLEM_NO_OFFSET, ""};
 	struct buffer text = {0};
-	unsigned skipped = 0;
+	struct buffer notes = {0};
+	struct view rest, line;
 
 	if (p)
 		return p;
@@ -346,14 +347,15 @@ static const struct profile *load_profile(const char *name, struct profile **own
 			(void)fprintf(stderr, "  %-8s %s\n", profiles[i]->name,
 				      profiles[i]->summary);
 	} else {
-		p = *own = profile_read(buffer_as_view(&text), windows, &problem, &skipped);
+		p = *own = profile_read(buffer_as_view(&text), windows, &problem, &notes);
 		if (!p)
 			complain(name, &problem);
-		else if (skipped)
-			complainf(name, "%u paths are of a form that cannot be collected here",
-				  skipped);
+		rest = buffer_as_view(&notes);
+		while (view_line(&rest, &line))
+			complainf(name, "left out: %.*s", (int)line.len, (const char *)line.data);
 	}
 	buffer_release(&text);
+	buffer_release(&notes);
 	return p;
 }
 
@@ -619,7 +621,9 @@ static int run(int argc, char **argv)
 	o.drives = drives;
 	o.secrets = secrets;
 	o.no_walk = no_walk;
-	o.item_seconds = item_timeout ? (unsigned)item_timeout : 20;
+	o.item_seconds = item_timeout	      ? (unsigned)item_timeout
+			 : o.profile->timeout ? o.profile->timeout
+					      : 20;
 	o.max_file = max_size;
 	o.case_id = case_id;
 	o.operator_name = operator_name;

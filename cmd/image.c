@@ -55,7 +55,7 @@ static bool path_like(struct view path, struct view pattern)
 
 	if (!view_token(&pattern, '/', &want) || (want.len == 0 && !pattern.data))
 		return path.len == 0;
-	if (view_is(want, "**")) {
+	if (view_starts(want, "**", 2)) { /* "**2" too: a depth, which here is any */
 		if (!pattern.data)
 			return path.len > 0;
 		for (;;) {

@@ -51,7 +51,8 @@ void keep_standard_descriptors(void)
 {
 	for (int fd = 0; fd <= STDERR_FILENO; fd++)
 		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
-			(void)!open("/dev/null", fd ? O_WRONLY : O_RDONLY); /* the lowest free one */
+			(void)!open("/dev/null",
+				    fd ? O_WRONLY : O_RDONLY); /* the lowest free one */
 }
 #endif
 

@@ -354,6 +354,8 @@ struct taker {
 	const struct profile_rule *rule;
 	struct lines *links;
 	uint64_t total, beyond; /* bytes; files left out because of the rule's total */
+	int64_t deadline;	/* of the rule, or TIME_NONE; what comes later: */
+	uint64_t late;
 };
 
 static void take(struct taker *t, int dir_fd, const struct tree_entry *e, const char *path)
@@ -373,6 +375,10 @@ static void take(struct taker *t, int dir_fd, const struct tree_entry *e, const 
 	}
 	if (!S_ISREG(e->stat.mode))
 		return;
+	if (t->deadline != TIME_NONE && time_now() > t->deadline) {
+		t->late++;
+		return;
+	}
 	if (t->rule->total) {
 		t->total += t->rule->limit && e->stat.size > t->rule->limit ? 0 : e->stat.size;
 		if (t->total > t->rule->total) {
@@ -382,6 +388,9 @@ static void take(struct taker *t, int dir_fd, const struct tree_entry *e, const 
 	}
 	collect_file(c, dir_fd, e->name, path, NULL, t->rule->collector, t->rule->limit);
 }
+
+/* Folders that "**" in the middle of a pattern may stand for. */
+#define DEPTH_ANY 64
 
 /* Goes through the matches of one pattern. */
 struct expansion {
@@ -441,12 +450,33 @@ static void expand(struct expansion *x, const char *base, const char *pattern)
 	} else {
 		const char *slash = strchr(rest, '/');
 		struct tree_list *l = tree_list(&c->tree, fd, name, canonical, false);
+		bool any = slash && strncmp(rest, "**", 2) == 0;
+		unsigned depth =
+			any && rest[2] != '/' ? (unsigned)strtoul(rest + 2, NULL, 10) : DEPTH_ANY;
 
 		buffer_append(&part, rest, slash ? (size_t)(slash - rest) : strlen(rest));
 		if (!l || (l->error && l->error != ENOTDIR))
 			trouble(&x->walker, canonical,
 				l ? strerror(l->error) : tree_error(ERR_LIMIT));
-		for (size_t i = 0; l && i < l->count && c->status == OK; i++) {
+		/* "**2/x" is "x", "DIR/x" and "DIR/DIR/x". */
+		if (any)
+			expand(x, strcmp(canonical, "/") == 0 ? "" : canonical, slash + 1);
+		if (any && depth && depth <= DEPTH_ANY && !tree_is_pseudo(&c->tree, canonical)) {
+			part.len = 0;
+			buffer_printf(&part, "**%u%s", depth - 1, slash);
+			for (size_t i = 0; l && i < l->count && c->status == OK; i++) {
+				struct tree_entry *e = &l->entries[i];
+
+				if (e->error || e->skipped || !S_ISDIR(e->stat.mode))
+					continue;
+				path.len = 0;
+				buffer_printf(&path, "%s/%s",
+					      strcmp(canonical, "/") == 0 ? "" : canonical,
+					      e->name);
+				expand(x, buffer_text(&path), buffer_text(&part));
+			}
+		}
+		for (size_t i = 0; l && !any && i < l->count && c->status == OK; i++) {
 			struct tree_entry *e = &l->entries[i];
 
 			if (e->error || e->skipped ||
@@ -523,7 +553,9 @@ void linux_files(struct collector *c)
 		struct taker t = {.matcher = {.match = match_file, .trouble = match_trouble},
 				  .c = c,
 				  .rule = r,
-				  .links = &links};
+				  .links = &links,
+				  .deadline = r->seconds ? time_now() + r->seconds * TIME_SECOND
+							 : TIME_NONE};
 
 		if ((!r->live || c->tree.live) && (!r->secret || c->o->secrets))
 			collect_match(c, &t.matcher, r->pattern);
@@ -537,6 +569,16 @@ void linux_files(struct collector *c)
 				       (unsigned long long)t.beyond, (unsigned long long)r->total);
 			missing(c, &f, text, true);
 		}
+		if (t.late) {
+			struct bundle_file f = described(r->pattern, NULL, r->collector, NULL);
+			char text[120];
+
+			(void)snprintf(text, sizeof(text),
+				       "left out: %llu files that came after %u seconds for this "
+				       "pattern",
+				       (unsigned long long)t.late, r->seconds);
+			missing(c, &f, text, true);
+		}
 	}
 	/* Whatever an autorun was read from is taken too. */
 	for (const struct autorun_place *p = autorun_places;
@@ -547,7 +589,8 @@ void linux_files(struct collector *c)
 		struct taker t = {.matcher = {.match = match_file, .trouble = match_trouble},
 				  .c = c,
 				  .rule = &rule,
-				  .links = &links};
+				  .links = &links,
+				  .deadline = TIME_NONE};
 
 		if (!(p->flags & AUTORUN_WALK) && (!(p->flags & AUTORUN_LIVE) || c->tree.live))
 			collect_match(c, &t.matcher, p->pattern);

@@ -208,11 +208,14 @@ static const struct profile triage_profile = {
 	true,
 	true,
 	true,
+	0,
 };
 static const struct profile logs_profile = {
-	"logs", "live state, logs and histories", logs, exclude, secret, true, false, false};
-static const struct profile live_profile = {
-	"live", "live state and autoruns only, no files", nothing, exclude, secret, true, false,
-	false};
+	"logs", "live state, logs and histories", logs, exclude, secret, true, false, false, 0};
+static const struct profile live_profile = {"live",  "live state and autoruns only, no files",
+					    nothing, exclude,
+					    secret,  true,
+					    false,   false,
+					    0};
 
 const struct profile *const profiles[] = {&triage_profile, &logs_profile, &live_profile, NULL};

@@ -1,12 +1,13 @@
 /*
  * What to take: a list of rules, each a pattern of paths. Patterns are absolute, `*` and `?` within
- * a part, `**` as last part for everything below; "~/" stands for the home folder of every account.
+ * a part, `**` as last part for everything below, in the middle for any folders between ("**2": two at most); "~/" stands for the home folder of every account.
  * Case matters not. On Windows they begin behind the drive ("Windows/System32/x"; "C:/x" for one
  * drive), `**` may stand in the middle, and "name:stream" is one stream.
  */
 #ifndef KONSEKI_COLLECTORS_PROFILE_H
 #define KONSEKI_COLLECTORS_PROFILE_H
 
+#include "base/buffer.h"
 #include "base/status.h"
 #include "base/view.h"
 
@@ -15,8 +16,10 @@ struct profile_rule {
 	const char *pattern;
 	uint64_t limit; /* bytes of a file; 0: PROFILE_LIMIT */
 	uint64_t total; /* bytes of all files of the rule; 0: none */
-	bool secret;	/* only when asked for */
-	bool live;	/* only on the running system */
+	unsigned
+		seconds; /* of all files of the rule, what comes later is left out; 0: none (Linux) */
+	bool secret;	 /* only when asked for */
+	bool live;	 /* only on the running system */
 };
 
 struct profile {
@@ -27,6 +30,7 @@ struct profile {
 	const char *const *secret; /* the same, taken only when asked for */
 	bool processes, walk;	   /* live lines; the walk of the whole tree */
 	bool autoruns;		   /* every file of base/autorun_place.h, too */
+	unsigned timeout;	   /* seconds of a read; 0: not said */
 };
 
 /* Larger files are left out, and said. */
@@ -43,20 +47,22 @@ const struct profile *profile_find(const char *name);
  *	name: mine
  *	live: true                 live lines and autoruns (the default)
  *	walk: false                no walk of the whole tree (default: true)
+ *	timeout: 10                seconds of a read (default: 20)
  *	rules:
  *	  - group: log
  *	    path: /var/log/nginx
  *	    limit: 10M             of a file
  *	    total: 1G              of the rule
+ *	    time: 60               seconds of the rule (Linux)
  *	    secret: true           only with --secrets
  *	exclude: ['*.old']
  *	secret: [/etc/shadow]      (default: as the built-in ones)
  * or a file of ForensicArtifacts' definitions, of which the FILE sources for Linux, or Windows, are
- * taken; *skipped gets the count of paths there that have no equal here ("**" in the middle, other
- * variables). NULL with the reason.
+ * taken; what else there is for this system is told in `notes` (may be NULL), a line each, with why.
+ * NULL with the reason.
  */
 struct profile *profile_read(struct view yaml, bool windows, struct problem *problem,
-			     unsigned *skipped);
+			     struct buffer *notes);
 
 /*
  * A path of a profile for Windows as a pattern of ours: "%SystemRoot%\x", "%%users.appdata%%\x",

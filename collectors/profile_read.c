@@ -31,8 +31,9 @@ struct reader {
 	size_t doc_first, source_first;
 	bool file_source, os_named, os_linux, doc_os_named, doc_os_linux, artifacts;
 	char *artifact;
-	unsigned skipped;
-	bool windows; /* a profile for Windows */
+	struct buffer notes;		/* what is not taken, and why: lines */
+	size_t doc_notes, source_notes; /* where those of the document and of the source begin */
+	bool windows;			/* a profile for Windows */
 };
 
 static char *scalar(struct view v)
@@ -108,6 +109,16 @@ static bool size_of(const char *text, uint64_t *out)
 	return true;
 }
 
+static bool seconds_of(const char *text, unsigned *out)
+{
+	uint64_t n;
+
+	if (!view_decimal(view_text(text), &n) || n == 0 || n > 1000000)
+		return false;
+	*out = (unsigned)n;
+	return true;
+}
+
 /* ForensicArtifacts' variables and its "**5" (a depth) into our patterns. NULL: cannot be one of
  * ours. */
 static char *artifact_path(const char *path)
@@ -121,12 +132,22 @@ static char *artifact_path(const char *path)
 		buffer_char(&b, '~');
 		path += sizeof(home) - 1;
 	}
-	stars = strstr(path, "**");
-	if ((path[0] != '/') || strstr(path, "%%") || (stars && strchr(stars, '/'))) {
+	if (path[0] != '/' || strstr(path, "%%")) {
 		buffer_release(&b);
 		return NULL;
 	}
-	buffer_append(&b, path, stars ? (size_t)(stars - path) + 2 : strlen(path));
+	/* As the last part it is everything below; in the middle a depth, three where none is
+	 * said (ForensicArtifacts, "Artifact definition format", path globs). */
+	stars = strstr(path, "**");
+	if (stars && !strchr(stars, '/')) {
+		buffer_append(&b, path, (size_t)(stars - path) + 2);
+	} else if (stars && stars[2] == '/') {
+		buffer_append(&b, path, (size_t)(stars - path) + 2);
+		buffer_char(&b, '3');
+		buffer_string(&b, stars + 2);
+	} else {
+		buffer_string(&b, path);
+	}
 	text = xmemdup0(b.data, b.len);
 	buffer_release(&b);
 	return text;
@@ -253,9 +274,12 @@ static void drop_rules(struct reader *r, size_t first)
 
 static void end_source(struct reader *r)
 {
-	if (r->os_named && !r->os_linux)
+	if (r->os_named && !r->os_linux) {
 		drop_rules(r, r->source_first);
+		r->notes.len = r->source_notes;
+	}
 	r->source_first = r->rule_count;
+	r->source_notes = r->notes.len;
 	r->file_source = r->os_named = r->os_linux = false;
 }
 
@@ -264,12 +288,34 @@ static void end_document(struct reader *r)
 	if (!r->artifacts)
 		return;
 	end_source(r);
-	if (r->doc_os_named && !r->doc_os_linux)
+	if (r->doc_os_named && !r->doc_os_linux) {
 		drop_rules(r, r->doc_first);
+		r->notes.len = r->doc_notes;
+	}
 	r->doc_first = r->source_first = r->rule_count;
+	r->doc_notes = r->source_notes = r->notes.len;
 	r->doc_os_named = r->doc_os_linux = false;
 	free(r->artifact);
 	r->artifact = NULL;
+}
+
+/* Sources of ForensicArtifacts that are no files, and why they are not taken. */
+static const struct {
+	const char *type, *why;
+} other_types[] = {
+	{"COMMAND", "a COMMAND source: nothing of the host is run"},
+	{"PATH", "a PATH source: it names folders, no files"},
+	{"ARTIFACT_GROUP", "a group: the definitions that it names count"},
+	{"REGISTRY_KEY", "a REGISTRY_KEY source: the hives are taken, not single keys"},
+	{"REGISTRY_VALUE", "a REGISTRY_VALUE source: the hives are taken, not single values"},
+	{"WMI", "a WMI source: nothing is asked of WMI for it"},
+	{"DIRECTORY", "a DIRECTORY source: it names folders, no files"},
+};
+
+static void note(struct reader *r, const char *path, const char *why)
+{
+	buffer_printf(&r->notes, "%s: %s%s%s\n", r->artifact ? r->artifact : "profile",
+		      path ? path : "", path ? ": " : "", why);
 }
 
 static void item(struct reader *r, struct view v)
@@ -291,7 +337,7 @@ static void item(struct reader *r, struct view v)
 			if (path)
 				add_rule(r)->pattern = path;
 			else
-				r->skipped++;
+				note(r, text, "a variable that is not known");
 			break;
 		}
 		if (text[0] == '/' || text[0] == '~') {
@@ -309,7 +355,7 @@ static void item(struct reader *r, struct view v)
 			rule->pattern = path;
 			rule->collector = xstrdup(r->artifact ? r->artifact : "artifact");
 		} else if (r->file_source) {
-			r->skipped++;
+			note(r, text, "a variable that is not known, or no whole path");
 		}
 		break;
 	case LIST_OS:
@@ -346,6 +392,9 @@ static const char *pair(struct reader *r, size_t indent, bool dash, struct view 
 			r->profile->processes = yes(text);
 		} else if (view_is(key, "walk")) {
 			r->profile->walk = yes(text);
+		} else if (view_is(key, "timeout")) {
+			why = seconds_of(text, &r->profile->timeout) ? NULL
+								     : "not a number of seconds";
 		} else if (view_is(key, "rules")) {
 			r->list = LIST_RULES;
 		} else if (view_is(key, "exclude")) {
@@ -366,6 +415,9 @@ static const char *pair(struct reader *r, size_t indent, bool dash, struct view 
 		if (view_is(key, "type")) {
 			end_source(r);
 			r->file_source = strcmp(text, "FILE") == 0;
+			for (size_t i = 0; i < sizeof(other_types) / sizeof(other_types[0]); i++)
+				if (strcmp(text, other_types[i].type) == 0)
+					note(r, NULL, other_types[i].why);
 			r->list = LIST_NONE;
 		} else if (view_is(key, "paths")) {
 			r->list = LIST_PATHS;
@@ -388,9 +440,6 @@ static const char *pair(struct reader *r, size_t indent, bool dash, struct view 
 			text = NULL;
 			if (rule->pattern[0] != '/' && strncmp(rule->pattern, "~/", 2) != 0)
 				why = "a path begins with / or ~/";
-			else if (strstr(rule->pattern, "**") &&
-				 strcmp(strstr(rule->pattern, "**"), "**") != 0)
-				why = "** must be the last part of a path";
 		} else if (view_is(key, "group") && !rule->collector) {
 			rule->collector = text;
 			text = NULL;
@@ -398,6 +447,8 @@ static const char *pair(struct reader *r, size_t indent, bool dash, struct view 
 			why = size_of(text, &rule->limit) ? NULL : "not a size";
 		} else if (view_is(key, "total")) {
 			why = size_of(text, &rule->total) ? NULL : "not a size";
+		} else if (view_is(key, "time") && !r->windows) {
+			why = seconds_of(text, &rule->seconds) ? NULL : "not a number of seconds";
 		} else if (view_is(key, "secret")) {
 			rule->secret = yes(text);
 		} else {
@@ -438,7 +489,7 @@ void profile_free(struct profile *p)
 }
 
 struct profile *profile_read(struct view yaml, bool windows, struct problem *problem,
-			     unsigned *skipped)
+			     struct buffer *notes)
 {
 	struct profile *p = xcalloc(1, sizeof(*p));
 	struct reader r = {.profile = p, .windows = windows};
@@ -551,6 +602,9 @@ struct profile *profile_read(struct view yaml, bool windows, struct problem *pro
 		end_document(&r);
 	if (!why && all.len && !r.rule_count && !p->processes)
 		why = "takes nothing";
+	if (!why && r.artifacts && !r.rule_count)
+		why = windows ? "no FILE source for Windows in it"
+			      : "no FILE source for Linux in it";
 	for (size_t i = 0; i < r.rule_count && !why; i++) {
 		if (!r.rules[i].pattern)
 			why = windows ? "a rule without a path, or of a variable that is not known"
@@ -566,8 +620,9 @@ struct profile *profile_read(struct view yaml, bool windows, struct problem *pro
 	p->secret = r.secret ? (const char *const *)r.secret : profiles[0]->secret;
 	if (!p->name)
 		p->name = xstrdup("file");
-	if (skipped)
-		*skipped = r.skipped;
+	if (notes)
+		buffer_view(notes, buffer_as_view(&r.notes));
+	buffer_release(&r.notes);
 	free(r.artifact);
 	buffer_release(&flow);
 	buffer_release(&mapping);

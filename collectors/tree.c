@@ -112,6 +112,13 @@ static const struct tree_mount *mount_at(const struct tree *t, const char *path)
 	return NULL;
 }
 
+bool tree_is_pseudo(const struct tree *t, const char *path)
+{
+	const struct tree_mount *m = mount_at(t, path);
+
+	return m && !m->network;
+}
+
 /* ---- the tree ---- */
 
 struct opening {

@@ -31,6 +31,9 @@ struct tree {
 int tree_open(struct tree *t, const char *root, unsigned seconds);
 void tree_close(struct tree *t);
 
+/* True for the mount point of a pseudo file system (proc, sysfs, ...). */
+bool tree_is_pseudo(const struct tree *t, const char *path);
+
 /* What statx says. */
 struct tree_stat {
 	uint32_t mode, uid, gid, links;

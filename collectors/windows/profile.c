@@ -78,21 +78,25 @@ static const struct profile
 			  none,
 			  true,
 			  false,
-			  true},
+			  true,
+			  0},
 	logs_profile = {"logs",	 "live state, hives, logs and histories",
 			logs,	 none,
 			secrets, true,
-			false,	 false},
+			false,	 false,
+			0},
 	live_profile = {"live",	 "live state and autoruns only, no files",
 			nothing, none,
 			secrets, true,
-			false,	 false},
+			false,	 false,
+			0},
 	memory_profile = {"memory", "hiberfil.sys, pagefile.sys, dumps; no live state",
 			  memory,   none,
 			  secrets,  false,
-			  false,    false},
-	mail_profile = {"mail", "mail and chat; no live state", mail, none, none, false, false,
-			false};
+			  false,    false,
+			  0},
+	mail_profile = {
+		"mail", "mail and chat; no live state", mail, none, none, false, false, false, 0};
 
 const struct profile *const profiles[] = {&triage_profile, &logs_profile, &live_profile,
 					  &memory_profile, &mail_profile, NULL};

@@ -158,6 +158,22 @@ r = collect(os.path.join(work, 'own.tar.zst'), '--profile', own)
 p = Bundle(os.path.join(work, 'own.tar.zst'))
 ok({n for n in p.files if n.startswith('files/')} == {odd, 'files/var/log/empty', 'files/home/alice/.bash_history'} and p.head['profile'] == 'own'
    and 'left out' in p.by_path['/var/log/syslog']['error'] and p.by_path['/var/log/empty']['collector'] == 'mine', 'a profile of one\'s own')
+for n in ('', 'a/', 'a/b/', 'a/b/c/'):
+    put(b'srv/' + n.encode() + b'deep.log', b'x')
+open(own, 'w').write('live: false\nwalk: false\ntimeout: 5\nrules:\n  - /srv/**1/deep.log\n')
+collect(os.path.join(work, 'one.tar.zst'), '--profile', own)
+open(own, 'w').write('live: false\nwalk: false\nrules:\n  - path: /srv/**/deep.log\n    time: 60\n')
+collect(os.path.join(work, 'any.tar.zst'), '--profile', own)
+deep = lambda name: sorted(n for n in Bundle(os.path.join(work, name)).files if n.startswith('files/'))
+ok(deep('one.tar.zst') == ['files/srv/a/deep.log', 'files/srv/deep.log'] and len(deep('any.tar.zst')) == 4, '** in the middle, with a depth and without')
+open(own, 'w').write('---\nname: Logs\nsources:\n- type: FILE\n  attributes: {paths: [/srv/deep.log, "%%x%%/y"]}\n- type: COMMAND\n  attributes: {cmd: id}\nsupported_os: [Linux]\n---\n'
+                     'name: Other\nsources:\n- type: FILE\n  attributes: {paths: [/x]}\nsupported_os: [Windows]\n')
+r = collect(os.path.join(work, 'fa.tar.zst'), '--profile', own)
+ok(r.returncode == 0 and deep('fa.tar.zst') == ['files/srv/deep.log'] and b'Logs: %%x%%/y: ' in r.stderr and b'Logs: a COMMAND' in r.stderr and b'Other' not in r.stderr,
+   f'definitions of ForensicArtifacts: what is not taken is told, and why {r.stderr}')
+open(own, 'w').write('name: Other\nsources:\n- type: FILE\n  attributes: {paths: [/x]}\nsupported_os: [Windows]\n')
+r = collect(os.path.join(work, 'never2'), '--profile', own)
+ok(r.returncode == 2 and b'for Linux' in r.stderr, 'definitions for another system only are refused')
 open(own, 'w').write('rules:\n  - path: relative\n')
 r = collect(os.path.join(work, 'never2'), '--profile', own)
 ok(r.returncode == 2 and b'line 2' in r.stderr and not os.path.exists(os.path.join(work, 'never2')), 'a wrong profile is told with its line')
