@@ -118,12 +118,9 @@ struct message {
 };
 
 struct watch {
-	struct sink sink;
+	struct task_sink base;
 	const struct engine *engine;
 	struct engine_state *state;
-	struct event_origin origin;
-	struct task *task;
-	struct buffer out;
 	const struct event *event;
 	int64_t id;
 	struct store *stored; /* case: what goes into `detection` */
@@ -197,33 +194,33 @@ static int on_hit(void *data, const struct hit *hit)
 	const struct event *e = w->event;
 	struct message m = {
 		.rule = hit->rule->index, .ts = e->ts, .record = hit_record(e), .id = w->id};
-	size_t at = w->out.len, from;
+	size_t at = w->base.out.len, from;
 
-	buffer_append(&w->out, &m, sizeof(m));
-	from = w->out.len;
+	buffer_append(&w->base.out, &m, sizeof(m));
+	from = w->base.out.len;
 	if (e->host.type != VALUE_ABSENT)
-		value_append(&w->out, &e->host);
-	else if (w->origin.host)
-		buffer_string(&w->out, w->origin.host);
-	m.host = (uint32_t)(w->out.len - from);
-	m.suppressed = suppress_match(known, hit, view_of(w->out.data + from, m.host)) >= 0;
-	from = w->out.len;
+		value_append(&w->base.out, &e->host);
+	else if (w->base.origin.host)
+		buffer_string(&w->base.out, w->base.origin.host);
+	m.host = (uint32_t)(w->base.out.len - from);
+	m.suppressed = suppress_match(known, hit, view_of(w->base.out.data + from, m.host)) >= 0;
+	from = w->base.out.len;
 	m.print = !m.suppressed && !hit->rule->silent && hit->rule->level >= least_level;
 	if (want_lines && m.print)
-		hit_json(&w->out, hit, e, &w->origin, w->id);
-	m.line = (uint32_t)(w->out.len - from);
-	from = w->out.len;
+		hit_json(&w->base.out, hit, e, &w->base.origin, w->id);
+	m.line = (uint32_t)(w->base.out.len - from);
+	from = w->base.out.len;
 	if (want_matched)
-		hit_text(&w->out, hit);
-	m.matched = (uint32_t)(w->out.len - from);
-	from = w->out.len;
+		hit_text(&w->base.out, hit);
+	m.matched = (uint32_t)(w->base.out.len - from);
+	from = w->base.out.len;
 	if (!m.suppressed)
-		correlate_encode(&w->out, engine, hit);
-	m.encoded = (uint32_t)(w->out.len - from);
-	m.size = (uint32_t)(w->out.len - at);
+		correlate_encode(&w->base.out, engine, hit);
+	m.encoded = (uint32_t)(w->base.out.len - from);
+	m.size = (uint32_t)(w->base.out.len - at);
 	if (m.print && w->stored)
 		store(w->stored, hit, w->id);
-	memcpy(w->out.data + at, &m, sizeof(m));
+	memcpy(w->base.out.data + at, &m, sizeof(m));
 	return OK;
 }
 
@@ -233,12 +230,8 @@ static int put(struct sink *sink, const struct event *e)
 	int status;
 
 	w->event = e;
-	status = engine_match(w->engine, w->state, e, &w->origin, on_hit, w);
-	if (status >= 0 && w->out.len > 1 << 16) {
-		status = task_send(w->task, w->out.data, w->out.len);
-		w->out.len = 0;
-	}
-	return status;
+	status = engine_match(w->engine, w->state, e, &w->base.origin, on_hit, w);
+	return status >= 0 && w->base.out.len > 1 << 16 ? task_sink_send(&w->base) : status;
 }
 
 static void *start(void *data)
@@ -248,32 +241,18 @@ static void *start(void *data)
 	(void)data;
 	w->engine = engine;
 	w->state = engine_state_new(engine);
-	w->sink.event = put;
+	w->base.sink.event = put;
 	return w;
-}
-
-static int begin(void *self, struct task *t)
-{
-	struct watch *w = self;
-
-	w->task = t;
-	w->out.len = 0;
-	w->origin = (struct event_origin){
-		.host = t->host, .source = t->path, .parser = t->parser->name};
-	t->parse->sink = &w->sink;
-	return OK;
 }
 
 static void end(void *self, struct task *t, int status)
 {
 	struct watch *w = self;
 
+	(void)t;
 	(void)status;
-	if (w->out.len)
-		(void)task_send(t, w->out.data, w->out.len);
-	w->out.len = 0;
-	if (w->out.cap > 4u << 20)
-		buffer_release(&w->out);
+	(void)task_sink_send(&w->base);
+	task_sink_shrink(&w->base);
 }
 
 /* ---- the parent: counts, prints ---- */
@@ -536,11 +515,11 @@ static int case_event(void *user, const struct event *e, const struct case_place
 
 	w->event = e;
 	w->id = place->id;
-	w->origin = (struct event_origin){.source = place->source, .parser = place->parser};
-	w->out.len = 0;
-	status = engine_match(engine, w->state, e, &w->origin, on_hit, w);
-	if (status >= 0 && w->out.len)
-		status = consume(run->results, place->source, buffer_as_view(&w->out));
+	w->base.origin = (struct event_origin){.source = place->source, .parser = place->parser};
+	w->base.out.len = 0;
+	status = engine_match(engine, w->state, e, &w->base.origin, on_hit, w);
+	if (status >= 0 && w->base.out.len)
+		status = consume(run->results, place->source, buffer_as_view(&w->base.out));
 	return status;
 }
 
@@ -598,7 +577,7 @@ static int over_case(const char *path, struct results *r)
 		complainf(path, "%s", problem.reason[0] ? problem.reason : case_problem(c)->reason);
 	case_close(c);
 	engine_state_free(run.watch.state);
-	buffer_release(&run.watch.out);
+	buffer_release(&run.watch.base.out);
 	buffer_release(&run.stored.buffer);
 	buffer_release(&matched);
 	if (run.stored.file)
@@ -651,7 +630,7 @@ static int run(int argc, char **argv)
 	static const char *const columns[] = {"time",	 "level",  "host",  "rule",
 					      "matched", "source", "record"};
 	static const struct pipeline_ops ops = {
-		.start = start, .begin = begin, .end = end, .data = data};
+		.start = start, .begin = task_sink_begin, .end = end, .data = data};
 	struct pipeline_options with = {.ordered = true, .verb = "detecting"};
 	enum level level = LEVEL_INFORMATIONAL, fail_on = LEVEL_COUNT;
 	enum table_format format = TABLE_AUTO;

@@ -19,13 +19,9 @@
 /* ---- in a worker ---- */
 
 struct row_sink {
-	struct sink sink;
+	struct task_sink base;
 	struct row_encoder *encoder;
-	struct buffer out;
-	struct task *task;
 	struct engine_state *state; /* with --rules */
-	struct event_origin origin;
-	const struct event *event;
 	struct buffer tags, matched, correlated;
 };
 
@@ -49,28 +45,16 @@ static int on_hit(void *data, const struct hit *hit)
 	return OK;
 }
 
-static int hand_over(struct row_sink *s)
-{
-	int status;
-
-	if (!s->task) /* the parent's own, which takes the bytes itself */
-		return OK;
-	status = s->out.len ? task_send(s->task, s->out.data, s->out.len) : OK;
-
-	s->out.len = 0;
-	return status;
-}
-
 static int put(struct sink *sink, const struct event *e)
 {
 	struct row_sink *s = (struct row_sink *)sink;
-	int status = row_encode(s->encoder, &s->out, e);
+	int status = row_encode(s->encoder, &s->base.out, e);
 
 	if (status == ERR_LIMIT) /* an event beyond all bounds is lost, the artefact is not */
 		return OK;
 	if (status == OK && s->state)
-		status = engine_match(engine, s->state, e, &s->origin, on_hit, s);
-	return status < 0 ? status : hand_over(s);
+		status = engine_match(engine, s->state, e, &s->base.origin, on_hit, s);
+	return status < 0 ? status : task_sink_send(&s->base);
 }
 
 static void *start(void *data)
@@ -78,7 +62,7 @@ static void *start(void *data)
 	struct row_sink *s = xcalloc(1, sizeof(*s));
 
 	(void)data;
-	s->sink.event = put;
+	s->base.sink.event = put;
 	s->encoder = row_encoder_new();
 	s->state = engine ? engine_state_new(engine) : NULL;
 	return s;
@@ -86,15 +70,8 @@ static void *start(void *data)
 
 static int begin(void *self, struct task *t)
 {
-	struct row_sink *s = self;
-
-	s->task = t;
-	s->out.len = 0;
-	s->origin = (struct event_origin){
-		.host = t->host, .source = t->path, .parser = t->parser->name};
-	row_encoder_begin(s->encoder);
-	t->parse->sink = &s->sink;
-	return OK;
+	row_encoder_begin(((struct row_sink *)self)->encoder);
+	return task_sink_begin(self, t);
 }
 
 static void end(void *self, struct task *t, int status)
@@ -103,10 +80,9 @@ static void end(void *self, struct task *t, int status)
 
 	(void)t;
 	(void)status;
-	row_encoder_end(s->encoder, &s->out);
-	(void)hand_over(s);
-	if (s->out.cap > 4u << 20)
-		buffer_release(&s->out);
+	row_encoder_end(s->encoder, &s->base.out);
+	(void)task_sink_send(&s->base);
+	task_sink_shrink(&s->base);
 }
 
 /* ---- in the parent: the one writer ---- */
@@ -302,10 +278,10 @@ static int across_put(struct sink *sink, const struct event *e)
 	struct across *a = (struct across *)((char *)sink - offsetof(struct across, sink));
 
 	a->line.len = 0;
-	event_json(&a->line, e, &a->rows.origin);
+	event_json(&a->line, e, &a->rows.base.origin);
 	sha256_update(&a->hash, a->line.data, a->line.len);
 	a->told++;
-	return a->rows.out.len < ACROSS_MAX ? put(&a->rows.sink, e) : OK;
+	return a->rows.base.out.len < ACROSS_MAX ? put(&a->rows.base.sink, e) : OK;
 }
 
 static int across_expect(void *data, const struct event *e, const struct case_place *place)
@@ -357,10 +333,11 @@ static int scripts_across(struct case_db *db)
 	int64_t id;
 	int status;
 
-	a->rows.sink.event = put;
+	a->rows.base.sink.event = put;
 	a->rows.encoder = row_encoder_new();
 	a->rows.state = engine ? engine_state_new(engine) : NULL;
-	a->rows.origin = (struct event_origin){.source = ACROSS_PATH, .parser = "script_block"};
+	a->rows.base.origin =
+		(struct event_origin){.source = ACROSS_PATH, .parser = "script_block"};
 	row_encoder_begin(a->rows.encoder);
 	a->sink.event = across_put;
 	sha256_init(&a->hash);
@@ -373,15 +350,15 @@ static int scripts_across(struct case_db *db)
 	}
 	if (status >= 0)
 		status = scripts_end(&a->scripts, &a->parse);
-	row_encoder_end(a->rows.encoder, &a->rows.out);
+	row_encoder_end(a->rows.encoder, &a->rows.base.out);
 	sha256_final(&a->hash, digest);
 	sha256_hex(digest, hex);
 	artifact.sha256 = end.sha256 = hex;
-	artifact.size = a->rows.out.len;
+	artifact.size = a->rows.base.out.len;
 	if (status >= 0 && a->told &&
 	    !(case_known(db, &artifact, &known) && strcmp(known.sha256, hex) == 0)) {
 		id = case_artifact_begin(db, &artifact);
-		status = id < 0 ? (int)id : case_load(db, id, buffer_as_view(&a->rows.out));
+		status = id < 0 ? (int)id : case_load(db, id, buffer_as_view(&a->rows.base.out));
 		if (status >= 0)
 			status = case_artifact_end(db, id, &end);
 		if (status >= 0)
@@ -396,7 +373,7 @@ static int scripts_across(struct case_db *db)
 	row_encoder_free(a->rows.encoder);
 	if (a->rows.state)
 		engine_state_free(a->rows.state);
-	buffer_release(&a->rows.out);
+	buffer_release(&a->rows.base.out);
 	buffer_release(&a->rows.tags);
 	buffer_release(&a->rows.matched);
 	buffer_release(&a->rows.correlated);

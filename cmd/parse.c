@@ -7,18 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct json_sink {
-	struct sink sink;
-	struct buffer out;
-	struct event_origin origin;
-	struct task *task;
-};
-
 static bool xml;
 
 static int put(struct sink *sink, const struct event *e)
 {
-	struct json_sink *s = (struct json_sink *)sink;
+	struct task_sink *s = (struct task_sink *)sink;
 
 	event_json(&s->out, e, &s->origin);
 	return task_output(s->task, &s->out);
@@ -27,7 +20,7 @@ static int put(struct sink *sink, const struct event *e)
 /* Beside the records of an XML document what else is to say stands in comments: damage. */
 static int put_comment(struct sink *sink, const struct event *e)
 {
-	struct json_sink *s = (struct json_sink *)sink;
+	struct task_sink *s = (struct task_sink *)sink;
 	struct buffer text = {0};
 
 	event_message(&text, e);
@@ -43,23 +36,11 @@ static int put_comment(struct sink *sink, const struct event *e)
 
 static void *start(void *data)
 {
-	struct json_sink *s = xcalloc(1, sizeof(*s));
+	struct task_sink *s = xcalloc(1, sizeof(*s));
 
 	(void)data;
 	s->sink.event = xml ? put_comment : put;
 	return s;
-}
-
-static int begin(void *self, struct task *t)
-{
-	struct json_sink *s = self;
-
-	s->task = t;
-	s->out.len = 0;
-	s->origin = (struct event_origin){
-		.host = t->host, .source = t->path, .parser = t->parser->name};
-	t->parse->sink = &s->sink;
-	return OK;
 }
 
 static int flush_xml(void *data, struct buffer *out)
@@ -69,7 +50,7 @@ static int flush_xml(void *data, struct buffer *out)
 
 static int run_task(void *self, struct task *t)
 {
-	struct json_sink *s = self;
+	struct task_sink *s = self;
 
 	if (!xml)
 		return t->parser->parse(t->parse, t->bytes);
@@ -81,12 +62,11 @@ static int run_task(void *self, struct task *t)
 
 static void end(void *self, struct task *t, int status)
 {
-	struct json_sink *s = self;
+	struct task_sink *s = self;
 
 	(void)status;
 	(void)task_finish(t, &s->out);
-	if (s->out.cap > 4u << 20) /* grown by waiting for its turn */
-		buffer_release(&s->out);
+	task_sink_shrink(s);
 }
 
 static const char *parser_name, *format_name, *host_name;
@@ -107,7 +87,7 @@ static const struct command_help help = {"parse", "FILE...",
 static int run(int argc, char **argv)
 {
 	static const struct pipeline_ops ops = {
-		.start = start, .begin = begin, .run = run_task, .end = end};
+		.start = start, .begin = task_sink_begin, .run = run_task, .end = end};
 	struct pipeline_options with = {.ordered = true, .prints = true};
 	struct pipeline *p;
 	int n, status;

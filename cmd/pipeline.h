@@ -155,6 +155,20 @@ int task_finish(struct task *t, struct buffer *out);
 /* Hands bytes to ops->data in the parent. */
 int task_send(struct task *t, const void *data, size_t n);
 
+/* What a sink of a command is, mostly: a buffer, and where the events come from. */
+struct task_sink {
+	struct sink sink;
+	struct buffer out;
+	struct event_origin origin;
+	struct task *task; /* NULL: not in a worker, the bytes stay in the buffer */
+};
+/* For ops->begin, where struct task_sink comes first in what ops->start made. */
+int task_sink_begin(void *self, struct task *task);
+/* Hands the buffer to ops->data. */
+int task_sink_send(struct task_sink *s);
+/* After a job: gives back what the buffer grew by in waiting. */
+void task_sink_shrink(struct task_sink *s);
+
 static inline int task_output(struct task *t, struct buffer *out)
 {
 	return __builtin_expect(out->len >= t->flush_at, 0) ? task_flush(t, out) : OK;

@@ -134,6 +134,35 @@ int task_finish(struct task *t, struct buffer *out)
 	return print(t->worker, out);
 }
 
+int task_sink_begin(void *self, struct task *task)
+{
+	struct task_sink *s = self;
+
+	s->task = task;
+	s->out.len = 0;
+	s->origin = (struct event_origin){
+		.host = task->host, .source = task->path, .parser = task->parser->name};
+	task->parse->sink = &s->sink;
+	return OK;
+}
+
+int task_sink_send(struct task_sink *s)
+{
+	int status = OK;
+
+	if (s->task && s->out.len) {
+		status = task_send(s->task, s->out.data, s->out.len);
+		s->out.len = 0;
+	}
+	return status;
+}
+
+void task_sink_shrink(struct task_sink *s)
+{
+	if (s->out.cap > 4u << 20)
+		buffer_release(&s->out);
+}
+
 void turn_pass(struct shared *shared, uint32_t job)
 {
 	uint32_t mine = job;
