@@ -220,8 +220,6 @@ static int preferences(struct parse *p, const json_t *v)
 	const json_t *settings = at(at(v, "extensions"), "settings"),
 		     *exceptions = at(at(at(v, "profile"), "content_settings"), "exceptions"),
 		     *update = at(at(v, "extensions"), "autoupdate");
-	const char *id, *type, *site;
-	json_t *item, *group;
 	int status = setting(p, "browsing data was cleared",
 			     webkit(at(at(v, "browser"), "last_clear_browsing_data_time")));
 
@@ -231,16 +229,15 @@ static int preferences(struct parse *p, const json_t *v)
 	if (status >= 0)
 		status = setting(p, "extensions are due for updates",
 				 webkit(at(update, "next_check")));
-	json_object_foreach((json_t *)(uintptr_t)settings, id,
-			    item) if (status >= 0 && json_is_object(item)) /* NOLINT */
-		status = extension(p, id, item);
-	json_object_foreach((json_t *)(uintptr_t)exceptions, type, group)
-	{
-		if (!json_is_object(group)) /* NOLINT */
+	for (struct json_member m = json_first(settings); m.at && status >= 0; m = json_next(m))
+		if (json_is_object(m.value)) /* NOLINT */
+			status = extension(p, m.key, m.value);
+	for (struct json_member g = json_first(exceptions); g.at; g = json_next(g)) {
+		if (!json_is_object(g.value)) /* NOLINT */
 			continue;
-		json_object_foreach(group, site, item)
-		{
-			const json_t *engaged = at(at(item, "setting"), "lastEngagementTime");
+		for (struct json_member m = json_first(g.value); m.at; m = json_next(m)) {
+			const json_t *item = m.value,
+				     *engaged = at(at(item, "setting"), "lastEngagementTime");
 			int64_t used = either(at(item, "last_used")),
 				visited = either(at(item, "last_visited")),
 				changed = either(at(item, "last_modified")),
@@ -250,11 +247,11 @@ static int preferences(struct parse *p, const json_t *v)
 					   changed == TIME_NONE && engagement == TIME_NONE))
 				continue;
 			begin(p, KIND_WEB_VISIT, browser_of(p->path));
-			event_add(p, "Url", value_text(site));
-			event_add(p, "Permission", value_text(type));
+			event_add(p, "Url", value_text(m.key));
+			event_add(p, "Permission", value_text(g.key));
 			if (!json_is_object(at(item, "setting"))) /* NOLINT */
 				add(p, "Setting", at(item, "setting"));
-			event_messagef(p, "Site %s: %s", site, type);
+			event_messagef(p, "Site %s: %s", m.key, g.key);
 			status =
 				EMIT(p, {used, "Last Visited Time"}, {visited, "Last Visited Time"},
 				     {engagement, "Last Visited Time"},
@@ -267,14 +264,12 @@ static int preferences(struct parse *p, const json_t *v)
 static int local_state(struct parse *p, const json_t *v)
 {
 	const json_t *profiles = at(at(v, "profile"), "info_cache");
-	const char *folder;
-	json_t *item;
 	int status = OK;
 
-	json_object_foreach((json_t *)(uintptr_t)profiles, folder, item)
-	{
-		if (status < 0)
-			break;
+	for (struct json_member m = json_first(profiles); m.at && status >= 0; m = json_next(m)) {
+		const char *folder = m.key;
+		const json_t *item = m.value;
+
 		begin(p, KIND_ACCOUNT_SEEN, browser_of(p->path));
 		event_add(p, "Profile", value_text(folder));
 		add(p, "Name", at(item, "name"));
@@ -432,8 +427,7 @@ static int parse(struct parse *p, struct view v)
 	const char *slash = strrchr(p->path, '/');
 	enum format format = format_of(v, slash ? slash + 1 : p->path);
 	struct buffer text = {0};
-	const char *root;
-	json_t *all, *item;
+	json_t *all;
 	json_error_t error = {.text = ""};
 	int status = OK;
 
@@ -459,8 +453,9 @@ static int parse(struct parse *p, struct view v)
 	}
 	switch (format) {
 	case BOOKMARKS:
-		json_object_foreach((json_t *)(uintptr_t)at(all, "roots"), root,
-				    item) if (status >= 0) status = bookmarks(p, item, 1);
+		for (struct json_member m = json_first(at(all, "roots")); m.at && status >= 0;
+		     m = json_next(m))
+			status = bookmarks(p, m.value, 1);
 		break;
 	case PREFERENCES:
 		status = preferences(p, all);

@@ -108,7 +108,6 @@ static void add_json(struct parse *p, const char *name, const json_t *v)
 
 static void add(struct parse *p, const char *name, const json_t *v, unsigned depth)
 {
-	const char *key;
 	json_t *member;
 
 	if (depth > 12 || p->count > LIMIT_EVENT_FIELDS / 2) {
@@ -124,8 +123,8 @@ static void add(struct parse *p, const char *name, const json_t *v, unsigned dep
 		if ((member = json_object_get(v, "value")) && json_is_string(member) &&
 		    json_object_get(v, "localizedValue"))
 			event_add(p, name, json_value(&p->scratch, member));
-		json_object_foreach((json_t *)(uintptr_t)v, key, member)
-			add(p, arena_printf(&p->scratch, "%s.%s", name, key), member, depth + 1);
+		for (struct json_member m = json_first(v); m.at; m = json_next(m))
+			add(p, arena_printf(&p->scratch, "%s.%s", name, m.key), m.value, depth + 1);
 	} else if (json_is_array(v)) { /* NOLINT(misc-redundant-expression) */
 		size_t n = json_array_size(v);
 		struct value *list = n ? arena_zalloc(&p->scratch, n * sizeof(*list)) : NULL;
@@ -280,8 +279,6 @@ static int record(struct parse *p, const json_t *v, enum cloud cloud, uint64_t o
 {
 	struct summary s = summary_of(cloud, v);
 	int64_t ts = TIME_NONE;
-	const char *key;
-	json_t *member;
 	bool zoned = true;
 
 	if (*s.time && !time_parse_iso(view_text(s.time), &ts, &zoned, NULL))
@@ -293,8 +290,8 @@ static int record(struct parse *p, const json_t *v, enum cloud cloud, uint64_t o
 		    ts == TIME_NONE ? "Not a time" : "Recorded Time", offset);
 	p->event.record = number;
 	event_add(p, "Cloud", value_text(clouds[cloud]));
-	json_object_foreach((json_t *)(uintptr_t)v, key, member)
-		add(p, arena_strndup(&p->scratch, key, strlen(key)), member, 1);
+	for (struct json_member m = json_first(v); m.at; m = json_next(m))
+		add(p, arena_strndup(&p->scratch, m.key, strlen(m.key)), m.value, 1);
 	if (*s.who)
 		event_user(p, value_text(arena_strndup(&p->scratch, s.who, strlen(s.who))));
 	event_messagef(p, "%s: %s: %s%s%s%s%s%s%s%s", clouds[cloud], *s.who ? s.who : "?", s.what,

@@ -60,16 +60,15 @@ static void script_free(struct scripts *s, struct script *x)
 static void join(struct buffer *text, uint16_t tail, uint16_t head)
 {
 	uint8_t out[4];
+	uint32_t code = 0xfffd; /* a half alone */
+	size_t n;
 
-	if (tail && head) {
-		uint32_t code =
-			0x10000 + ((uint32_t)(tail - 0xd800) << 10) + (uint32_t)(head - 0xdc00);
-
-		buffer_append(text, out, text_encode(code, out));
+	if (!tail && !head)
 		return;
-	}
-	if (tail || head)
-		buffer_append(text, out, text_encode(0xfffd, out));
+	if (tail && head)
+		code = 0x10000 + ((uint32_t)(tail - 0xd800) << 10) + (uint32_t)(head - 0xdc00);
+	n = text_encode(code, out);
+	buffer_append(text, out, n);
 }
 
 /* "3", "1, 3-5": the numbers that are not there. */
