@@ -7,15 +7,14 @@
 
 #include "base/autorun_place.h"
 
-/* The places of which the file tells all by itself; crontabs, units and keys have parsers of their
- * own. */
+/* The places of which the file tells all by itself; crontabs, units, keys and containers have parsers
+ * of their own. */
 static const struct autorun_place *place_of(const char *path)
 {
 	const struct autorun_place *place = autorun_place_of(view_text(path));
 
 	return place && (place->reading == AUTORUN_FILE || place->reading == AUTORUN_LINES ||
-			 place->reading == AUTORUN_DESKTOP || place->reading == AUTORUN_MATCH ||
-			 place->reading == AUTORUN_DOCKER)
+			 place->reading == AUTORUN_DESKTOP || place->reading == AUTORUN_MATCH)
 		       ? place
 		       : NULL;
 }
@@ -49,18 +48,6 @@ static int parse(struct parse *p, struct view bytes)
 	}
 	if (!place || place->reading == AUTORUN_FILE)
 		return autorun_emit(p, &found, 0);
-	if (place->reading == AUTORUN_DOCKER) {
-		struct buffer name = {0}, command = {0};
-
-		if (autorun_docker(bytes, &name, &command)) {
-			found.name = buffer_as_view(&name);
-			found.command = buffer_as_view(&command);
-			status = autorun_emit(p, &found, 0);
-		}
-		buffer_release(&name);
-		buffer_release(&command);
-		return status;
-	}
 	while (status >= 0 && view_line(&rest, &line)) {
 		struct autorun a = {
 			.place = place->place, .user = user, .line = ++number, .enabled = -1};
