@@ -83,7 +83,6 @@ static void startup_line(struct step *s, const char *path, const char *name, con
 			 xasprintf("%s%s%s", target, arguments && *arguments ? " " : "",
 				   arguments ? arguments : ""));
 		line_text(b, "Image", target);
-		line_text(b, "TargetFilename", target);
 		image = windows_image(target);
 		if (image)
 			windows_image_fields(b, image);
@@ -92,7 +91,7 @@ static void startup_line(struct step *s, const char *path, const char *name, con
 		free(image);
 	} else {
 		line_text(b, "CommandLine", path);
-		line_text(b, "TargetFilename", path);
+		line_text(b, "Image", path);
 		windows_image_fields(b, path);
 	}
 	line_some(b, "User", user);
@@ -116,11 +115,12 @@ static void startup_folder(struct step *s, const char *folder, const char *user)
 	if (h == INVALID_HANDLE_VALUE)
 		return;
 	do {
-		char *name = utf8_of(d.cFileName), *path = xasprintf("%s\\%s", folder, name);
+		char *name = utf8_of(d.cFileName), *path = xasprintf("%s/%s", folder, name);
 
+		/* As such a file's path is in a case. */
 		for (char *at = path; *at; at++)
-			if (*at == '/')
-				*at = '\\';
+			if (*at == '\\')
+				*at = '/';
 		if (!(d.dwFileAttributes &
 		      (FILE_ATTRIBUTE_DIRECTORY | FILE_ATTRIBUTE_REPARSE_POINT)) &&
 		    !windows_elsewhere(d.dwFileAttributes) && _stricmp(name, "desktop.ini") != 0)
