@@ -105,7 +105,7 @@
  *     file); of a task RegistrationTime, LastRunTime, LastCompletionTime, LastResult; of WMI CreatorSid, ConsumerClass
  *   type "protection": Name, Product (class), Image, ReportingImage, ProductState, Enabled, UpToDate, Timestamp; type "hotfix": Name, Description,
  *     InstalledBy, InstalledOn
- * live/accounts.jsonl    "account": TargetUserName, UserId (RID), TargetSid, FullName, Comment, Home, ScriptPath, LastPasswordChange, LastLogonTime,
+ * live/accounts.jsonl    "account": TargetUserName, UserId (RID), TargetSid, FullName, Comment, Home, ScriptPath, PasswordAge (seconds), LastLogonTime,
  *     LogonCount, BadPasswordCount, Administrator, Flags (list: "disabled", "locked", "no-password-required", ...); "group": TargetGroupName, Comment, Members
  * live/software.jsonl    type "package": Name, Version, Publisher, InstallDate, InstallLocation, InstallSource, UninstallString, TargetObject, User, mtime
  * live/firewall.jsonl    type "firewall_profile": Profile, Enabled, DefaultInbound; type "firewall_rule": RuleId, RuleName, Action, Direction, Enabled,

@@ -1067,7 +1067,7 @@ static void find_shadows(struct shadows *found)
 	if (open && query && open(&folder, 1 /* DIRECTORY_QUERY */, &attributes) >= 0) {
 		/* One at a time: the names stand behind the structure. */
 		for (BOOLEAN first = TRUE;
-		     query(folder, &one, sizeof(one), TRUE, first, &context, &got) == 0;
+		     query(folder, &one, sizeof(one), TRUE, first, &context, &got) >= 0;
 		     first = FALSE)
 			if (one.name.Buffer && one.name.Length / 2 > n &&
 			    _wcsnicmp(one.name.Buffer, name, n) == 0)

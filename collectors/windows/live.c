@@ -61,12 +61,25 @@ bool step_over(const struct step *s)
 	return s->over != 0;
 }
 
+static __thread struct step *current; /* of this thread; NULL in the main one */
+
 static unsigned __stdcall thread(void *data)
 {
-	struct step *s = data;
+	struct step *s = current = data;
 
 	s->plan->run(s);
 	return 0;
+}
+
+/* A collector that falls over what a system's DLL does, or a driver's hook in it, costs itself. */
+static LONG WINAPI fallen(EXCEPTION_POINTERS *e)
+{
+	if (!current)
+		return EXCEPTION_CONTINUE_SEARCH;
+	step_failed(current, "crashed: exception 0x%08lx at %p",
+		    (unsigned long)e->ExceptionRecord->ExceptionCode,
+		    e->ExceptionRecord->ExceptionAddress);
+	ExitThread(1);
 }
 
 static void failure(struct windows_collector *c, const struct step_plan *p, const char *why)
@@ -171,6 +184,7 @@ void windows_live(struct windows_collector *c)
 	};
 
 	windows_images_begin();
+	(void)SetUnhandledExceptionFilter(fallen);
 	for (size_t i = 0; i < sizeof(plans) / sizeof(plans[0]) && c->status == OK; i++)
 		run_step(c, &plans[i]);
 }

@@ -195,9 +195,57 @@ char *registry_read(HKEY root, const wchar_t *path, const wchar_t *value)
 	return text;
 }
 
+/* Who is who, once asked: a domain that does not answer costs seconds each time. */
+static struct known_account {
+	char *sid, *name;
+} * accounts;
+static size_t account_count, account_cap;
+static INIT_ONCE accounts_once = INIT_ONCE_STATIC_INIT;
+static CRITICAL_SECTION accounts_lock;
+
+static BOOL CALLBACK accounts_begin(INIT_ONCE *once, void *parameter, void **context)
+{
+	(void)once;
+	(void)parameter;
+	(void)context;
+	InitializeCriticalSection(&accounts_lock);
+	return TRUE;
+}
+
+static char *ask_account(PSID sid);
+
 char *account_of_sid(PSID sid)
 {
-	wchar_t name[300], domain[300], *text = NULL;
+	wchar_t *wide = NULL;
+	char *text, *name = NULL;
+
+	if (!ConvertSidToStringSidW(sid, &wide))
+		return NULL;
+	text = utf8_of(wide);
+	(void)LocalFree(wide);
+	(void)InitOnceExecuteOnce(&accounts_once, accounts_begin, NULL, NULL);
+	EnterCriticalSection(&accounts_lock);
+	for (size_t i = 0; i < account_count && !name; i++)
+		if (strcmp(accounts[i].sid, text) == 0)
+			name = xstrdup(accounts[i].name);
+	LeaveCriticalSection(&accounts_lock);
+	if (!name) {
+		name = ask_account(sid);
+		if (!name)
+			name = xstrdup(text);
+		EnterCriticalSection(&accounts_lock);
+		accounts = xgrow(accounts, &account_cap, account_count + 1, sizeof(*accounts));
+		accounts[account_count++] = (struct known_account){xstrdup(text), xstrdup(name)};
+		LeaveCriticalSection(&accounts_lock);
+	}
+	free(text);
+	return name;
+}
+
+/* NULL when nobody knows it. */
+static char *ask_account(PSID sid)
+{
+	wchar_t name[300], domain[300];
 	DWORD names = 300, domains = 300;
 	SID_NAME_USE use;
 	char *a, *b, *both;
@@ -210,11 +258,7 @@ char *account_of_sid(PSID sid)
 		free(b);
 		return both;
 	}
-	if (!ConvertSidToStringSidW(sid, &text))
-		return NULL;
-	both = utf8_of(text);
-	(void)LocalFree(text);
-	return both;
+	return NULL;
 }
 
 /* ---- what glibc has and mingw has not ---- */

@@ -304,7 +304,7 @@ static void one_hive(struct live_registry *l, unsigned on, HKEY parent, const ch
 }
 
 /* The name that the parser of a user's hive gives him: his folder's. */
-static char *hive_user(const char *sid)
+char *windows_hive_user(const char *sid)
 {
 	wchar_t *wide = wide_of(sid), path[400];
 	char *raw, *user = NULL, *slash;
@@ -357,7 +357,7 @@ void live_places(struct step *s, bool (*wanted)(const struct place *p),
 
 		if (classes)
 			*end = '\0';
-		user = hive_user(sid);
+		user = windows_hive_user(sid);
 		prefix = xasprintf("HKU\\%s%s", user, classes ? "_Classes" : "");
 		if (classes)
 			*end = '_';

@@ -348,9 +348,7 @@ static void account_line(struct step *s, const USER_INFO_3 *u)
 	line_wide(b, "Comment", u->usri3_comment);
 	line_wide(b, "Home", u->usri3_home_dir);
 	line_wide(b, "ScriptPath", u->usri3_script_path);
-	/* Seconds since the last change: the hour that it was, not the second. */
-	line_time(b, "LastPasswordChange",
-		  time_from_unix(time_now() / TIME_SECOND - (int64_t)u->usri3_password_age));
+	line_number(b, "PasswordAge", u->usri3_password_age);
 	if (u->usri3_last_logon)
 		line_time(b, "LastLogonTime", time_from_unix(u->usri3_last_logon));
 	line_number(b, "LogonCount", u->usri3_num_logons);
@@ -471,11 +469,12 @@ static void each_user(struct step *s, void (*fn)(struct step *s, HKEY hive, cons
 #define UNINSTALL "Microsoft\\Windows\\CurrentVersion\\Uninstall"
 static void user_programs(struct step *s, HKEY hive, const char *sid)
 {
-	char *root = xasprintf("HKU\\%s", sid);
+	char *user = windows_hive_user(sid), *root = xasprintf("HKU\\%s", user);
 
-	programs_of(s, hive, root, "Software\\" UNINSTALL, sid);
-	programs_of(s, hive, root, "Software\\Wow6432Node\\" UNINSTALL, sid);
+	programs_of(s, hive, root, "Software\\" UNINSTALL, user);
+	programs_of(s, hive, root, "Software\\Wow6432Node\\" UNINSTALL, user);
 	free(root);
+	free(user);
 }
 
 void windows_software(struct step *s)
@@ -705,7 +704,7 @@ static void all_values(struct step *s, HKEY key, const char *object, const char 
 
 static void user_environment(struct step *s, HKEY hive, const char *sid)
 {
-	char *object = xasprintf("HKU\\%s\\Environment", sid);
+	char *user = windows_hive_user(sid), *object = xasprintf("HKU\\%s\\Environment", user);
 	HKEY key;
 
 	if (RegOpenKeyExW(hive, L"Environment", 0, KEY_READ, &key) == ERROR_SUCCESS) {
@@ -713,6 +712,7 @@ static void user_environment(struct step *s, HKEY hive, const char *sid)
 		(void)RegCloseKey(key);
 	}
 	free(object);
+	free(user);
 }
 
 static char *guid_text(const GUID *g)

@@ -71,6 +71,9 @@ void windows_images_begin(void);	  /* before all others */
 const char *windows_hash(const char *path);
 /* Hashes, Signed, Signature, SignatureStatus, SignatureType. */
 void windows_image_fields(struct buffer *b, const char *path);
+/* The name that the parser of a user's hive gives him: his folder's. By the text of the SID; the
+ * caller's. */
+char *windows_hive_user(const char *sid);
 bool windows_image_trusted(const char *path);		/* as the fields said */
 const char *windows_signature_status(const char *path); /* "Valid", ...; "" when it is not known */
 /* The home folder of every profile of the registry's list, the services' own too. */
