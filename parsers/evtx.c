@@ -9,6 +9,7 @@
  * the System part as Element or Element_Attribute, EventData by the name of each Data, the leaves
  * of UserData by their element's name.
  */
+#define _GNU_SOURCE /* memrchr */
 #include "parsers/evtx.h"
 
 #include "base/sha256.h"
@@ -54,6 +55,7 @@ struct resolved {
 	const struct evtx_known *known;		  /* or NULL */
 	const struct evtx_refinement *refinement; /* or NULL */
 	int refined;				  /* the field that it looks at */
+	int user;				  /* the field of who did it, or -1 */
 	bool writer; /* Security_UserID is the account that wrote the log, not one that did
 			something */
 	struct message_part *parts;
@@ -67,7 +69,7 @@ struct nested {
 	uint16_t hole;
 };
 
-#define USERS	 5
+#define USERS	 7
 #define COMMANDS 8
 
 struct evtx_plan {
@@ -738,8 +740,9 @@ static struct evtx_plan *find_plan(struct evtx *e, const struct state *s)
 static struct evtx_plan *build(struct evtx *e, struct state *s, const struct evtx_ops *raw,
 			       bool once)
 {
-	static const char *const users[USERS] = {"TargetUserName", "User", "SubjectUserName",
-						 "UserName", "Security_UserID"};
+	static const char *const users[USERS] = {"TargetUserName", "User",	  "SubjectUserName",
+						 "UserName",	   "UserContext", "TargetUser",
+						 "Security_UserID"};
 	struct build b = {.e = e, .s = s, .once = once};
 	struct frame root = {.level = 0};
 	struct evtx_plan *plan = NULL;
@@ -769,6 +772,7 @@ static struct evtx_plan *build(struct evtx *e, struct state *s, const struct evt
 			plan->nested[i] = s->nested[i];
 		}
 		measure(plan);
+		plan->unknown.user = -1;
 		plan->time = find_name(shape, "TimeCreated_SystemTime");
 		for (unsigned i = 0; i < USERS; i++)
 			plan->user[i] = find_name(shape, users[i]);
@@ -901,9 +905,23 @@ static int field_of(const struct shape *shape, struct view names)
 	return -1;
 }
 
-/* Compiles "Account {User} did {A|B:format}" for a shape. What the shape lacks is a question mark.
- */
 #define PARTS 32
+
+/* The n-th of the fields that have the name of this one; nothing where there are fewer. */
+static struct message_part nth_field(const struct shape *shape, int field, int n)
+{
+	uint32_t at = (uint32_t)field;
+
+	while (--n > 0 && (at = shape->next_same[at]) != 0)
+		;
+	return (struct message_part){.field = n > 0 ? -1 : (int)at};
+}
+
+/*
+ * Compiles "Account {User} did {A|B:format}" for a shape. What the shape lacks is a question mark,
+ * or nothing where a format makes a part of a sentence of it. {Data:2} is the second of the fields
+ * of that name, or the second item of its value.
+ */
 static void compile_message(struct arena *a, const struct shape *shape, const char *pattern,
 			    struct resolved *r)
 {
@@ -926,9 +944,23 @@ static void compile_message(struct arena *a, const struct shape *shape, const ch
 		end = colon ? colon : close;
 		field = field_of(shape, view_of(p + 1, (size_t)(end - p - 1)));
 		parts[n] = (struct message_part){.text = view_text("?"), .field = field};
-		if (field >= 0 && colon)
+		if (colon)
 			parts[n].format =
 				evtx_format_named(view_of(colon + 1, (size_t)(close - colon - 1)));
+		if (field < 0 && parts[n].format)
+			parts[n].text = VIEW_EMPTY;
+		if (field >= 0 && colon && colon[1] >= '1' && colon[1] <= '8') {
+			/* An item is meant of the last name only. */
+			const char *bar = memrchr(p, '|', (size_t)(colon - p)),
+				   *last = bar ? bar : p;
+			bool counted = view_equal(shape->names[field],
+						  view_of(last + 1, (size_t)(colon - last - 1)));
+
+			if (!counted || shape->next_same[field])
+				parts[n].format = NULL;
+			if (counted && shape->next_same[field])
+				parts[n] = nth_field(shape, field, colon[1] - '0');
+		}
 		n++;
 		p = close + 1;
 	}
@@ -1037,7 +1069,12 @@ static const struct resolved *resolve(struct evtx *e, struct evtx_plan *plan,
 		if (!r)
 			return &plan->unknown;
 		r->known = known;
+		r->user = -1;
 		if (known) {
+			const char *user = evtx_user_field(known);
+
+			if (user)
+				r->user = find_name(shape, user);
 			r->writer = strcmp(known->provider, "Microsoft-Windows-Sysmon") == 0;
 			r->refinement = evtx_refinement(known);
 			r->refined = r->refinement ? find_name(shape, r->refinement->field) : -1;
@@ -1228,7 +1265,10 @@ static int emit(struct evtx *e, const struct evtx_record *r, void *data)
 	if (plan->shape->computer >= 0)
 		event.host = values[plan->shape->computer];
 	resolved = resolve(e, plan, values, !plain || !s->count);
-	for (unsigned i = 0; i < (resolved->writer ? USERS - 1u : USERS); i++) {
+	if (resolved->user >= 0 && names_somebody(&values[resolved->user]))
+		event.user = values[resolved->user];
+	for (unsigned i = 0;
+	     event.user.type == VALUE_ABSENT && i < (resolved->writer ? USERS - 1u : USERS); i++) {
 		if (plan->user[i] >= 0 && names_somebody(&values[plan->user[i]])) {
 			event.user = values[plan->user[i]];
 			break;
@@ -1370,7 +1410,7 @@ static int probe(const struct probe *probe)
 const struct parser parser_evtx = {
 	.name = "evtx",
 	.title = "Windows event log",
-	.version = 2,
+	.version = 3,
 	.probe = probe,
 	.parse = parse,
 	.segments = evtx_segments,

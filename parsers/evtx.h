@@ -309,6 +309,9 @@ struct evtx_known {
 	const char *message; /* or NULL */
 };
 const struct evtx_known *evtx_known(struct view provider, uint64_t id);
+size_t evtx_known_count(void);
+/* The field that holds who did it, or NULL: one of the names that providers share. */
+const char *evtx_user_field(const struct evtx_known *known);
 /* Another kind, by the value of a field. */
 struct evtx_refinement {
 	const char *provider;
@@ -319,7 +322,10 @@ struct evtx_refinement {
 };
 const struct evtx_refinement *evtx_refinement(const struct evtx_known *known); /* or NULL */
 bool evtx_refines(const struct evtx_refinement *r, const struct value *v);
-/* The formatter of "{Field:NAME}", or NULL. */
+/*
+ * The formatter of "{Field:NAME}", or NULL. Those for parts of a sentence (from, by, paren, ...)
+ * write nothing for a value that is not there; "1" to "8" take an item of an array.
+ */
 typedef void (*evtx_format)(struct buffer *out, const struct value *v);
 evtx_format evtx_format_named(struct view name);
 
