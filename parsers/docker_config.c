@@ -32,6 +32,9 @@ static int probe(const struct probe *p)
 		return BID_NO;
 	if (container(head) && (view_glob(view_text(p->name), "config*.json")))
 		return BID_BOTH;
+	/* The place says it all. */
+	if (view_glob(view_text(p->path), "*/containers/*/config.v2.json"))
+		return BID_NAME;
 	return layer(head) && (view_is(view_text(p->name), "json") ||
 			       view_glob(view_text(p->path), "*/sha256/*"))
 		       ? BID_BOTH
@@ -165,7 +168,7 @@ static int parse(struct parse *p, struct view bytes)
 		return parse_fail(p, ERR_FORMAT, (uint64_t)error.position, "no JSON: %s",
 				  error.text);
 	}
-	status = at(v, "State") ? of_container(p, v, bytes) : of_layer(p, v);
+	status = at(v, "State") || at(v, "Path") ? of_container(p, v, bytes) : of_layer(p, v);
 	json_decref(v);
 	return status;
 }
