@@ -293,7 +293,7 @@ static int folder_item(void *data, struct evidence *e, const struct item *item)
 		status = pipeline_add_done(p, &a, OUTCOME_FAILED,
 					   item->error ? item->error : problem.reason);
 	} else {
-		const char *const *suffix = companions_of(evidence_head(e));
+		const char *const *suffix = companions_of(evidence_head(e), item->path);
 		struct content other;
 
 		for (; *suffix && count < COMPANIONS; suffix++)
@@ -363,9 +363,13 @@ int pipeline_input(struct pipeline *p, const char *path)
 
 		a.mtime = (int64_t)st.st_mtim.tv_sec * TIME_SECOND + st.st_mtim.tv_nsec;
 		for (const char *const *suffix =
-			     companions_of(view_of(head, n > 0 ? (size_t)n : 0));
+			     companions_of(view_of(head, n > 0 ? (size_t)n : 0), path);
 		     *suffix; suffix++) {
-			char *beside = xasprintf("%s%s", path, *suffix);
+			const char *slash = strrchr(path, '/');
+			size_t folder = slash ? (size_t)(slash - path) + 1 : 0;
+			char *beside = **suffix == '/'
+					       ? xasprintf("%.*s%s", (int)folder, path, *suffix + 1)
+					       : xasprintf("%s%s", path, *suffix);
 			int other = open(beside, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
 			free(beside);

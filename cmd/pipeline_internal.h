@@ -256,7 +256,7 @@ void hash_bytes(struct view bytes, uint8_t out[32]);
 /* The turn goes to the next job: in a worker after its last print, and in the parent for one that died. */
 void turn_pass(struct shared *shared, uint32_t job);
 /* Suffixes of what belongs to a file of this kind, up to NULL. */
-const char *const *companions_of(struct view head);
+const char *const *companions_of(struct view head, const char *path);
 
 /* The lives of a worker and of a reader. */
 _Noreturn void worker_main(struct pipeline *p, unsigned index);

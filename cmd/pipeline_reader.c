@@ -62,16 +62,27 @@ static void reader_wait(struct reader *r)
 	}
 }
 
-const char *const *companions_of(struct view head)
+const char *const *companions_of(struct view head, const char *path)
 {
-	static const char
-		*const hive[] = {".LOG1", ".LOG2", ".LOG", ".log1", ".log2", ".log", NULL},
-		       *const database[] = {"-wal", "-journal", NULL}, *const none[] = {NULL};
+	static const char *const hive[] = {".LOG1", ".LOG2", ".LOG", ".log1",
+					   ".log2", ".log",  NULL},
+				 *const database[] = {"-wal", "-journal", NULL},
+				 *const wmi[] = {"/MAPPING1.MAP",
+						 "/MAPPING2.MAP",
+						 "/MAPPING3.MAP",
+						 "/mapping1.map",
+						 "/mapping2.map",
+						 "/mapping3.map",
+						 NULL},
+				 *const none[] = {NULL};
+	const char *slash = strrchr(path, '/');
 
 	if (view_starts(head, "regf", 4))
 		return hive;
 	if (view_starts(head, "SQLite format 3", 16))
 		return database;
+	if (strcasecmp(slash ? slash + 1 : path, "objects.data") == 0)
+		return wmi;
 	return none;
 }
 
@@ -114,7 +125,7 @@ static int reader_item(void *data, struct evidence *e, const struct item *item)
 			m.flags |= ITEM_UNREADABLE;
 			texts[TEXT_ERROR] = problem.reason;
 		} else {
-			const char *const *suffix = companions_of(head);
+			const char *const *suffix = companions_of(head, item->path);
 
 			m.memory = content.memory;
 			fds[count++] = content.fd;

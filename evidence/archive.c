@@ -1,5 +1,7 @@
-/* Archives through libarchive: twice over the input, once for the names and manifests, once for the
- * contents. */
+/*
+ * Archives through libarchive: twice over the input, once for the names, the manifests, and the files that belong to another
+ * one (logs of hives and databases, which may stand behind or before it), once for the contents.
+ */
 #include "evidence/internal.h"
 
 #include "base/memory.h"
@@ -13,8 +15,22 @@
 #define BLOCK	     (256u << 10)
 #define METADATA_MAX (256u << 20) /* bytes of a manifest: some million files */
 
+/* Bytes of all companions together: those of a whole host have some hundred MiB. */
+#define COMPANIONS_MAX (UINT64_C(8) << 30)
+
+/* A file that belongs to another one, kept in the first pass: its bytes stand in state.kept. */
+struct companion {
+	char *name;
+	uint64_t offset, size;
+};
+
 struct state {
 	struct archive *a;
+	struct spill kept;
+	bool keeping;
+	struct companion *companions; /* sorted by name */
+	size_t companion_count, companion_cap;
+	char *name; /* of the member at hand */
 	bool in_entry;
 	uint8_t *head;
 	size_t head_len;
@@ -98,6 +114,102 @@ static struct buffer read_metadata(struct archive *a)
 	return b;
 }
 
+/* Members that companions_of (cmd/) asks for: transaction logs of hives, journals of databases, the order of WMI's pages. */
+static bool is_companion(const char *name)
+{
+	static const char *const patterns[] = {
+		"*.log1",
+		"*.log2",
+		"*/ntuser.dat.log",
+		"*/usrclass.dat.log",
+		"*/system.log",
+		"*/software.log",
+		"*/sam.log",
+		"*/security.log",
+		"*/default.log",
+		"*/amcache.hve.log",
+		"*-wal",
+		"*-journal",
+		"*mapping?.map",
+	};
+
+	for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++)
+		if (view_glob(view_text(name), patterns[i]))
+			return true;
+	return false;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct companion *)a)->name, ((const struct companion *)b)->name);
+}
+
+static void keep(struct evidence *e, struct archive *a, const char *name)
+{
+	struct state *s = e->state;
+	uint64_t from = s->keeping ? s->kept.size : 0, at = from;
+	uint8_t *block;
+	la_ssize_t n;
+
+	if (!s->keeping && spill_open(&s->kept, e->options.scratch) < 0)
+		return;
+	s->keeping = true;
+	block = xmalloc(BLOCK);
+	while ((n = archive_read_data(a, block, BLOCK)) > 0) {
+		/* One that does not fit is left out: half a log could make a hive worse. */
+		if (at - from + (uint64_t)n > e->options.max_file ||
+		    at + (uint64_t)n > COMPANIONS_MAX || is_bomb(a, at - from) ||
+		    spill_write(&s->kept, at, block, (size_t)n) < 0) {
+			n = -1;
+			break;
+		}
+		at += (uint64_t)n;
+		evidence_alive(e);
+	}
+	free(block);
+	if (n < 0 || at == from)
+		return;
+	s->companions = xgrow(s->companions, &s->companion_cap, s->companion_count + 1,
+			      sizeof(*s->companions));
+	s->companions[s->companion_count++] = (struct companion){xstrdup(name), from, at - from};
+}
+
+static int companion(struct evidence *e, const char *suffix, struct content *content)
+{
+	struct state *s = e->state;
+	const char *slash = s->name ? strrchr(s->name, '/') : NULL;
+	size_t folder = slash ? (size_t)(slash - s->name) + 1 : 0;
+	struct companion key, *found = NULL;
+	struct spill spill;
+	uint8_t *block;
+	uint64_t at = 0;
+
+	if (!s->name || !s->companion_count)
+		return ERR_NOT_FOUND;
+	key.name = suffix[0] == '/' ? xasprintf("%.*s%s", (int)folder, s->name, suffix + 1)
+				    : xasprintf("%s%s", s->name, suffix);
+	found = bsearch(&key, s->companions, s->companion_count, sizeof(key), by_name);
+	free(key.name);
+	if (!found || spill_open(&spill, e->options.scratch) < 0)
+		return ERR_NOT_FOUND;
+	block = xmalloc(BLOCK);
+	while (at < found->size) {
+		size_t want = found->size - at < BLOCK ? (size_t)(found->size - at) : BLOCK;
+		ssize_t n = pread(s->kept.fd, block, want, (off_t)(found->offset + at));
+
+		if (n <= 0 || spill_write(&spill, at, block, (size_t)n) < 0)
+			break;
+		at += (uint64_t)n;
+	}
+	free(block);
+	if (at < found->size) {
+		spill_drop(&spill);
+		return ERR_NOT_FOUND;
+	}
+	spill_finish(&spill, at, content);
+	return OK;
+}
+
 static int open_archive(struct evidence *e, struct problem *problem)
 {
 	struct state *s = e->state = xcalloc(1, sizeof(*s));
@@ -119,8 +231,13 @@ static int open_archive(struct evidence *e, struct problem *problem)
 
 			layout_read(e->layout, name, buffer_as_view(&b));
 			buffer_release(&b);
+		} else if (name && archive_entry_filetype(entry) == AE_IFREG &&
+			   !archive_entry_is_encrypted(entry) && is_companion(name)) {
+			keep(e, a, name);
 		}
 	}
+	if (s->companion_count)
+		qsort(s->companions, s->companion_count, sizeof(*s->companions), by_name);
 	(void)snprintf(why, sizeof(why), "%s", a ? reason(a) : "no memory");
 	if (names == 0 && result != ARCHIVE_EOF) {
 		if (a)
@@ -231,6 +348,8 @@ static int walk(struct evidence *e, int (*fn)(void *, struct evidence *, const s
 			item.error = "encrypted member";
 		}
 		item.member = name;
+		free(s->name);
+		s->name = xstrdup(name);
 		if (!layout_map(e->layout, name, &item))
 			continue;
 		status = fn(data, e, &item);
@@ -242,6 +361,8 @@ static int walk(struct evidence *e, int (*fn)(void *, struct evidence *, const s
 				  "%s", reason(s->a));
 	(void)archive_read_free(s->a);
 	s->a = NULL;
+	free(s->name);
+	s->name = NULL;
 	return status < 0 ? status : layout_missing(e->layout, fn, data, e);
 }
 
@@ -254,6 +375,12 @@ static void close_archive(struct evidence *e)
 	if (s->a)
 		(void)archive_read_free(s->a);
 	free(s->head);
+	free(s->name);
+	for (size_t i = 0; i < s->companion_count; i++)
+		free(s->companions[i].name);
+	free(s->companions);
+	if (s->keeping)
+		spill_drop(&s->kept);
 	free(s);
 }
 
@@ -266,7 +393,7 @@ static uint64_t position(const struct evidence *e)
 }
 
 const struct evidence_kind_ops evidence_archive = {open_archive, walk,		head,	  content,
-						   NULL,	 close_archive, position, NULL};
+						   companion,	 close_archive, position, NULL};
 
 int evidence_expand(int fd, const struct evidence_options *options, struct content *content)
 {

@@ -5,7 +5,11 @@
  * ([MS-WMIO] 2.2.54): size, offset of the class's name, a flag, two bits for each property (null, default), the
  * values in the order of the class, qualifiers, a heap of strings. So what was deleted and not yet overwritten is found as well.
  * Where a class keeps which property was taken from the class definitions of a real repository; they are part of Windows since
- * XP and do not change. An instance that goes over a page's end is read as far as it stands together.
+ * XP and do not change.
+ *
+ * Pages of 8192 bytes begin with a table of the objects in them; an object that is longer goes on in the pages that follow
+ * logically, which MAPPING1.MAP to MAPPING3.MAP put in order (libyal, "WMI repository file format"). Without them the pages that
+ * follow in the file are taken. What no table names, or stands in a page that no mapping has, was deleted.
  */
 #include "parsers/registry.h" /* command_image */
 
@@ -146,6 +150,19 @@ static const struct class
 };
 #define CLASSES (sizeof(classes) / sizeof(classes[0]))
 
+#define PAGE	  8192u
+#define PAGES_MAX (1u << 20) /* of a repository: 8 GiB */
+#define NO_PAGE	  UINT32_MAX
+
+/* What the mapping says of each page of the file. */
+struct pages {
+	struct view objects;
+	uint32_t *next; /* the page that follows logically, or NO_PAGE; NULL: no mapping */
+	uint8_t *mapped;
+	size_t count;
+	struct buffer joined; /* an object that goes over pages */
+};
+
 static void wide_hex(const char *hex, uint8_t *out)
 {
 	for (; *hex; hex++, out += 2) {
@@ -234,7 +251,7 @@ static const char *key_of(struct parse *p, const char *reference)
 
 /* `body` begins behind the size: offset of the class's name, flag, bits, values, qualifiers, heap. */
 static int instance(struct parse *p, const struct class *c, uint64_t offset, struct view times,
-		    struct view body, bool cut)
+		    struct view body, unsigned flags)
 {
 	size_t values = 5 + (c->properties + 3u) / 4;
 	struct view heap = find_heap(body, c->name, values + c->values);
@@ -273,8 +290,7 @@ static int instance(struct parse *p, const struct class *c, uint64_t offset, str
 	name = subject ? key_of(p, subject) : NULL;
 	event_start(p, KIND_PERSISTENCE, ts, ts == TIME_NONE ? "Not a time" : "Recorded Time",
 		    offset);
-	if (cut)
-		p->event.flags = EVENT_CUT;
+	p->event.flags = flags;
 	event_add(p, "Place", value_text(c->place));
 	event_add(p, "Name", value_text(name));
 	event_add(p, "CommandLine", value_text(command));
@@ -307,23 +323,109 @@ static int instance(struct parse *p, const struct class *c, uint64_t offset, str
 	return event_emit(p);
 }
 
-static int at_hash(struct parse *p, const struct class *c, struct view bytes, size_t at,
-		   size_t hash)
+/* "Mapping file": signature, version, (since Vista) two numbers, count of pages, count of entries; then the entries by
+ * logical number, 24 bytes (XP: 4) that begin with the page's number in the file. The newest of the three counts. */
+static struct view newest_mapping(struct parse *p, bool *wide)
 {
-	uint32_t size = view_get32(bytes, at + hash + 16);
-	struct view body;
+	static const char *const names[] = {"/MAPPING1.MAP", "/MAPPING2.MAP", "/MAPPING3.MAP",
+					    "/mapping1.map", "/mapping2.map", "/mapping3.map"};
+	struct view best = VIEW_EMPTY;
+	uint32_t version = 0;
+
+	for (size_t i = 0; p->companion && i < sizeof(names) / sizeof(names[0]); i++) {
+		struct view v = p->companion(p, names[i]);
+
+		if (view_get32(v, 0) != 0xabcd || (best.len && view_get32(v, 4) <= version))
+			continue;
+		best = v;
+		version = view_get32(v, 4);
+	}
+	/* Entries fill the file but for a list of free pages. */
+	*wide = view_has(best, 24, 24 * (size_t)view_get32(best, 20)) && view_get32(best, 20) > 0;
+	return best;
+}
+
+static void pages_open(struct parse *p, struct pages *w, struct view objects)
+{
+	bool wide;
+	struct view v = newest_mapping(p, &wide);
+	uint32_t count = view_get32(v, wide ? 20 : 12), before = NO_PAGE;
+	size_t step = wide ? 24 : 4, head = wide ? 24 : 16;
+
+	*w = (struct pages){.objects = objects, .count = objects.len / PAGE};
+	if (!v.len || !w->count || w->count > PAGES_MAX)
+		return;
+	w->next = xmalloc(w->count * sizeof(*w->next));
+	memset(w->next, 0xff, w->count * sizeof(*w->next));
+	w->mapped = xcalloc(w->count, 1);
+	for (size_t i = 0; i < count && view_has(v, head + i * step, 4); i++) {
+		uint32_t page = view_get32(v, head + i * step) & 0x3fffffff;
+
+		if (before < w->count && page < w->count)
+			w->next[before] = page;
+		if (page < w->count)
+			w->mapped[page] = 1;
+		before = page;
+	}
+}
+
+static void pages_close(struct pages *w)
+{
+	free(w->next);
+	free(w->mapped);
+	buffer_release(&w->joined);
+}
+
+/* n bytes of an object from `at` on, over the pages that it goes on in. */
+static struct view object_bytes(struct pages *w, size_t at, size_t n)
+{
+	uint32_t page = (uint32_t)(at / PAGE);
+
+	if (!w->next || page >= w->count || !w->mapped[page] || at % PAGE + n <= PAGE)
+		return view_clip(w->objects, at, n);
+	w->joined.len = 0;
+	buffer_view(&w->joined, view_sub(w->objects, at, PAGE - at % PAGE));
+	while (w->joined.len < n && (page = w->next[page]) < w->count) {
+		struct view v = view_clip(w->objects, (size_t)page * PAGE, PAGE);
+
+		buffer_view(&w->joined, view_clip(v, 0, n - w->joined.len));
+	}
+	return buffer_as_view(&w->joined);
+}
+
+/* An object that the table of its page names: (id, offset, size, checksum), ended by zeros. */
+static bool is_live(const struct pages *w, size_t at)
+{
+	struct view page = view_clip(w->objects, at - at % PAGE, PAGE);
+
+	if (w->mapped && at / PAGE < w->count && !w->mapped[at / PAGE])
+		return false;
+	for (size_t i = 0; i + 16 <= page.len && view_get32(page, i + 4); i += 16)
+		if (view_get32(page, i + 4) == at % PAGE)
+			return true;
+	return false;
+}
+
+static int at_hash(struct parse *p, const struct class *c, struct pages *w, size_t at, size_t hash)
+{
+	uint32_t size = view_get32(object_bytes(w, at, hash + 20), hash + 16);
+	struct view object;
 
 	if (size < 16 || size > SIZE_MAX_INSTANCE)
 		return OK;
-	body = view_clip(bytes, at + hash + 20, size - 4);
-	return instance(p, c, at, view_sub(bytes, at + hash, 16), body, body.len < size - 4);
+	object = object_bytes(w, at, hash + 16 + size);
+	return instance(p, c, at, view_sub(object, hash, 16), view_from(object, hash + 20),
+			(object.len < hash + 16 + size ? EVENT_CUT : 0u) |
+				(is_live(w, at) ? 0u : EVENT_RECOVERED));
 }
 
 static int parse(struct parse *p, struct view bytes)
 {
 	uint8_t hashes[CLASSES][HASH_NEW], old[CLASSES][HASH_OLD];
+	struct pages w;
 	int status = OK;
 
+	pages_open(p, &w, bytes);
 	for (size_t c = 0; c < CLASSES; c++) {
 		class_hash(classes[c].name, hashes[c]);
 		wide_hex(classes[c].md5, old[c]);
@@ -338,11 +440,12 @@ static int parse(struct parse *p, struct view bytes)
 			continue;
 		for (size_t c = 0; c < CLASSES && status >= 0; c++) {
 			if (view_has(bytes, at, HASH_NEW) && memcmp(d, hashes[c], HASH_NEW) == 0)
-				status = at_hash(p, &classes[c], bytes, at, HASH_NEW);
+				status = at_hash(p, &classes[c], &w, at, HASH_NEW);
 			else if (memcmp(d, old[c], HASH_OLD) == 0)
-				status = at_hash(p, &classes[c], bytes, at, HASH_OLD);
+				status = at_hash(p, &classes[c], &w, at, HASH_OLD);
 		}
 	}
+	pages_close(&w);
 	return status;
 }
 

@@ -263,6 +263,13 @@ try:
     f = one('Windows/win.ini', b'[windows]\r\nload=\r\nrun=C:\\evil\\e.exe\r\n[fonts]\r\n')
     check(f.get('Name') == 'run' and f.get('Image') == EXE, 'win.ini', f)
     check(one('Users/alice/AppData/Roaming/Microsoft/Word/STARTUP/e.dotm', b'PK').get('Place') == 'Office startup folder', 'Word startup folder')
+    # ---- WMI: a script that goes on in pages which only the mapping finds; what the mapping has no more was deleted
+    subprocess.run([sys.executable, 'tests/fixtures/make_wmi.py', work], check=True)
+    got = subprocess.run([konseki, 'parse', os.path.join(work, '_wmi/OBJECTS.DATA')], capture_output=True, text=True)
+    wmi = {e['fields']['Name']: e for e in map(json.loads, got.stdout.splitlines())}
+    script = wmi['long']['fields']['CommandLine']
+    check(script == 'var s; ' * 2000 + '// the end' and 'flags' not in wmi['long'], 'WMI: a script over three pages', script[-40:])
+    check(wmi['Deleted one'].get('flags') == ['recovered'] and 'flags' not in wmi['Updater'], 'WMI: a deleted consumer says so', wmi['Deleted one'])
 finally:
     shutil.rmtree(work)
 print(f'1..{tests}')

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """TAP: hives with their logs beside them, parsed from disk: the events are those of the hive that Windows would load."""
-import json, os, shutil, subprocess, sys, tempfile
+import json, os, shutil, subprocess, sys, tarfile, tempfile, zipfile
 
 konseki = os.path.abspath(os.environ.get('KONSEKI', 'build/konseki'))
 work = tempfile.mkdtemp()
@@ -33,6 +33,21 @@ try:
     check(about.get('LogEntriesReplayed') == 0 and 'LogNote' in about, 'a log of another state is left, and said so', about)
     mine, about = keys('new-clean')
     check(about.get('Dirty') is False and mine == keys('want-1')[0], 'a clean hive does not take its logs', about)
+    # in archives, before and behind the hive: what a triage tool packs is read as the folder would be
+    for kind, order in (('zip', ('', '.LOG1', '.LOG2')), ('tar', ('.LOG2', '', '.LOG1')), ('tar.gz', ('', '.LOG2', '.LOG1'))):
+        path = os.path.join(work, 'collected.' + kind)
+        members = [(f'C/Windows/System32/config/SYSTEM{s}', os.path.join(folder, 'new-both' + s)) for s in order]
+        if kind == 'zip':
+            with zipfile.ZipFile(path, 'w', zipfile.ZIP_DEFLATED) as z:
+                for name, source in members:
+                    z.write(source, name)
+        else:
+            with tarfile.open(path, 'w:gz' if kind.endswith('gz') else 'w') as t:
+                for name, source in members:
+                    t.add(source, name)
+        got = subprocess.run([konseki, 'parse', path], capture_output=True, text=True)
+        about = next((f for f in (json.loads(l)['fields'] for l in got.stdout.splitlines()) if 'Dirty' in f), {})
+        check(about.get('LogEntriesReplayed') == 2, f'logs are replayed out of a {kind} file', [about, got.stderr])
     # names as a case-preserving system has them
     for name in os.listdir(folder):
         if name.startswith('new-both.'):
