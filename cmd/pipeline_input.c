@@ -1,10 +1,11 @@
 /* What the parent does with an input: files to workers, what has files inside to a reader. */
-#define _GNU_SOURCE /* nftw */
+#define _GNU_SOURCE /* nftw, memfd_create */
 #include "cmd/pipeline_internal.h"
 
 #include <fcntl.h>
 #include <ftw.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 
 static int take_file(struct pipeline *p, const struct artefact *a, int fd,
@@ -329,6 +330,54 @@ void pipeline_expect(struct pipeline *p, const char *path)
 	p->expected_files += expected_files_now;
 }
 
+/*
+ * What can be read only once becomes an unnamed file, whose size is then known. The descriptor, or
+ * -1 with errno. Closes fd.
+ */
+static int keep_stream(struct pipeline *p, int fd, uint64_t *memory)
+{
+	static char piece[1 << 18];
+	int kept = p->scratch_fd < 0
+			   ? -1
+			   : openat(p->scratch_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	bool in_memory = kept < 0;
+	int error = 0;
+	ssize_t n;
+
+	if (in_memory)
+		kept = memfd_create("input", MFD_CLOEXEC);
+	(void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+	while (kept >= 0 && (n = read(fd, piece, sizeof(piece))) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		for (ssize_t done = 0, m; n > 0 && done < n; done += m) {
+			m = write(kept, piece + done, (size_t)(n - done));
+			if (m < 0 && errno == EINTR)
+				m = 0;
+			else if (m < 0)
+				n = -1;
+		}
+		if (n < 0) {
+			error = errno;
+			(void)close(kept);
+			kept = -1;
+			break;
+		}
+		*memory += in_memory ? (uint64_t)n : 0;
+	}
+	(void)close(fd);
+	if (error)
+		errno = error;
+	return kept;
+}
+
+/* Is it the user's word for something open already? A pipe of that kind has its writer. */
+static bool is_stream_name(const char *path)
+{
+	return strcmp(path, "-") == 0 || strcmp(path, "/dev/stdin") == 0 ||
+	       strncmp(path, "/dev/fd/", 8) == 0 || strncmp(path, "/proc/self/fd/", 14) == 0;
+}
+
 int pipeline_input(struct pipeline *p, const char *path)
 {
 	char *real = p->options.absolute ? realpath(path, NULL) : NULL;
@@ -337,10 +386,18 @@ int pipeline_input(struct pipeline *p, const char *path)
 			     .mtime = TIME_NONE,
 			     .input = p->totals.inputs++};
 	const struct evidence_options options = {.scratch = -1};
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), status = OK;
+	bool input = strcmp(path, "-") == 0;
+	int fd = input ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+		       : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	struct problem problem = {.offset = PROBLEM_NO_OFFSET};
+	int status = OK;
 	struct stat st;
 
+	if (input)
+		a.path = a.shown = path = "stdin";
+	if (fd >= 0 && fstat(fd, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)) &&
+	    (input || is_stream_name(path)))
+		fd = keep_stream(p, fd, &a.memory);
 	if (fd < 0 || fstat(fd, &st) < 0) {
 		input_problem_errno(p, a.input, path);
 	} else if (S_ISDIR(st.st_mode)) {

@@ -56,6 +56,49 @@ os.mkfifo(os.path.join(work, 'fifo'))
 got = run(os.path.join(work, 'fifo'), files[0], timeout=20)
 ok(got.returncode == 1 and len(lines(got)) == 1, 'a pipe is not waited for', got.stderr)
 
+# Standard input, as a pipe, a file, compressed, an archive; a pipe that the shell made.
+import gzip, io, tarfile
+log = os.path.join(build, 'fixtures/evtx/healthy.evtx')
+evtx = open(log, 'rb').read()
+def renamed(result, name):
+    return result.stdout.replace(json.dumps(log).encode(), json.dumps(name).encode())
+want = renamed(run(log), 'stdin')
+tar = io.BytesIO()
+with tarfile.open(fileobj=tar, mode='w') as t:
+    member = tarfile.TarInfo('logs/Security')
+    member.size = len(evtx)
+    t.addfile(member, io.BytesIO(evtx))
+got = run('-', input=evtx)
+ok(got.returncode == 0 and want and got.stdout == want, 'standard input', got.stderr)
+got = run('-', stdin=open(log, 'rb'))
+ok(got.returncode == 0 and got.stdout == want, 'standard input that is a file', got.stderr)
+got = run('-', input=gzip.compress(evtx))
+ok(got.returncode == 0 and got.stdout == want, 'standard input, compressed', got.stderr)
+got = run('-', input=tar.getvalue())
+ok(got.returncode == 0 and len(lines(got)) == want.count(b'\n'), 'standard input that is an archive', got.stderr)
+got = run('--format', 'xml', '-', input=evtx)
+ok(got.returncode == 0 and got.stdout == run('--format', 'xml', log).stdout, 'standard input to XML', got.stderr)
+got = run('-', input=b'')
+ok(got.returncode == 1 and b'stdin' in got.stderr, 'standard input with nothing in it', got.stderr)
+got = subprocess.run(f'{konseki} parse <(cat {log})', shell=True, capture_output=True, executable='/bin/bash')
+ok(got.returncode == 0 and got.stdout.count(b'\n') == want.count(b'\n'), "the shell's own pipe", got.stderr)
+for name in ('Security.evtx.bak', 'log (1)~', 'a\nb.evtx', 'gz.evtx'):
+    path = os.path.join(work, name)
+    open(path, 'wb').write(gzip.compress(evtx) if name == 'gz.evtx' else evtx)
+    got = run(path)
+    ok(got.returncode == 0 and got.stdout == renamed(run(log), path), f'an unusual name: {name!r}', got.stderr)
+
+# XML: one document whatever is in it, the same from any number of workers.
+import xml.etree.ElementTree as ET
+for name in ('healthy', 'damaged', 'cut', 'no-chunk', 'zero-size', 'types', 'shapes'):
+    path = os.path.join(build, f'fixtures/evtx/{name}.evtx')
+    got, two = run('--format', 'xml', '--carve', path), run('--format', 'xml', '--carve', '--threads', '2', path)
+    events = [e for e in lines(run('--carve', path)) if e['kind'] != 'damage' and 'EventID' in e['fields']]
+    found = ET.fromstring(got.stdout)
+    ok(len(found) == len(events) and got.stdout == two.stdout, f'{name}: XML has the records of JSON', len(found), len(events))
+    damage = [e for e in lines(run('--carve', path)) if e['kind'] == 'damage']
+    ok(got.stdout.count(b'<!-- Damaged at offset') == len(damage), f'{name}: each loss is told', got.stdout[:300])
+
 pipe = subprocess.run(f'{konseki} parse {big} | head -n 1', shell=True, capture_output=True, executable='/bin/bash')
 ok(pipe.stderr == b'' and pipe.stdout.count(b'\n') == 1, 'a closed pipe ends it without a word', pipe.stderr)
 if os.path.exists('/dev/full'):
