@@ -586,15 +586,15 @@ static int run(int argc, char **argv)
 	}
 	o.profile = profile_name ? load_profile(profile_name, &own_profile) : profiles[0];
 	if (!o.profile)
-		return EXIT_MISUSE;
+		goto out;
 	if (reference_time &&
 	    !time_parse_user(view_text(reference_time), time_now(), &o.reference)) {
 		complainf(reference_time, "not a time");
-		return EXIT_MISUSE;
+		goto out;
 	}
 	if (sign) {
 		if (!load_key(sign, &key))
-			return EXIT_MISUSE;
+			goto out;
 		o.key = &key;
 	}
 	recipients = xcalloc(encrypt.count, sizeof(*recipients));
@@ -602,19 +602,16 @@ static int run(int argc, char **argv)
 		if (age_recipient_parse(view_text(encrypt.items[i]), &recipients[i]))
 			continue;
 		complainf(encrypt.items[i], "not a recipient (age1...)");
-		free(recipients);
-		return EXIT_MISUSE;
+		goto out;
 	}
 	for (const char *d = drives; d && *d; d++)
 		if ((*d | 32) < 'a' || (*d | 32) > 'z') {
 			complainf(drives, "drives are letters");
-			free(recipients);
-			return EXIT_MISUSE;
+			goto out;
 		}
 	if (root && image) {
 		complainf(NULL, "--root or --image, not both");
-		free(recipients);
-		return EXIT_MISUSE;
+		goto out;
 	}
 	o.root = root;
 	o.image = image;
@@ -643,10 +640,8 @@ static int run(int argc, char **argv)
 	if (w.terminal || json_progress || cpu_percent)
 		o.progress = progress;
 	if (since) {
-		if (!load_earlier(since, &w.earlier)) {
-			free(recipients);
-			return EXIT_MISUSE;
-		}
+		if (!load_earlier(since, &w.earlier))
+			goto out;
 		o.unchanged = unchanged;
 		o.since = w.earlier.digest;
 	}

@@ -18,6 +18,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/klog.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
@@ -1933,6 +1934,27 @@ static void system_line(struct live *l)
 	buffer_release(&text);
 }
 
+/* The kernel's messages as they are, syslog(2): a module's taint, what crashed, what was plugged in. */
+static void kernel_messages(struct live *l)
+{
+	struct bundle_file f = {
+		.member = "live/dmesg.txt", .collector = "system", .mtime = TIME_NONE};
+	int size = klogctl(10, NULL, 0), n; /* SYSLOG_ACTION_SIZE_BUFFER */
+	struct buffer text = {0};
+
+	n = size > 0 && size <= 64 << 20
+		    ? klogctl(3, buffer_reserve(&text, (size_t)size), size) /* ..._READ_ALL */
+		    : -1;
+	if (n < 0) {
+		collect_trouble(l->c, "system", "kernel messages", strerror(errno));
+	} else {
+		text.len = (size_t)n;
+		if (bundle_whole(l->c->w, &f, buffer_as_view(&text), NULL) < 0)
+			l->c->status = ERR_IO;
+	}
+	buffer_release(&text);
+}
+
 void linux_live(struct collector *c)
 {
 	struct live l = {
@@ -1961,6 +1983,7 @@ void linux_live(struct collector *c)
 	mounts(&l);
 	network(&l);
 	system_line(&l);
+	kernel_messages(&l);
 	for (size_t i = 0; i < l.count; i++)
 		process_release(&l.processes[i]);
 	free(l.processes);

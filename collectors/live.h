@@ -45,6 +45,7 @@
  * live/system.jsonl
  *   type "system": Hostname, Kernel, Architecture, Version, MachineId, BootTime, CollectionTime, Uptime (seconds),
  *     KernelCommandLine, Tainted, CorePattern, Virtualization, ModulesDisabled, PtraceScope, SeLinux
+ * live/dmesg.txt: the kernel's messages, "<PRIORITY>[SECONDS] TEXT"
  * live/accounts.jsonl
  *   type "account": TargetUserName, UserId, GroupId, Home, Shell, Comment, PasswordState ("hash", "locked", "none", absent when
  *     shadow could not be read), LastPasswordChange (RFC 3339 date), Groups (list), AuthorizedKeys (count), Flags (list: "uid0", "no-password", "system-with-shell")

@@ -185,6 +185,7 @@ if os.geteuid() == 0:
     ok(next(p for p in secret.live('processes.jsonl') if p['ProcessId'] == child.pid)['Environment']['DB_PASSWORD'] == 'hunter2', 'and with them when asked for')
     ok(any(f['ProcessId'] == child.pid and f['Files'].get(str(memfd), '').startswith('/memfd:x') for f in l.live('open-files.jsonl')), 'what a process has open')
     ok(any(m['ProcessId'] == child.pid and any('/memfd:x' in line and ' r-xp ' in line for line in m['Maps']) for m in l.live('maps.jsonl')), 'what it has mapped')
+    ok(run('dmesg').returncode != 0 or b'] ' in l.files['live/dmesg.txt'], "the kernel's messages")
     ok('Cgroup' in mine and mine['CurrentDirectory'] == os.getcwd(), 'its cgroup and folder')
     if fd >= 0:
         program = [p for p in l.live('bpf.jsonl') if p.get('Name') == 'evilprog']
