@@ -271,6 +271,24 @@ static inline uint64_t hash_of(uint64_t h, const void *data, size_t n)
 	return mix(h, x);
 }
 
+enum truth { FALSE, TRUE, OPEN };
+
+/* context.c: the context of an event, made when it is the first of its kind. Valid until the next call. */
+struct context *context_find(struct engine_state *s, const struct event *e,
+			     const struct event_origin *origin);
+void contexts_drop(struct engine_state *s);
+/* Truth of a condition as far as the leaves that are known tell. */
+enum truth node_partial(struct engine_state *s, const struct node *n,
+			enum truth (*leaf)(struct engine_state *s, uint32_t predicate));
+
+/* scan.c: the findings of the values that make a context, of an event (s->key), of one field whatever the context wants. */
+void scan_constants(struct engine_state *s, struct context *c);
+void scan_event(struct engine_state *s, struct context *c);
+void scan_field(struct engine_state *s, uint32_t field);
+/* What there is to evaluate of the event; its findings are marked where that is anything. Valid until verdicts_drop. */
+const struct verdict *verdict_of(struct engine_state *s, const struct context *c);
+void verdicts_drop(struct engine_state *s);
+
 /* field.c: the texts of a field in the event at hand. */
 uint16_t slot_resolve(struct engine_state *s, struct context *c, uint32_t field);
 bool field_present(struct engine_state *s, uint32_t field);
