@@ -479,6 +479,8 @@ static void take_raw(struct volume *v, const char *below, uint64_t record, const
 		t.file.ctime = info.changed;
 		t.file.btime = info.created;
 		status = ntfs_stream_open(v->ntfs, record, type, stream, &s);
+		if (status == ERR_NOT_FOUND && type != NTFS_DATA) /* a small one */
+			status = ntfs_stream_open(v->ntfs, record, 0x90, stream, &s);
 	}
 	if (status < 0) {
 		failed(&t, status_text(status));

@@ -32,6 +32,8 @@ struct live_registry {
 	void *data;
 	struct true_name *names;
 	size_t name_count, name_cap;
+	unsigned denied; /* keys that are not ours to read */
+	char *first_denied;
 };
 
 /* ---- keys ---- */
@@ -53,6 +55,7 @@ static struct live_key *open_at(HKEY parent, const char *name, char *path)
 			(void)RegCloseKey(k->handle);
 		free(path);
 		free(k);
+		SetLastError((DWORD)status);
 		return NULL;
 	}
 	k->path = path;
@@ -199,6 +202,15 @@ static void at_key(struct live_registry *l, const struct place *p, struct live_k
 	arena_reset(&l->arena);
 }
 
+/* A key that could not be opened: absent, or shut. */
+static void not_opened(struct live_registry *l, const struct live_key *parent, const char *name)
+{
+	if (GetLastError() != ERROR_ACCESS_DENIED)
+		return;
+	if (l->denied++ == 0)
+		l->first_denied = xasprintf("%s\\%s", parent->path, name);
+}
+
 static void walk(struct live_registry *l, const struct place *p, struct live_key *k,
 		 const char *pattern, unsigned depth)
 {
@@ -217,6 +229,8 @@ static void walk(struct live_registry *l, const struct place *p, struct live_key
 	if (!strpbrk(part, "*?")) {
 		/* Most are not there: the look at all the names is for those that are. */
 		child = open_at(k->handle, part, xasprintf("%s\\%s", k->path, part));
+		if (!child)
+			not_opened(l, k, part);
 		name = child ? true_name(l, k, part) : NULL;
 		if (name && strcmp(name, part) != 0) {
 			free(child->path);
@@ -235,9 +249,12 @@ static void walk(struct live_registry *l, const struct place *p, struct live_key
 		     i++, units = 300) {
 			char *own = utf8_of_n(wide, units);
 
-			child = view_glob(view_text(own), part)
-					? open_at(k->handle, own, xasprintf("%s\\%s", k->path, own))
-					: NULL;
+			child = NULL;
+			if (view_glob(view_text(own), part)) {
+				child = open_at(k->handle, own, xasprintf("%s\\%s", k->path, own));
+				if (!child)
+					not_opened(l, k, own);
+			}
 			if (child) {
 				walk(l, p, child, rest, depth + 1);
 				close_key(child);
@@ -368,6 +385,10 @@ void live_places(struct step *s, bool (*wanted)(const struct place *p),
 		free(user);
 		free(sid);
 	}
+	if (l->denied)
+		step_failed(s, "%u keys are not ours to read, the first %s", l->denied,
+			    l->first_denied);
+	free(l->first_denied);
 	for (size_t i = 0; i < l->name_count; i++) {
 		free(l->names[i].parent);
 		free(l->names[i].name);

@@ -138,9 +138,10 @@ static void filter_line(struct step *s, IWbemClassObject *o)
 	line_start(b, "autorun");
 	line_text(b, "Place", "WMI event filter");
 	line_own(b, "Name", text_of(o, L"Name"));
+	line_own(b, "QueryLanguage", text_of(o, L"QueryLanguage"));
 	line_own(b, "Query", text_of(o, L"Query"));
 	line_own(b, "EventNamespace", text_of(o, L"EventNamespace"));
-	line_own(b, "Language", text_of(o, L"QueryLanguage"));
+	line_own(b, "EventAccess", text_of(o, L"EventAccess"));
 	line_own(b, "CreatorSid", sid_of(o));
 	step_end(s);
 }
@@ -154,11 +155,33 @@ static void consumer_line(struct step *s, IWbemClassObject *o)
 		{"CommandLineEventConsumer", "WMI command line consumer", L"CommandLineTemplate",
 		 L"ExecutablePath"},
 		{"ActiveScriptEventConsumer", "WMI script consumer", L"ScriptText",
-		 L"ScriptFileName"},
-		{"LogFileEventConsumer", "WMI log file consumer", L"Filename", L"Text"},
-		{"NTEventLogEventConsumer", "WMI event log consumer", L"SourceName", NULL},
-		{"SMTPEventConsumer", "WMI mail consumer", L"ToLine", NULL},
+		 L"ScriptFilename"},
+		{"LogFileEventConsumer", "WMI log file consumer", L"Text", NULL},
+		{"NTEventLogEventConsumer", "WMI event log consumer", NULL, NULL},
+		{"SMTPEventConsumer", "WMI mail consumer", L"Message", NULL},
 	};
+	static const wchar_t *const properties[] = {L"MachineName",
+						    L"ExecutablePath",
+						    L"CommandLineTemplate",
+						    L"WorkingDirectory",
+						    L"DesktopName",
+						    L"WindowTitle",
+						    L"ScriptingEngine",
+						    L"ScriptText",
+						    L"ScriptFilename",
+						    L"Filename",
+						    L"Text",
+						    L"UNCServerName",
+						    L"SourceName",
+						    L"NameOfUserSIDProperty",
+						    L"SMTPServer",
+						    L"Subject",
+						    L"FromLine",
+						    L"ReplyToLine",
+						    L"Message",
+						    L"ToLine",
+						    L"CcLine",
+						    L"BccLine"};
 	struct buffer *b = step_lines(s);
 	char *class = text_of(o, L"__CLASS"), *command = NULL, *file;
 	const char *place = "WMI consumer";
@@ -167,7 +190,8 @@ static void consumer_line(struct step *s, IWbemClassObject *o)
 	for (size_t i = 0; class && i < sizeof(classes) / sizeof(classes[0]); i++)
 		if (strcmp(classes[i].class, class) == 0) {
 			place = classes[i].place;
-			command = text_of(o, classes[i].command);
+			if (classes[i].command)
+				command = text_of(o, classes[i].command);
 			if (!command && classes[i].other)
 				command = text_of(o, classes[i].other);
 		}
@@ -175,14 +199,21 @@ static void consumer_line(struct step *s, IWbemClassObject *o)
 	line_text(b, "Place", place);
 	line_own(b, "Name", text_of(o, L"Name"));
 	line_some(b, "CommandLine", command);
-	line_own(b, "Language", text_of(o, L"ScriptingEngine"));
+	for (size_t i = 0; i < sizeof(properties) / sizeof(properties[0]); i++) {
+		char *name = utf8_of(properties[i]);
+
+		line_own(b, name, text_of(o, properties[i]));
+		free(name);
+	}
 	line_own(b, "CreatorSid", sid_of(o));
 	line_some(b, "ConsumerClass", class);
 	if (program && command) {
 		struct arena arena = {0};
+		char *path = text_of(o, L"ExecutablePath");
 
-		line_text(b, "Image", command_image(&arena, command));
+		line_text(b, "Image", path ? path : command_image(&arena, command));
 		arena_release(&arena);
+		free(path);
 		file = windows_image(command);
 		if (file)
 			windows_image_fields(b, file);
