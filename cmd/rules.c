@@ -404,7 +404,8 @@ static int navigator_write(const char *path, const struct technique *list, size_
 			most = list[i].able;
 	buffer_string(&out,
 		      "{\"name\":\"konseki "
-		      "rules\",\"versions\":{\"layer\":\"4.5\"},\"domain\":\"enterprise-attack\",");
+		      "rules\",\"versions\":{\"layer\":\"4.5\",\"navigator\":\"5.1.0\"},"
+		      "\"domain\":\"enterprise-attack\",");
 	buffer_string(&out, "\"description\":\"Rules of konseki " KONSEKI_VERSION
 			    " that can fire, by technique\",\"techniques\":[");
 	for (size_t i = 0; i < count; i++) {
@@ -416,9 +417,12 @@ static int navigator_write(const char *path, const struct technique *list, size_
 			buffer_char(&id, (char)(*c == 't' ? 'T' : *c));
 		buffer_string(&out, shown++ ? ",\n{\"techniqueID\":" : "\n{\"techniqueID\":");
 		text_json_quoted(&out, buffer_as_view(&id));
-		buffer_printf(&out,
-			      ",\"score\":%zu,\"comment\":\"%zu rules, %zu can fire, %lld hits\"}",
-			      list[i].able, list[i].rules, list[i].able, (long long)list[i].hits);
+		buffer_printf(&out, ",\"score\":%zu,\"comment\":\"%zu rules, %zu can fire",
+			      list[i].able, list[i].rules, list[i].able);
+		if (in_case)
+			buffer_printf(&out, ", %lld hits", (long long)list[i].hits);
+		/* What was found stands out from what could be. */
+		buffer_string(&out, list[i].hits ? "\",\"color\":\"#ff6666\"}" : "\"}");
 		buffer_release(&id);
 	}
 	buffer_printf(&out,

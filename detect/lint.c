@@ -156,6 +156,157 @@ static void selection_lint(struct ruleset *set, const struct rule *r, const stru
 	}
 }
 
+/* ---- fields ---- */
+
+/* What Sysmon's events have (its manifest, schema 4.90), and what the mapping makes of them and of 4688. */
+static const char *const sysmon_fields[] = {"Archived",
+					    "CallTrace",
+					    "Channel",
+					    "ClientInfo",
+					    "CommandLine",
+					    "Company",
+					    "Computer",
+					    "Consumer",
+					    "Contents",
+					    "CreationUtcTime",
+					    "CurrentDirectory",
+					    "Description",
+					    "Destination",
+					    "DestinationHostname",
+					    "DestinationIp",
+					    "DestinationIsIpv6",
+					    "DestinationPort",
+					    "DestinationPortName",
+					    "Details",
+					    "Device",
+					    "EventID",
+					    "EventNamespace",
+					    "EventType",
+					    "FileVersion",
+					    "Filter",
+					    "GrantedAccess",
+					    "Hash",
+					    "Hashes",
+					    "ID",
+					    "Image",
+					    "ImageLoaded",
+					    "Imphash",
+					    "Initiated",
+					    "IntegrityLevel",
+					    "IsExecutable",
+					    "LogonGuid",
+					    "LogonId",
+					    "Name",
+					    "NewName",
+					    "NewThreadId",
+					    "Operation",
+					    "OriginalFileName",
+					    "ParentCommandLine",
+					    "ParentImage",
+					    "ParentProcessGuid",
+					    "ParentProcessId",
+					    "ParentUser",
+					    "PipeName",
+					    "PreviousCreationUtcTime",
+					    "ProcessGuid",
+					    "ProcessId",
+					    "Product",
+					    "Protocol",
+					    "Provider_Name",
+					    "Query",
+					    "QueryName",
+					    "QueryResults",
+					    "QueryStatus",
+					    "RuleName",
+					    "Session",
+					    "Signature",
+					    "SignatureStatus",
+					    "Signed",
+					    "SourceHostname",
+					    "SourceImage",
+					    "SourceIp",
+					    "SourceIsIpv6",
+					    "SourcePort",
+					    "SourcePortName",
+					    "SourceProcessGuid",
+					    "SourceProcessId",
+					    "SourceThreadId",
+					    "SourceUser",
+					    "StartAddress",
+					    "StartFunction",
+					    "StartModule",
+					    "State",
+					    "TargetFilename",
+					    "TargetImage",
+					    "TargetObject",
+					    "TargetProcessGuid",
+					    "TargetProcessId",
+					    "TargetUser",
+					    "TerminalSessionId",
+					    "Type",
+					    "User",
+					    "UtcTime",
+					    "Version",
+					    "md5",
+					    "sha1",
+					    "sha256",
+					    NULL};
+static const char *const sysmon_categories[] = {"process_creation",
+						"process_termination",
+						"file_change",
+						"file_event",
+						"file_delete",
+						"file_delete_detected",
+						"file_executable_detected",
+						"file_block_executable",
+						"file_block_shredding",
+						"network_connection",
+						"driver_load",
+						"image_load",
+						"create_remote_thread",
+						"raw_access_thread",
+						"process_access",
+						"process_tampering",
+						"registry_add",
+						"registry_delete",
+						"registry_event",
+						"registry_rename",
+						"registry_set",
+						"create_stream_hash",
+						"pipe_created",
+						"wmi_event",
+						"clipboard_change",
+						NULL};
+
+static bool is_listed(const char *text, const char *const *list)
+{
+	for (; *list; list++)
+		if (strcasecmp(text, *list) == 0)
+			return true;
+	return false;
+}
+
+/* Fields that no source of a category whose fields are known has: the rule waits for them in vain. */
+static void fields_lint(struct ruleset *set, const struct rule *r, const struct node *n,
+			uint32_t line, const char *name, uint8_t *told)
+{
+	for (uint32_t i = 0; n->type != NODE_PREDICATE && i < n->count; i++)
+		fields_lint(set, r, n->kids[i], line, name, told);
+	if (n->type != NODE_PREDICATE)
+		return;
+	for (int side = 0; side < 2; side++) {
+		const struct predicate *p = &set->predicates[n->predicate];
+		uint32_t field = side ? p->other : p->field;
+
+		if (field == FIELD_ANY || (side && p->type != PREDICATE_FIELDREF) || told[field] ||
+		    is_listed(set->fields[field], sysmon_fields))
+			continue;
+		told[field] = 1;
+		ruleset_warn(set, r->path, line, "'%s': events of %s have no field '%s'", name,
+			     r->logsource.category, set->fields[field]);
+	}
+}
+
 /* ---- rules ---- */
 
 static bool is_uuid(const char *s)
@@ -165,14 +316,6 @@ static bool is_uuid(const char *s)
 							    : !isxdigit((unsigned char)s[i]))
 			return false;
 	return !s[36];
-}
-
-static bool is_known(const char *text, const char *const *list)
-{
-	for (; *list; list++)
-		if (strcmp(text, *list) == 0)
-			return true;
-	return false;
 }
 
 static void correlation_lint(struct ruleset *set, const struct rule *r)
@@ -248,6 +391,8 @@ void ruleset_lint(struct ruleset *set)
 	static const char *const statuses[] = {"stable",     "test",	    "experimental",
 					       "deprecated", "unsupported", NULL};
 
+	uint8_t *told = xcalloc(set->field_count + 1, 1);
+
 	for (size_t i = 0; i < set->rule_count; i++) {
 		const struct rule *r = set->rules[i];
 
@@ -255,7 +400,7 @@ void ruleset_lint(struct ruleset *set)
 			ruleset_warn(set, r->path, r->line, "a title of more than 256 characters");
 		if (r->id && !is_uuid(r->id))
 			ruleset_warn(set, r->path, r->line, "the id '%s' is no UUID", r->id);
-		if (r->status && !is_known(r->status, statuses))
+		if (r->status && !is_listed(r->status, statuses))
 			ruleset_warn(set, r->path, r->line, "there is no status '%s'", r->status);
 		if (r->taxonomy && strcmp(r->taxonomy, "sigma") != 0)
 			ruleset_warn(set, r->path, r->line,
@@ -267,10 +412,19 @@ void ruleset_lint(struct ruleset *set)
 			continue;
 		}
 		condition_lint(set, r);
+		memset(told, 0, set->field_count);
 		for (uint32_t k = 0; k < r->selection_count; k++)
 			selection_lint(set, r, r->selections[k], r->selection_lines[k],
 				       r->selection_names[k]);
+		for (uint32_t k = 0;
+		     k < r->selection_count && r->logsource.category && r->logsource.product &&
+		     strcasecmp(r->logsource.product, "windows") == 0 &&
+		     is_listed(r->logsource.category, sysmon_categories);
+		     k++)
+			fields_lint(set, r, r->selections[k], r->selection_lines[k],
+				    r->selection_names[k], told);
 	}
+	free(told);
 	doubles(set, false);
 	doubles(set, true);
 }

@@ -143,6 +143,7 @@ WARNED = [
     ('a logsource of nobody', rule('x', 's: {A: 1}\ncondition: s', 'logsource: {product: nowhere}\nlevel: low\n'), 1, 'cannot fire'),
     ('an id that is none', rule('x', 's: {A: 1}\ncondition: s', HEAD + 'id: abc\n'), 1, 'no UUID'),
     ('a name twice', rule('x', 's: {A: 1}\ncondition: s', HEAD + 'name: a\n') + '---\n' + rule('y', 's: {A: 1}\ncondition: s', HEAD + 'name: a\n'), 9, 'too'),
+    ('a field that nothing has', rule('x', 's: {Image: a, CommandLne: b}\ncondition: s', 'logsource: {product: windows, category: process_creation}\nlevel: low\n'), 5, "no field 'CommandLne'"),
     ('another taxonomy', rule('x', 's: {A: 1}\ncondition: s', HEAD + 'taxonomy: ecs\n'), 1, 'taxonomy'),
 ]
 for name, text, line, reason in WARNED:
