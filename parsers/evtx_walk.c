@@ -71,7 +71,9 @@ int evtx_tell(struct evtx *e, const struct evtx_record *r, enum evtx_loss loss, 
 	unsigned long long n = r->number;
 
 	switch (loss) {
-	case EVTX_LOSS_TEMPLATE:
+	case EVTX_LOSS_TEMPLATE: /* a carved record has seldom its own, and is marked as such */
+		if (r->flags & EVENT_RECOVERED)
+			return OK;
 		return parse_lost(e->p, r->offset,
 				  "record %llu: its template is damaged, another copy or what is "
 				  "left of it served",
