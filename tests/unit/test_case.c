@@ -668,6 +668,61 @@ static void test_filters(void **unused)
 	free(path);
 }
 
+/* Signatures of a load that was killed stay behind in their group: its ids are never given again. */
+static void test_killed_group(void **unused)
+{
+	struct maker m, other;
+	char *path = new_path(), line[80];
+	struct case_db *c = open_case(path, CASE_WRITE);
+	int64_t id;
+
+	(void)unused;
+	make_begin(&m);
+	for (int i = 0; i < 150000; i++) {
+		(void)snprintf(line, sizeof(line), "of the killed load %d", i);
+		make_event(&m, i * S, line);
+	}
+	make_done(&m);
+	id = case_artifact_begin(
+		c, &(struct case_artifact){.path = "/half", .parser = "test", .mtime = TIME_NONE});
+	assert_int_equal(case_load(c, id, buffer_as_view(&m.blocks)), OK);
+	assert_int_equal(case_finish(c, NULL, NULL), OK);
+	assert_answer(c, "SELECT count(*) FROM signature_group", "1");
+	case_close(c);
+	c = open_case(path, CASE_WRITE);
+	assert_answer(c, "SELECT count(*) FROM event", "0");
+	make_begin(&other);
+	for (int i = 0; i < 3000; i++) {
+		(void)snprintf(line, sizeof(line), "another text %d", i);
+		make_event(&other, i * S, line);
+	}
+	make_done(&other);
+	load(c, "/whole", "aa", &other);
+	assert_int_equal(case_finish(c, NULL, NULL), OK);
+	assert_int_equal(count(c,
+			       (struct case_filter){
+				       .fields = (const char *const[]){"Line=another text 2987"},
+				       .field_count = 1}),
+			 1);
+	assert_int_equal(
+		count(c, (struct case_filter){.greps = (const char *const[]){"another text"},
+					      .grep_count = 1}),
+		3000);
+	assert_int_equal(count(c, (struct case_filter){.greps = (const char *const[]){"killed"},
+						       .grep_count = 1}),
+			 0);
+	assert_int_equal(count(c, (struct case_filter){.kinds = (const char *const[]){"logon"},
+						       .kind_count = 1,
+						       .hosts = (const char *const[]){"alpha"},
+						       .host_count = 1}),
+			 3000);
+	assert_answer(c, "SELECT sum(events) FROM summary", "3000");
+	case_close(c);
+	buffer_release(&m.blocks);
+	buffer_release(&other.blocks);
+	free(path);
+}
+
 static int setup(void **unused)
 {
 	(void)unused;
@@ -690,7 +745,7 @@ int main(void)
 		cmocka_unit_test(test_json),	cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_hostile), cmocka_unit_test(test_once),
 		cmocka_unit_test(test_refuse),	cmocka_unit_test(test_merge),
-		cmocka_unit_test(test_filters),
+		cmocka_unit_test(test_filters), cmocka_unit_test(test_killed_group),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
