@@ -1,6 +1,7 @@
 #include "cmd/filter.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static bool read_time(const char *text, const char *name, int64_t *ts)
 {
@@ -11,8 +12,34 @@ static bool read_time(const char *text, const char *name, int64_t *ts)
 	return false;
 }
 
-bool filter_read(const struct filter_options *o, struct case_filter *f)
+/* Kinds may come as "logon,logoff", as stack and diff take them. */
+static void split_kinds(struct filter_options *o)
 {
+	size_t given = o->kinds.count, cap = o->kinds.count;
+	struct buffer all = {0};
+
+	for (size_t i = 0; i < given; i++) {
+		buffer_string(&all, i ? "," : "");
+		buffer_string(&all, o->kinds.items[i]);
+	}
+	if (given == 0)
+		return;
+	o->kind_text = xstrdup(buffer_text(&all));
+	buffer_release(&all);
+	o->kinds.count = 0;
+	for (char *at = o->kind_text, *next; at; at = next) {
+		next = strchr(at, ',');
+		if (next)
+			*next++ = '\0';
+		o->kinds.items =
+			xgrow(o->kinds.items, &cap, o->kinds.count + 1, sizeof(*o->kinds.items));
+		o->kinds.items[o->kinds.count++] = at;
+	}
+}
+
+bool filter_read(struct filter_options *o, struct case_filter *f)
+{
+	split_kinds(o);
 	*f = (struct case_filter){
 		.hosts = o->hosts.items,
 		.host_count = o->hosts.count,
@@ -32,6 +59,7 @@ void filter_release(struct filter_options *o)
 {
 	free(o->hosts.items);
 	free(o->kinds.items);
+	free(o->kind_text);
 	free(o->greps.items);
 	free(o->fields.items);
 }

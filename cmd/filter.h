@@ -10,6 +10,7 @@ struct filter_options {
 	struct option_list hosts, kinds, greps, fields;
 	const char *since, *until;
 	unsigned long id, limit;
+	char *kind_text; /* what filter_read made of kinds */
 };
 
 /* Lines of an option table. f is a static struct filter_options. */
@@ -20,7 +21,7 @@ struct filter_options {
 		{OPTION_TEXT, 0, "since", "TIME", "not before: ISO 8601, or back from now (2h, 7d)", \
 		 &(f).since},                                                                        \
 		{OPTION_TEXT, 0, "until", "TIME", "not after", &(f).until},                          \
-		{OPTION_LIST, 0, "kind", "KIND", "events of this kind (process_start, logon, ...)",  \
+		{OPTION_LIST, 0, "kind", "KIND,...", "events of these kinds (process_start, logon, ...)",  \
 		 &(f).kinds},                                                                        \
 		{OPTION_LIST, 0, "grep", "TEXT", "with this text in any value", &(f).greps},         \
 		{OPTION_LIST,                                                                        \
@@ -36,7 +37,7 @@ struct filter_options {
 
 /* The filter of the options, checked; false after having complained. Lists belong to the options.
  */
-bool filter_read(const struct filter_options *options, struct case_filter *filter);
+bool filter_read(struct filter_options *options, struct case_filter *filter);
 void filter_release(struct filter_options *options);
 /* Opens the case for reading; complains and returns NULL when that cannot be. */
 struct case_db *filter_case(const struct filter_options *options);

@@ -7,7 +7,7 @@
 
 #define ROW_BYTES                                                                                  \
 	(BLOCK_GROUP / 8) /* of bits of all blocks of a group, for one bit of the filter */
-#define SLICE_BITS  128u  /* of the filter, in a row of signature_slice */
+#define SLICE_BITS  SIGNATURE_SLICE /* of the filter, in a row of signature_slice */
 #define SLICE_BYTES (SLICE_BITS * ROW_BYTES)
 #define SLICES_MAX  (SIGNATURE_BITS / SLICE_BITS) /* of a group: its rows are id * SLICES_MAX + n */
 #define ENTRY	    32u				  /* bytes of a block in signature_group */

@@ -23,7 +23,7 @@
 #include <sqlite3.h>
 
 #define CASE_APPLICATION 0x6b6e736b /* "knsk" */
-#define CASE_SCHEMA	 2	    /* raised with every change of tables, layouts or signatures */
+#define CASE_SCHEMA	 3	    /* raised with every change of tables, layouts or signatures */
 
 struct case_db;
 

@@ -137,9 +137,14 @@ uint64_t signature_host(int64_t id)
 	return signature_term(UINT64_C(0x686f7374), view_of(&id, sizeof(id)));
 }
 
+/* All bits of a term stand in one row of signature_slice (timeline/blocks.h), so that to ask for it is to
+ * read one page of each group. */
 static inline uint32_t term_bit(uint64_t term, unsigned i)
 {
-	return other_place((uint32_t)term + i * ((uint32_t)(term >> 32) | 1));
+	uint32_t row = (uint32_t)(term >> 55) * SIGNATURE_SLICE;
+	uint32_t n = (uint32_t)(term >> (7 * i) & 0x7f) * (SIGNATURE_SLICE / 4 * 3) >> 7;
+
+	return row + n / 3 * 4 + 1 + n % 3;
 }
 
 void signature_add_term(uint8_t bits[SIGNATURE_BYTES], uint64_t term)

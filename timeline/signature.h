@@ -17,7 +17,8 @@
 
 #define SIGNATURE_BITS	    65536u
 #define SIGNATURE_BYTES	    (SIGNATURE_BITS / 8)
-#define SIGNATURE_MIN	    32u /* bytes of the smallest; sizes are powers of two */
+#define SIGNATURE_MIN	    32u	 /* bytes of the smallest; sizes are powers of two */
+#define SIGNATURE_SLICE	    128u /* bits that lie together in a case */
 #define SIGNATURE_TERM_BITS 7u
 
 extern const uint8_t signature_fold[256]; /* ASCII letters to lower case */

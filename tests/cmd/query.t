@@ -32,6 +32,8 @@ count() { "$KONSEKI" query --no-header "$@" | wc -l | tr -d ' '; }
 is "$(count --since 2020-09-13T13:00:00Z)" 2 '--since'
 is "$(count --until 2020-09-13T13:00:00Z)" 1 '--until'
 is "$(count --kind command_history)" 3 '--kind'
+is "$(count --kind logon,command_history)" 3 '--kind with a comma'
+is "$(count --kind logon --kind command_history)" 3 '--kind twice'
 is "$(count --kind logon)" 0 '--kind without any'
 is "$(count --host 'AL*')" 3 '--host'
 is "$(count --host beta)" 0 '--host without any'
