@@ -12,6 +12,7 @@ struct collector;
 struct account {
 	char *name, *home, *shell, *comment;
 	uint32_t uid, gid;
+	bool no_home; /* not there, none, or another account's: no "~/" of its own */
 };
 
 struct path_set {

@@ -48,6 +48,30 @@ static size_t fields_of(struct view line, struct view *fields, size_t max)
 	return n;
 }
 
+/* Asked once for all patterns: most accounts of a system have a home that is not there. */
+static void find_homes(struct collector *c)
+{
+	struct path_set seen = {0};
+
+	for (size_t i = 0; i < c->account_count; i++) {
+		struct account *a = &c->accounts[i];
+		char *name = NULL, *canonical = NULL;
+		int fd, status;
+
+		a->no_home = a->home[0] != '/' || strcmp(a->home, "/") == 0 ||
+			     !path_set_add(&seen, a->home);
+		if (a->no_home)
+			continue;
+		status = tree_resolve(&c->tree, a->home, true, &fd, &name, &canonical);
+		a->no_home = status == ERR_NOT_FOUND;
+		if (status == OK)
+			(void)close(fd);
+		free(name);
+		free(canonical);
+	}
+	path_set_release(&seen);
+}
+
 void linux_accounts_load(struct collector *c)
 {
 	struct buffer text = {0};
@@ -70,8 +94,10 @@ void linux_accounts_load(struct collector *c)
 								   xmemdup0(f[6].data, f[6].len),
 								   xmemdup0(f[4].data, f[4].len),
 								   (uint32_t)uid,
-								   (uint32_t)gid};
+								   (uint32_t)gid,
+								   false};
 	}
+	find_homes(c);
 	buffer_release(&text);
 }
 

@@ -511,15 +511,9 @@ void collect_match(struct collector *c, struct matcher *m, const char *pattern)
 		return;
 	}
 	for (size_t i = 0; i < c->account_count; i++) {
-		const char *home = c->accounts[i].home;
-		bool seen = strcmp(home, "/") == 0 || home[0] != '/' ||
-			    strcmp(home, "/nonexistent") == 0;
-
-		for (size_t k = 0; k < i && !seen; k++)
-			seen = strcmp(home, c->accounts[k].home) == 0;
 		m->account = &c->accounts[i];
-		if (!seen)
-			expand(&x, home, pattern + 2);
+		if (!m->account->no_home)
+			expand(&x, m->account->home, pattern + 2);
 	}
 	m->account = NULL;
 }
