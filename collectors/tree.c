@@ -14,6 +14,8 @@
 
 #define LINKS_FOLLOWED 40
 #define FOLDERS_OPEN   48 /* of a walk; the ones above are opened again through ".." */
+#define AHEAD	       32 /* folders that a walk lists in one call of the guard: each costs two switches */
+#define AHEAD_ENTRIES  5000 /* of all of them; a walk's memory does not grow with its luck */
 
 /* ---- mounts ---- */
 
@@ -547,28 +549,74 @@ static void list(void *arg)
 		qsort(out->entries, out->count, sizeof(*out->entries), by_name);
 }
 
-struct tree_list *tree_list(struct tree *t, int dir_fd, const char *name, const char *path,
-			    bool capabilities)
+struct listings {
+	struct listing each[AHEAD];
+	unsigned count, done;
+};
+
+static void list_all(void *arg)
 {
-	struct listing *l = xcalloc(1, sizeof(*l));
-	struct tree_list *out;
+	struct listings *all = arg;
+	size_t entries = 0;
+
+	for (; all->done < all->count && entries < AHEAD_ENTRIES; all->done++) {
+		struct tree_list *l = all->each[all->done].list;
+
+		list(&all->each[all->done]);
+		entries += l->count;
+		/* Only the first is entered now; the others are opened when it is their turn. */
+		if (all->done && l->fd >= 0) {
+			(void)close(l->fd);
+			l->fd = -1;
+		}
+	}
+}
+
+static void add_listing(struct listings *all, struct tree *t, int dir_fd, const char *name,
+			const char *path, bool capabilities)
+{
+	struct listing *l = &all->each[all->count++];
 
 	l->tree = t;
-	l->dir_fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
+	l->dir_fd = dir_fd;
 	l->name = xstrdup(name);
 	l->path = xstrdup(path);
 	l->capabilities = capabilities;
 	l->list = xcalloc(1, sizeof(*l->list));
 	l->list->fd = -1;
-	if (!guard_call(&t->guard, list, l))
+}
+
+/* NULL when the time is up; else the first list, and those of the others in `ahead` of `entries`. */
+static struct tree_list *run_listings(struct listings *all, int dir_fd, struct tree *t,
+				      struct tree_entry **entries)
+{
+	struct tree_list *first;
+
+	if (!guard_call(&t->guard, list_all, all))
 		return NULL;
-	out = l->list;
-	if (l->dir_fd >= 0)
-		(void)close(l->dir_fd);
-	free(l->name);
-	free(l->path);
-	free(l);
-	return out;
+	first = all->each[0].list;
+	for (unsigned i = 0; i < all->count; i++) {
+		if (i && i < all->done)
+			entries[i]->ahead = all->each[i].list;
+		else if (i)
+			free(all->each[i].list);
+		free(all->each[i].name);
+		free(all->each[i].path);
+	}
+	if (dir_fd >= 0)
+		(void)close(dir_fd);
+	free(all);
+	return first;
+}
+
+struct tree_list *tree_list(struct tree *t, int dir_fd, const char *name, const char *path,
+			    bool capabilities)
+{
+	struct listings *all = xcalloc(1, sizeof(*all));
+	int copy = fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
+
+	add_listing(all, t, copy, name, path, capabilities);
+	return run_listings(all, copy, t, NULL);
 }
 
 void tree_list_free(struct tree_list *l)
@@ -578,6 +626,7 @@ void tree_list_free(struct tree_list *l)
 	for (size_t i = 0; i < l->count; i++) {
 		free(l->entries[i].name);
 		free(l->entries[i].target);
+		tree_list_free(l->entries[i].ahead);
 	}
 	free(l->entries);
 	if (l->fd >= 0)
@@ -592,6 +641,53 @@ struct level {
 	size_t next;	 /* entry */
 	size_t path_len; /* of the folder's own path */
 };
+
+/* Lists the folder at `at` of a list, and with it folders that come after it there. `path` is that
+ * of the list's own folder. */
+static struct tree_list *list_ahead(struct tree *t, const struct tree_walker *w,
+				    struct tree_list *in, size_t at, struct view path)
+{
+	struct listings *all = xcalloc(1, sizeof(*all));
+	struct tree_entry *entries[AHEAD];
+	struct buffer name = {0};
+	int copy = fcntl(in->fd, F_DUPFD_CLOEXEC, 0);
+	struct tree_list *first;
+
+	/* Where something did not answer, one by one: all of a call is lost with it. */
+	for (; at < in->count && all->count < (t->guard.abandoned ? 1 : AHEAD); at++) {
+		struct tree_entry *e = &in->entries[at];
+
+		if (e->error || e->skipped || !S_ISDIR(e->stat.mode))
+			continue;
+		name.len = 0;
+		buffer_view(&name, path);
+		buffer_char(&name, '/');
+		buffer_string(&name, e->name);
+		if (all->count && t->mount_count && mount_at(t, buffer_text(&name)))
+			continue;
+		entries[all->count] = e;
+		add_listing(all, t, copy, e->name, buffer_text(&name), w->capabilities);
+	}
+	buffer_release(&name);
+	first = run_listings(all, copy, t, entries);
+	return first;
+}
+
+/* Opens a folder that was listed ahead: only when it is still the same. */
+static bool open_listed(int dir_fd, const char *name, struct tree_list *l)
+{
+	struct tree_stat st;
+
+	l->fd = openat(dir_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (l->fd < 0)
+		return false;
+	if (!get_stat(l->fd, "", AT_EMPTY_PATH, &st) && st.dev == l->stat.dev &&
+	    st.inode == l->stat.inode)
+		return true;
+	(void)close(l->fd);
+	l->fd = -1;
+	return false;
+}
 
 void tree_walk(struct tree *t, struct tree_walker *w, const char *start)
 {
@@ -683,8 +779,23 @@ void tree_walk(struct tree *t, struct tree_walker *w, const char *start)
 				   "deeper than a path may be long: not entered");
 			continue;
 		}
-		l = tree_list(t, top->list->fd, e->name, buffer_text(&path), w->capabilities);
-		if (!l || l->fd < 0) {
+		l = e->ahead;
+		e->ahead = NULL;
+		if (!l) {
+			unsigned lost = t->guard.abandoned;
+
+			l = list_ahead(t, w, top->list, top->next - 1,
+				       view_of(path.data, top->path_len));
+			/* One of them did not answer: which, is found one by one. */
+			if (!l && !lost)
+				l = tree_list(t, top->list->fd, e->name, buffer_text(&path),
+					      w->capabilities);
+		} else if (l->count && !open_listed(top->list->fd, e->name, l)) {
+			w->trouble(w, buffer_text(&path), "moved while it was walked: not entered");
+			tree_list_free(l);
+			continue;
+		}
+		if (!l || (l->fd < 0 && (l->error || l->count))) {
 			w->trouble(w, buffer_text(&path),
 				   l ? strerror(l->error) : tree_error(ERR_LIMIT));
 			tree_list_free(l);
@@ -694,6 +805,10 @@ void tree_walk(struct tree *t, struct tree_walker *w, const char *start)
 			w->trouble(w, buffer_text(&path),
 				   l->cut ? "too many entries: the rest is left out"
 					  : strerror(l->error));
+		if (!l->count) {
+			tree_list_free(l);
+			continue;
+		}
 		if (depth >= FOLDERS_OPEN) {
 			struct tree_list *far = levels[depth - FOLDERS_OPEN].list;
 

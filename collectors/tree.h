@@ -55,9 +55,10 @@ struct tree_entry {
 	char *name;
 	char *target; /* of a link, else NULL */
 	struct tree_stat stat;
-	uint64_t capabilities; /* permitted set of the file's, when asked for */
-	int error;	       /* errno of its stat, 0 */
-	bool skipped;	       /* a mount point that is not touched; no stat */
+	uint64_t capabilities;	 /* permitted set of the file's, when asked for */
+	int error;		 /* errno of its stat, 0 */
+	bool skipped;		 /* a mount point that is not touched; no stat */
+	struct tree_list *ahead; /* of a walk: the folder's own list, read with its neighbours' */
 };
 
 struct tree_list {
