@@ -47,7 +47,7 @@ static const struct class
 	 6,
 	 24,
 	 {{"Name", 0, 0},
-	  {"QueryLanguage", 2, 8},
+	  {"Language", 2, 8},
 	  {"Query", 3, 12},
 	  {"EventNamespace", 4, 16},
 	  {"EventAccess", 5, 20}},
@@ -85,7 +85,7 @@ static const struct class
 	 32,
 	 {{"MachineName", 0, 0},
 	  {"Name", 3, 12},
-	  {"ScriptingEngine", 4, 16},
+	  {"Language", 4, 16},
 	  {"ScriptText", 5, 20},
 	  {"ScriptFilename", 6, 24}},
 	 {"CreatorSID", 2, 8}},
@@ -93,7 +93,7 @@ static const struct class
 	 "WMI log file consumer",
 	 "3E809FD8DD509A11D628992AEA792A5E",
 	 "Name",
-	 "Text",
+	 "Filename",
 	 8,
 	 34,
 	 {{"MachineName", 0, 0}, {"Name", 3, 12}, {"Filename", 4, 16}, {"Text", 5, 20}},
@@ -102,7 +102,7 @@ static const struct class
 	 "WMI event log consumer",
 	 "E6C579F59FCBD59F5F40D32F3A505E0A",
 	 "Name",
-	 NULL,
+	 "SourceName",
 	 13,
 	 50,
 	 {{"MachineName", 0, 0},
@@ -115,7 +115,7 @@ static const struct class
 	 "WMI mail consumer",
 	 "D2B80DA64B60F0E0BF3170DC5D0AF61D",
 	 "Name",
-	 "Message",
+	 "ToLine",
 	 13,
 	 52,
 	 {{"MachineName", 0, 0},
@@ -295,6 +295,8 @@ static int instance(struct parse *p, const struct class *c, uint64_t offset, str
 	event_add(p, "Name", value_text(name));
 	event_add(p, "CommandLine", value_text(command));
 	event_add(p, "Image", value_text(image));
+	if (strstr(c->name, "EventConsumer")) /* as the collector calls it */
+		event_add(p, "ConsumerClass", value_text(c->name));
 	event_add(p, "File",
 		  value_text(strrchr(p->path, '/') ? strrchr(p->path, '/') + 1 : p->path));
 	for (unsigned i = 0; i < n; i++)
