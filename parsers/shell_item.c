@@ -365,6 +365,13 @@ static void read_item(struct shell_item *item, struct arena *a)
 	}
 	if (!*item->name && item->short_name)
 		item->name = item->short_name;
+	/* Items of other namespaces (network, control panel, ...) mostly keep a property store, behind heads of many kinds. */
+	if (!*item->name) {
+		size_t store = view_find(v, 0, "1SPS", 4);
+
+		if (store >= 4 && store < v.len)
+			properties(item, a, view_from(v, store - 4));
+	}
 	if (!*item->name && (name = arena_printf(a, "[item 0x%02x]", type)) != NULL)
 		item->name = name;
 }
