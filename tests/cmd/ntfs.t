@@ -242,8 +242,17 @@ def mounted():
     check(told.get('\\script.ps1') == 'Start-Process évil.exe' and told.get('\\script.bat', '').endswith('start evil.exe\r\n'), 'resident text is told whole', [told.get('\\script.ps1'), told.get('\\script.bat')])
     stomped = [e['fields'] for e in events if e['fields'].get('TargetFilename') == '\\resident.txt' and 'TimestompSigns' in e['fields']]
     check('\\resident.txt' in by and by['\\resident.txt']['si']['M'][0].startswith('2001-09-09T01:46:41'), 'times that were set', [by['\\resident.txt'], stomped])
-    links = {number for number, m in mine.items() if m['links']}
-    check(links, 'links were found')
+    # the folder's index: all names that fls lists, and what its slack still holds of deleted ones
+    many = next(n for n, m in mine.items() if m['path'] == '\\many')
+    attribute = re.search(r'\$INDEX_ALLOCATION \((160-\d+)\)', run('istat', path, str(many)).decode())[1]
+    index = os.path.join(work, '$I30')
+    with open(index, 'wb') as f:
+        f.write(run('icat', path, f'{many}-{attribute}'))
+    listed = [json.loads(l) for l in run(konseki, 'parse', index).decode().splitlines()]
+    live = {e['fields']['TargetFilename'] for e in listed if 'TargetFilename' in e['fields'] and 'recovered' not in (e.get('flags') or [])}
+    there = {m['path'].split('\\')[-1] for m in mine.values() if m['path'].startswith('\\many\\') and not m['deleted']}
+    # the few that part its nodes stand in the resident root
+    check(len(there) == 699 and live <= there and len(there - live) < 8, "a folder's index", [sorted(there ^ live)[:9]])
 
 try:
     copied()
