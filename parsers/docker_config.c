@@ -92,6 +92,7 @@ static void command_of(const json_t *v, struct buffer *out)
 		buffer_char(out, ' ');
 		buffer_view(out, json_text(json_array_get(at(v, "Args"), i)));
 	}
+	(void)buffer_text(out); /* its NUL now: later it might move what a view was taken of */
 }
 
 static int of_container(struct parse *p, const json_t *v, struct view bytes)
