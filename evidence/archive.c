@@ -179,7 +179,7 @@ static int companion(struct evidence *e, const char *suffix, struct content *con
 	struct state *s = e->state;
 	const char *slash = s->name ? strrchr(s->name, '/') : NULL;
 	size_t folder = slash ? (size_t)(slash - s->name) + 1 : 0;
-	struct companion key, *found = NULL;
+	struct companion key = {0}, *found;
 	struct spill spill;
 	uint8_t *block;
 	uint64_t at = 0;
