@@ -429,6 +429,8 @@ static void add_field(struct build *b, struct view name, const struct frame *f, 
 		s.how = SOURCE_HOLE;
 		s.instance = b->pieces[first].instance;
 		s.hole = b->pieces[first].op->hole;
+		/* [MS-EVEN6] 3.1.4.7.2: the element is not there without the value. */
+		s.empty = empty && !b->pieces[first].op->optional;
 	} else if (n == 1 && b->pieces[first].op->type == EVTX_OP_VALUE) {
 		s.constant = evtx_value(b->e, &b->pieces[first].op->value);
 		if (s.constant.type == VALUE_LIST || s.constant.type == VALUE_UTF8)

@@ -846,6 +846,51 @@ static const char *rendered(const char *xml, const struct evtx_writer_value *v, 
 	return buffer_text(&all);
 }
 
+/* The fields of the first of such records, as JSON. */
+static int first_fields(struct sink *sink, const struct event *e)
+{
+	struct carved *c = (struct carved *)sink;
+
+	if (!c->lines.len)
+		event_fields_json(&c->lines, e);
+	return OK;
+}
+
+static void test_json_fields(void **unused)
+{
+	static struct parse p;
+	struct evtx_writer_template t = {
+		.xml = "<Event><System><EventID>%0</EventID><Version>?1</Version></"
+		       "System><EventData>"
+		       "<Data Name='A'>?1</Data><Data Name='B'>%1</Data><Data Name='C'>?2</Data>"
+		       "<Data Name='D' Type='?1'>%3</Data></EventData></Event>"};
+	const uint16_t id = 7;
+	const struct evtx_writer_value v[] = {{.type = 6, .data = &id, .size = 2},
+					      NOTHING,
+					      TEXT("text"),
+					      {.type = 0x81, .text = "one\ntwo\n"}};
+	struct log *l = xcalloc(1, sizeof(*l));
+	struct carved c = {.sink.event = first_fields};
+	struct shape_table *shapes = shape_table_new();
+
+	(void)unused;
+	memset(buffer_reserve(&l->b, 4096), 0, 4096);
+	l->b.len = 4096;
+	evtx_writer_init(&l->w, keep, l);
+	assert_int_equal(evtx_writer_record(&l->w, 1, &t, v, 4), 0);
+	assert_int_equal(evtx_writer_end(&l->w), 0);
+	evtx_writer_head(&l->w, (uint8_t *)l->b.data);
+	parse_init(&p, &c.sink, shapes);
+	assert_int_equal(parser_find("evtx")->parse(&p, buffer_as_view(&l->b)), OK);
+	parse_done(&p);
+	/* What is optional and missing is not there; a null that is not optional is an empty text. */
+	assert_string_equal(buffer_text(&c.lines),
+			    "{\"EventID\":7,\"B\":\"\",\"C\":\"text\",\"D\":[\"one\",\"two\"]}");
+	shape_table_free(shapes);
+	buffer_release(&c.lines);
+	drop(l);
+}
+
 /* What of a template appears, and how often; where evtx_dump 0.15 writes it otherwise it is said. */
 static void test_substitution(void **unused)
 {
@@ -1067,22 +1112,16 @@ static void test_crc32(void **unused)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_healthy),
-					   cmocka_unit_test(test_segments),
-					   cmocka_unit_test(test_damage),
-					   cmocka_unit_test(test_damaged_records),
-					   cmocka_unit_test(test_damaged_chunks),
-					   cmocka_unit_test(test_damaged_segments),
-					   cmocka_unit_test(test_carve),
-					   cmocka_unit_test(test_carve_noise),
-					   cmocka_unit_test(test_carve_values),
-					   cmocka_unit_test(test_xml),
-					   cmocka_unit_test(test_substitution),
-					   cmocka_unit_test(test_values),
-					   cmocka_unit_test(test_fragment_and_instance),
-					   cmocka_unit_test(test_bomb),
-					   cmocka_unit_test(test_text),
-					   cmocka_unit_test(test_crc32)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_healthy),	       cmocka_unit_test(test_segments),
+		cmocka_unit_test(test_damage),	       cmocka_unit_test(test_damaged_records),
+		cmocka_unit_test(test_damaged_chunks), cmocka_unit_test(test_damaged_segments),
+		cmocka_unit_test(test_carve),	       cmocka_unit_test(test_carve_noise),
+		cmocka_unit_test(test_carve_values),   cmocka_unit_test(test_xml),
+		cmocka_unit_test(test_substitution),   cmocka_unit_test(test_json_fields),
+		cmocka_unit_test(test_values),	       cmocka_unit_test(test_fragment_and_instance),
+		cmocka_unit_test(test_bomb),	       cmocka_unit_test(test_text),
+		cmocka_unit_test(test_crc32)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
