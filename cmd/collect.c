@@ -390,14 +390,30 @@ struct watch {
 static bool unchanged(void *data, const char *path, uint64_t size, int64_t mtime, int64_t ctime)
 {
 	const struct watch *w = data;
-	struct old key = {.path = (char *)(uintptr_t)path};
-	const struct old *o = w->earlier.count ? bsearch(&key, w->earlier.files, w->earlier.count,
-							 sizeof(key), by_path)
-					       : NULL;
+	struct buffer text = {0};
+	struct old key;
+	const struct old *files = w->earlier.files;
+	size_t low = 0, high = w->earlier.count;
+	bool same = false;
 
+	/* The manifest has paths as text: names that are none may be alike there, so that each of
+	 * that path is asked. */
+	text_utf8(&text, view_text(path));
+	key.path = (char *)(uintptr_t)buffer_text(&text);
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (by_path(&files[middle], &key) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
 	/* The files of /proc have no size and no history. */
-	return o && size && (o->size == size || o->size == UINT64_MAX) && o->mtime == mtime &&
-	       o->ctime == ctime;
+	for (; size && !same && low < w->earlier.count && by_path(&files[low], &key) == 0; low++)
+		same = (files[low].size == size || files[low].size == UINT64_MAX) &&
+		       files[low].mtime == mtime && files[low].ctime == ctime;
+	buffer_release(&text);
+	return same;
 }
 
 static void progress(void *data, const char *item, const struct bundle_counts *n)

@@ -14,12 +14,11 @@
 struct profile_rule {
 	const char *collector; /* group of the manifest: "log", "etc", "home", ... */
 	const char *pattern;
-	uint64_t limit; /* bytes of a file; 0: PROFILE_LIMIT */
-	uint64_t total; /* bytes of all files of the rule; 0: none */
-	unsigned
-		seconds; /* of all files of the rule, what comes later is left out; 0: none (Linux) */
-	bool secret;	 /* only when asked for */
-	bool live;	 /* only on the running system */
+	uint64_t limit;	  /* bytes of a file; 0: PROFILE_LIMIT */
+	uint64_t total;	  /* bytes of all files of the rule; 0: none */
+	unsigned seconds; /* of all files of the rule, what comes later is left out; 0: none */
+	bool secret;	  /* only when asked for */
+	bool live;	  /* only on the running system */
 };
 
 struct profile {
@@ -53,7 +52,7 @@ const struct profile *profile_find(const char *name);
  *	    path: /var/log/nginx
  *	    limit: 10M             of a file
  *	    total: 1G              of the rule
- *	    time: 60               seconds of the rule (Linux)
+ *	    time: 60               seconds of the rule
  *	    secret: true           only with --secrets
  *	exclude: ['*.old']
  *	secret: [/etc/shadow]      (default: as the built-in ones)

@@ -47,6 +47,8 @@ struct volume {
 	size_t known_count, known_cap;
 	struct buffer path;  /* of the current entry, without drive, '/' between */
 	uint64_t rule_bytes; /* of the current rule */
+	uint64_t deadline;   /* of it: GetTickCount64, or 0; files that came later */
+	uint64_t late;
 	const struct profile_rule *rule;
 };
 
@@ -680,6 +682,10 @@ static void take(struct volume *v, const struct entry *e, const char *only)
 	uint32_t tag;
 	char why[100];
 
+	if (v->deadline && GetTickCount64() >= v->deadline) {
+		v->late++;
+		goto out;
+	}
 	if (listed(c->o->profile->exclude, path) ||
 	    !take_once(only ? xasprintf("%s:%s", path, only) : xstrdup(path)))
 		goto out;
@@ -924,7 +930,8 @@ static void apply_everywhere(struct volume *v, const struct profile_rule *rule)
 	char *other = windows_folder(), *text;
 
 	v->rule = rule;
-	v->rule_bytes = 0;
+	v->rule_bytes = v->late = 0;
+	v->deadline = rule->seconds ? GetTickCount64() + rule->seconds * 1000ull : 0;
 	/* Those files have no times of their own, or are written without changing them: their
 	 * content decides. */
 	v->metadata_only =
@@ -954,6 +961,16 @@ static void apply_everywhere(struct volume *v, const struct profile_rule *rule)
 			apply(v, text);
 			free(text);
 		}
+	}
+	if (v->late && v->c->status == OK) {
+		char why[100];
+		struct taking t = taking_of(v, pattern);
+
+		(void)snprintf(why, sizeof(why),
+			       "%llu files that came after %u seconds for this rule",
+			       (unsigned long long)v->late, rule->seconds);
+		left_out(&t, 0, why);
+		taking_end(&t);
 	}
 	free(other);
 }

@@ -88,13 +88,15 @@ try:
         try:
             for name, content in (('Windows/System32/config/SYSTEM', b'regf' + os.urandom(300000)), ('Windows/System32/config/SYSTEM.LOG1', b'x'),
                                   ('Windows/Prefetch/Ä 漢.pf', b'MAM' + os.urandom(9000)), ('Windows.old/Windows/Prefetch/OLD.pf', b'old'),
+                                  ('Windows/Prefetch/lone\ud83d.pf', b'high'), ('Windows/Prefetch/lone\ud83e.pf', b'another'),
                                   ('Users/änn/NTUSER.DAT', os.urandom(70000)), ('Users/änn/AppData/Roaming/Microsoft/Windows/Recent/a/b.lnk', b'L'),
                                   ('Users/änn/AppData/Roaming/Microsoft/Windows/Recent/a/b.lnk:Zone.Identifier', b'[ZoneTransfer]'),
                                   *(('Windows/System32/winevt/Logs/Log %d.evtx' % n, b'ElfFile%d' % n) for n in range(150))):
-                full = os.path.join(mount, name)
+                full = os.path.join(mount, name).encode('utf-8', 'surrogatepass')
                 os.makedirs(os.path.dirname(full), exist_ok=True)
                 open(full, 'wb').write(content)
-                raw['files/E/' + name] = content
+                # Half a pair is no text: its bytes are told by number, so that two such names stay two.
+                raw['files/E/' + re.sub('[\ud800-\udfff]', lambda m: ''.join('%%%02X' % b for b in m[0].encode('utf-8', 'surrogatepass')), name)] = content
         finally:
             run('umount', mount)
     # A shadow copy: the volume as it is, which then changes. (Wine opens \\?\GLOBALROOT by a link of that name.)
