@@ -259,6 +259,34 @@ def audit_hex(v):
     return f'"{v}"' if v and all('!' <= c <= '~' and c != '"' for c in v) else v.encode().hex().upper()
 
 
+# Records of clouds: what each has at least.
+CLOUDS = {
+    'aws': {'eventVersion': '1.08', 'eventTime': '2026-01-02T03:04:05Z', 'eventSource': 'x.amazonaws.com', 'eventName': 'X'},
+    'azure': {'time': '2026-01-02T03:04:05Z', 'resourceId': '/tenants/x', 'operationName': 'X', 'category': 'X', 'tenantId': 'x'},
+    'm365': {'CreationTime': '2026-01-02T03:04:05', 'Id': '1', 'Operation': 'X', 'Workload': 'Exchange'},
+    'gcp': {'insertId': 'a', 'logName': 'projects/p/logs/cloudaudit.googleapis.com%2Factivity', 'timestamp': '2026-01-02T03:04:05Z', 'protoPayload': {'methodName': 'x'}},
+    'kubernetes': {'kind': 'Event', 'apiVersion': 'audit.k8s.io/v1', 'auditID': 'a', 'verb': 'x', 'stageTimestamp': '2026-01-02T03:04:05Z'},
+    'okta': {'published': '2026-01-02T03:04:05Z', 'eventType': 'x', 'actor': {'id': 'x'}, 'outcome': {'result': 'SUCCESS'}},
+    'github': {'@timestamp': 1767323045000, 'action': 'x', 'actor': 'x', 'org': 'x'},
+}
+
+
+def nested(record, event):
+    """The record with the members of the event, whose names are paths; None where a path meets a text."""
+    record = json.loads(json.dumps(record))
+    for path, value in sorted(event.items(), key=lambda x: x[0].count('.')):
+        at = record
+        *above, last = path.split('.')
+        for name in above:
+            at = at.setdefault(name, {})
+            if not isinstance(at, dict):
+                return None
+        if isinstance(at.get(last), dict):
+            return None
+        at[last] = value
+    return record
+
+
 class Planter:
     def __init__(self, folder):
         self.folder, self.files, self.planted, self.number = folder, collections.defaultdict(list), collections.defaultdict(list), 0
@@ -385,6 +413,20 @@ def plant(planter, doc, rule, source, rng):
             uri += event['']
         quote = lambda t: ''.join(f'\\x{ord(c):02x}' if c in '"\\' or ord(c) < 32 else c for c in t)
         planter.put(f'web/var/log/{"nginx" if n % 2 else "apache2"}/access.log', f'192.0.2.{n % 250 + 1} - {host_of(n)} [02/Jan/2026:03:04:05 +0000] "{e.get("cs-method", "GET")} {quote(uri).replace(" ", "%20")} HTTP/1.1" {e.get("sc-status", 200)} 12 "{quote(e.get("cs-referer", "-"))}" "{quote(e.get("cs-user-agent", e.get("c-useragent", "-")))}"', rule, y['name'])
+        return None
+    cloud = str((y.get('where') or {}).get('Cloud'))
+    if cloud in CLOUDS:
+        event = event_for(doc, rule, rng, {}, set())
+        text = event.pop('', None) if event else None
+        event = inverse(source, event) if event else None
+        if event is None:
+            return 'no event satisfies it'
+        if text:
+            event['message'] = text
+        record = nested(CLOUDS[cloud], event)
+        if record is None:
+            return 'a member that is a text and an object'
+        planter.put(f'cloud/{cloud}.jsonl', json.dumps(record, ensure_ascii=False), rule, y['name'])
         return None
     return 'this program does not know its form'
 
