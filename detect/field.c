@@ -413,7 +413,7 @@ static void derived_texts(struct engine_state *s, const struct slot *slot, bool 
 			value_append(&piece, &e->values[slot->from[i]]);
 			/* Windows writes "-" for a part that is not there. */
 			if (piece.len && !(piece.len == 1 && piece.data[0] == '-')) {
-				if (any)
+				if (b->len)
 					buffer_string(b, d->with);
 				buffer_view(b, buffer_as_view(&piece));
 			}

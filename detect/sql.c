@@ -154,7 +154,8 @@ static int derived(struct writer *w, const struct derive *d)
 	if (d->after)
 		return no_sql(w, "the mapping takes %s out of a text", d->field);
 	if (d->join) {
-		buffer_string(&base, "(");
+		/* Each part that is there with the text between before it, and that of the first cut off. */
+		buffer_string(&base, "substr(");
 		for (uint32_t i = 0; i < d->from.count; i++) {
 			if (i)
 				buffer_string(&base, "||");
@@ -163,14 +164,12 @@ static int derived(struct writer *w, const struct derive *d)
 			buffer_string(&base, " IS NULL OR ");
 			extract(&base, d->from.items[i]);
 			buffer_string(&base, " IN ('','-') THEN '' ELSE ");
-			if (i) {
-				quoted(&base, view_text(d->with));
-				buffer_string(&base, "||");
-			}
+			quoted(&base, view_text(d->with));
+			buffer_string(&base, "||");
 			extract(&base, d->from.items[i]);
 			buffer_string(&base, " END");
 		}
-		buffer_string(&base, ")");
+		buffer_printf(&base, ",%zu)", strlen(d->with) + 1);
 	} else {
 		buffer_string(&base, "coalesce(NULL");
 		for (uint32_t i = 0; i < d->from.count; i++) {

@@ -179,6 +179,8 @@ for name, source, detection, line, want in [
     ('a deleted value is', 'category: registry_delete', r"s: {TargetObject|contains: 'Run'}", windows(12, TargetObject='Run', EventType='DeleteValue', **SYSMON), 1),
     ('4657 is a set value', 'category: registry_set', r"s: {TargetObject: 'HKLM\SOFTWARE\Run\x'}", windows(4657, ObjectName='\\REGISTRY\\MACHINE\\SOFTWARE\\Run', ObjectValueName='x', OperationType='%%1904'), 1),
     ('5156 is a connection', 'category: network_connection', r"s: {Initiated: 'true', DestinationPort: 3389, Image: 'C:\a.exe'}", windows(5156, Direction='%%14593', DestPort='3389', Application='\\device\\harddiskvolume2\\a.exe'), 1),
+    ('sudo by the names of its own log', 'service: sudo, product: linux', "s: {USER: '#-*'}", event(1, kind='privilege_use', Program='sudo', Message='m', TargetUserName='#-1'), 1),
+    ('parts that are not there leave no trace', 'category: registry_set', r"s: {TargetObject: x}", windows(4657, ObjectName='-', ObjectValueName='x', OperationType='%%1904'), 1),
     ('Sysmon for Linux is what Sysmon is', 'category: process_creation, product: linux', "s: {Image|endswith: /sh, md5: 0CC175B9C0F1B6A831C399E269772661}",
      event(1, Provider_Name='Linux-Sysmon', EventID=1, Channel='Linux-Sysmon/Operational', Image='/bin/sh', Hashes='MD5=0cc175b9c0f1b6a831c399e269772661'), 1),
     ('paths are looked for in cs-uri-query, too', 'category: webserver', "s: {cs-uri-query|contains|all: [/tmui/, 'a=b'], cs-uri-query|startswith: 'a='}", event(1, kind='web_request', **{'cs-uri': '/tmui/x?a=b', 'cs-uri-stem': '/tmui/x', 'cs-uri-query': 'a=b'}), 1),
