@@ -101,14 +101,16 @@ static int of_container(struct parse *p, const json_t *v, struct view bytes)
 	const char *slash = strrchr(p->path, '/');
 	struct buffer name = {0}, command = {0};
 	struct view id = json_text(at(v, "ID"));
+	const char *line;
 	int status;
 
 	event_start(p, KIND_PROCESS_SEEN, TIME_NONE, "Not a time", 0);
 	command_of(v, &command);
+	line = buffer_text(&command);
 	add(p, "ContainerId", at(v, "ID"));
 	add(p, "Name", at(v, "Name"));
-	if (command.len)
-		event_add(p, "CommandLine", value_view(buffer_as_view(&command)));
+	if (*line)
+		event_add(p, "CommandLine", value_text(line));
 	add(p, "Image", at(v, "Path"));
 	add(p, "ContainerImage", at(config, "Image"));
 	add(p, "ContainerImageId", at(v, "Image"));
@@ -120,9 +122,9 @@ static int of_container(struct parse *p, const json_t *v, struct view bytes)
 	add(p, "ExitCode", at(state, "ExitCode"));
 	add(p, "Privileged", at(at(v, "HostConfig"), "Privileged"));
 	add(p, "Mounts", at(v, "MountPoints"));
-	event_messagef(
-		p, "Container %s of %s: %s", parse_text(&p->scratch, json_text(at(v, "Name"))),
-		parse_text(&p->scratch, json_text(at(config, "Image"))), buffer_text(&command));
+	event_messagef(p, "Container %s of %s: %s",
+		       parse_text(&p->scratch, json_text(at(v, "Name"))),
+		       parse_text(&p->scratch, json_text(at(config, "Image"))), line);
 	status = emit(p, at(v, "Created"), at(state, "StartedAt"), at(state, "FinishedAt"));
 	buffer_release(&command);
 	/* Docker starts it again by itself. */
