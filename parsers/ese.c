@@ -372,6 +372,8 @@ static struct view decompressed(struct arena *a, struct view v)
 
 /* ---- long values: a tree whose keys are the id (big-endian) and, for segments, the offset ---- */
 
+#define LONG_SEGMENTS 256u
+
 struct long_value {
 	uint8_t key[8]; /* of the value: its id, big-endian */
 	size_t key_len; /* 4, or 8 in tables with long ids */
@@ -379,7 +381,7 @@ struct long_value {
 	struct segment {
 		struct view data;
 		uint32_t offset;
-	} list[256];
+	} list[LONG_SEGMENTS];
 	size_t count, bytes;
 };
 
@@ -408,8 +410,13 @@ static void long_collect(struct ese *e, uint32_t root, struct long_value *l)
 			return;
 		number = next;
 	}
-	for (unsigned pages = 0;
-	     !past && pages < 4096 && page_load(e, number, &p) && p.flags & PAGE_LEAF; pages++) {
+	/* The branches lead to the leaf that it begins in, or to the one before: pages without any of it end the search, or hostile
+	 * chains would be walked for each record. */
+	for (unsigned idle = 0; !past && idle < 2 && l->count < LONG_SEGMENTS &&
+				l->bytes < VALUE_MAX && page_load(e, number, &p) &&
+				p.flags & PAGE_LEAF;) {
+		size_t before = l->count;
+
 		for (unsigned i = 1; i < p.tags && !past; i++) {
 			int order;
 
@@ -419,8 +426,8 @@ static void long_collect(struct ese *e, uint32_t root, struct long_value *l)
 			past = order > 0;
 			if (order == 0 && x.key_len == l->key_len) {
 				l->size = view_get32(x.data, 4);
-			} else if (order == 0 && x.key_len >= l->key_len + 4 && l->count < 256 &&
-				   l->bytes < VALUE_MAX) {
+			} else if (order == 0 && x.key_len >= l->key_len + 4 &&
+				   l->count < LONG_SEGMENTS && l->bytes < VALUE_MAX) {
 				uint32_t at;
 
 				memcpy(&at, x.key + l->key_len, 4);
@@ -429,6 +436,7 @@ static void long_collect(struct ese *e, uint32_t root, struct long_value *l)
 				l->bytes += x.data.len;
 			}
 		}
+		idle = l->count > before ? 0 : idle + 1;
 		number = p.next;
 	}
 }

@@ -22,6 +22,7 @@
 #define HASH_NEW	  128u /* bytes: 64 hex digits in UTF-16 */
 #define HASH_OLD	  64u
 #define SIZE_MAX_INSTANCE (4u << 20) /* a script with its instance; real ones have some KiB */
+#define QUALIFIERS_MAX	  8192u	     /* bytes between values and heap: real instances have five */
 #define ABSENT		  UINT32_MAX /* a property of the heap that is not set */
 
 struct property {
@@ -161,6 +162,8 @@ struct pages {
 	uint8_t *mapped;
 	size_t count;
 	struct buffer joined; /* an object that goes over pages */
+	uint64_t
+		copied; /* bytes of those so far: hostile sizes must not copy the file again and again */
 };
 
 static void wide_hex(const char *hex, uint8_t *out)
@@ -218,9 +221,9 @@ static const char *heap_string(struct arena *a, struct view heap, uint32_t at)
  * end; searched for when the instance has qualifiers or a layout of its own. */
 static struct view find_heap(struct view body, const char *class, size_t at)
 {
-	size_t n = strlen(class);
+	size_t n = strlen(class), end = at + QUALIFIERS_MAX;
 
-	for (; at + 5 + n <= body.len; at++) {
+	for (; at < end && at + 5 + n <= body.len; at++) {
 		uint32_t size = view_get32(body, at);
 
 		if (size >> 31 && body.data[at + 4] == 0 &&
@@ -383,7 +386,8 @@ static struct view object_bytes(struct pages *w, size_t at, size_t n)
 {
 	uint32_t page = (uint32_t)(at / PAGE);
 
-	if (!w->next || page >= w->count || !w->mapped[page] || at % PAGE + n <= PAGE)
+	if (!w->next || page >= w->count || !w->mapped[page] || at % PAGE + n <= PAGE ||
+	    w->copied > 4 * (uint64_t)w->objects.len)
 		return view_clip(w->objects, at, n);
 	w->joined.len = 0;
 	buffer_view(&w->joined, view_sub(w->objects, at, PAGE - at % PAGE));
@@ -392,6 +396,7 @@ static struct view object_bytes(struct pages *w, size_t at, size_t n)
 
 		buffer_view(&w->joined, view_clip(v, 0, n - w->joined.len));
 	}
+	w->copied += w->joined.len;
 	return buffer_as_view(&w->joined);
 }
 
