@@ -424,18 +424,20 @@ static int blocks_head(struct case_query *q, struct blocks *b, const struct foun
  */
 static bool index_is_nearer(const struct case_query *q, const struct blocks *b)
 {
-	uint64_t all = b->read + b->left;
+	const struct case_filter *f = q->filter;
+	bool text = f->grep_count + f->field_count > 0;
+	double all = (double)(b->read + b->left), fetched, walked;
 
-	if (!q->filter->limit)
+	if (!f->limit || b->found_count == 0 || q->wanted == 0 ||
+	    b->found[0].key < block_key(&b->todo[0])) /* they come */
 		return false;
-	if (b->found_count >= q->filter->limit &&
-	    b->found[q->filter->limit - 1].key < block_key(&b->todo[0]))
-		return false; /* it is here */
-	return b->found_count &&
-	       /* index steps to the answer, each a row to fetch, against rows to read through */
-	       (double)q->filter->limit * (double)b->read / (double)b->found_count *
-			       (double)q->wanted / (double)(all ? all : 1) * 4 <
-		       (double)b->left;
+	/* Rows of the index to the answer, and those of them that have to be fetched and looked at:
+	 * each costs as much as several that are read one after the other. */
+	fetched = (double)f->limit;
+	if (text)
+		fetched *= (double)b->read / (double)b->found_count * (double)q->wanted / all;
+	walked = fetched * (double)q->events / (double)q->wanted;
+	return fetched * (text ? 4 : 0) + walked / 2 < (double)b->left;
 }
 
 /* ---- the plan ---- */
@@ -504,7 +506,7 @@ static int in_any_order(struct case_query *q, struct blocks *b)
 static int answer(struct case_query *q)
 {
 	const struct case_filter *f = q->filter;
-	bool indexed = has_index(q);
+	bool indexed = has_index(q), any = false;
 	struct blocks b = {0};
 	int status;
 
@@ -512,6 +514,11 @@ static int answer(struct case_query *q)
 	if (indexed && !f->any_order && q->match.all_shapes && q->match.all_hosts &&
 	    f->grep_count + f->field_count == 0)
 		return by_index(q);
+	/* What is fixed for all events of a shape may say that there is nothing. */
+	for (size_t i = 0; i < q->shapes.count && !any; i++)
+		any = q->shapes.items[i].wanted;
+	if (!any || (!q->match.all_hosts && q->match.hosts.count == 0))
+		return OK;
 	if ((status = count_wanted(q)) == OK && (status = blocks_open(q, &b)) == OK)
 		status = f->any_order ? in_any_order(q, &b) : by_blocks(q, &b, indexed);
 	blocks_close(&b);

@@ -78,6 +78,8 @@ const char *scan_problem(const struct scan *s)
 
 static int prepare(struct scanner *t)
 {
+	const struct case_filter *filter = t->scan->match->filter;
+
 	if (!t->db) {
 		if (sqlite3_open_v2(sqlite3_db_filename(t->scan->db, "main"), &t->db,
 				    SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
@@ -92,8 +94,11 @@ static int prepare(struct scanner *t)
 	}
 	return sqlite3_prepare_v2(
 		       t->db,
-		       "SELECT shape, vals, message, id, ts, host, user FROM event WHERE id"
-		       " BETWEEN ? AND ?",
+		       filter->grep_count + filter->field_count
+			       ? "SELECT shape, vals, message, id, ts, host, user FROM event"
+				 " WHERE id BETWEEN ? AND ?"
+			       : "SELECT shape, NULL, NULL, id, ts, host, NULL FROM event"
+				 " WHERE id BETWEEN ? AND ?",
 		       -1, &t->read, NULL) == SQLITE_OK
 		       ? OK
 		       : ERR_DATABASE;
