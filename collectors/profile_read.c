@@ -193,6 +193,20 @@ static bool starts_like(const char *s, const char *with)
 	return v.len >= n && view_glob(view_clip(v, 0, n), with);
 }
 
+/* One that is not known here, or in the middle: "%x%", "%%x%%". A name may hold a % all the same
+ * ("Microsoft-Windows-Sysmon%4Operational.evtx"). */
+static bool has_variable(const char *path)
+{
+	for (; (path = strchr(path, '%')); path++) {
+		size_t n = strcspn(path + 1, "%/") + 1;
+
+		if (path[1] == '%' ||
+		    (path[n] == '%' && ((path[1] | 32) >= 'a' && (path[1] | 32) <= 'z')))
+			return true;
+	}
+	return false;
+}
+
 char *profile_windows_path(const char *path)
 {
 	struct buffer b = {0};
@@ -210,6 +224,18 @@ char *profile_windows_path(const char *path)
 		while (*rest == '\\' || *rest == '/')
 			rest++;
 	for (const char *at = rest; *at; at++) {
+		/* Whose it is, in the middle of a name: anybody's. */
+		static const char *const whose[] = {"%%users.username%%", "%%users.sid%%",
+						    "%UserName%"};
+
+		for (size_t i = 0; i < sizeof(whose) / sizeof(whose[0]); i++)
+			if (starts_like(at, whose[i])) {
+				buffer_char(&b, '*');
+				at += strlen(whose[i]);
+				break;
+			}
+		if (!*at)
+			break;
 		/* ForensicArtifacts' "**5" is a depth: all depths are. */
 		if (at >= rest + 2 && at[-1] == '*' && at[-2] == '*' && *at >= '0' && *at <= '9')
 			continue;
@@ -220,8 +246,7 @@ char *profile_windows_path(const char *path)
 			buffer_char(&b, *at);
 		}
 	}
-	/* A variable that is not known here, or in the middle. */
-	if (b.len == 0 || memchr(b.data, '%', b.len)) {
+	if (b.len == 0 || has_variable(buffer_text(&b))) {
 		buffer_release(&b);
 		return NULL;
 	}
