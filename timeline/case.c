@@ -218,16 +218,8 @@ reopen:
 	 * views their JSON operators.)
 	 */
 	sqlite3_db_config(c->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-	if (case_run(c, "PRAGMA page_size = 16384; PRAGMA cell_size_check = 1") < 0)
+	if (case_run(c, "PRAGMA cell_size_check = 1") < 0)
 		goto out;
-	(void)snprintf(c->problem.reason, sizeof(c->problem.reason), "PRAGMA cache_size = -%d",
-		       CACHE_KIB);
-	if (case_run(c, c->problem.reason) < 0)
-		goto out;
-	if (mode == CASE_READ &&
-	    case_run(c, "PRAGMA mmap_size = 1099511627776; PRAGMA query_only = 1") < 0)
-		goto out;
-	c->problem.reason[0] = '\0';
 	tables = case_scalar(c, "SELECT count(*) FROM sqlite_master", -1);
 	if (tables < 0 && flags == SQLITE_OPEN_READONLY &&
 	    ((sqlite3_errcode(c->db) & 0xff) == SQLITE_READONLY ||
@@ -240,6 +232,16 @@ reopen:
 	}
 	if (tables < 0) /* no database, or a damaged one */
 		goto out;
+	if (case_run(c, "PRAGMA page_size = 16384") < 0)
+		goto out;
+	(void)snprintf(c->problem.reason, sizeof(c->problem.reason), "PRAGMA cache_size = -%d",
+		       CACHE_KIB);
+	if (case_run(c, c->problem.reason) < 0)
+		goto out;
+	if (mode == CASE_READ &&
+	    case_run(c, "PRAGMA mmap_size = 1099511627776; PRAGMA query_only = 1") < 0)
+		goto out;
+	c->problem.reason[0] = '\0';
 	application = case_scalar(c, "PRAGMA application_id", 0);
 	version = case_scalar(c, "PRAGMA user_version", 0);
 	if ((tables > 0 || mode == CASE_READ) && application != CASE_APPLICATION) {

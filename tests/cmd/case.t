@@ -121,6 +121,20 @@ ok(whole == kills and killed, f'killed {killed} times and run again: the same ca
 again = ingest('clean.db', *arguments)
 ok(content('clean.db') == want and b' 0 events of ' in again.stderr, 'the same again adds nothing', again.stderr)
 
+# A writer that died while it wrote over old pages left a journal that has to be played back: who reads does it.
+shutil.copy(at('clean.db'), at('hot.db'))
+db = sqlite3.connect(at('hot.db'), isolation_level=None)
+db.execute('PRAGMA cache_size = 2')
+db.execute('BEGIN')
+db.execute('UPDATE event SET vals = \'["lost"]\'')
+shutil.copy(at('hot.db'), at('torn.db'))
+shutil.copy(at('hot.db-journal'), at('torn.db-journal'))
+db.execute('ROLLBACK')
+db.close()
+ok(open(at('torn.db-journal'), 'rb').read(8) == bytes.fromhex('d9d505f920a163d7'), 'a journal of a writer that died')
+read = subprocess.run([konseki, 'query', '-c', at('torn.db'), '--limit', '1'], capture_output=True)
+ok(read.returncode == 0 and content('torn.db') == want, 'a case is read whole after it', read.stderr)
+
 # ---- a full disk ----
 script = f"""mount -t tmpfs -o size=1m tmpfs {at('full')} || exit 99
 {konseki} ingest -c {at('full/c.db')} {' '.join(arguments)} 2>{at('full.1')}; echo $? >{at('full.2')}
