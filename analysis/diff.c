@@ -203,6 +203,37 @@ static size_t behind(const struct side *s, size_t i)
 	return n;
 }
 
+/* The next state that differs from `before`, among the things from *at to `end`; "" past the last.
+ * They are in order, those without a state first: a source that does not tell of it (a hive, of
+ * hashes) says nothing against another that does. */
+static const char *next_state(const struct side *s, size_t *at, size_t end, const char *before)
+{
+	while (*at < end && strcmp(s->things[*at].state, before) == 0)
+		++*at;
+	return *at < end ? s->things[*at].state : "";
+}
+
+/* Whether two groups of the same thing are in different states: then the first two that differ. */
+static bool states_differ(const struct side *sides, const size_t from[2], const size_t to[2],
+			  const char *state[2])
+{
+	size_t at[2] = {from[0], from[1]};
+	bool told = true;
+
+	state[0] = state[1] = "";
+	for (;;) {
+		for (int n = 0; n < 2; n++)
+			state[n] = next_state(&sides[n], &at[n], to[n], state[n]);
+		if (told && (!*state[0] || !*state[1])) /* one side tells of none */
+			return false;
+		told = false;
+		if (strcmp(state[0], state[1]) != 0)
+			return true;
+		if (!*state[0])
+			return false;
+	}
+}
+
 int diff_run(struct case_db *c, const char *a, const char *b, const char *kinds,
 	     int (*row)(void *data, const struct diff_row *row), void *data,
 	     struct problem *problem)
@@ -222,12 +253,14 @@ int diff_run(struct case_db *c, const char *a, const char *b, const char *kinds,
 				   *y = j < sides[1].count ? &sides[1].things[j] : NULL;
 		int order = !x ? 1 : !y ? -1 : compare_things(x, y);
 		struct diff_row r = {.change = ""};
+		const size_t from[2] = {i, j};
+		const char *state[2] = {"", ""};
 
 		if (order <= 0)
 			i = behind(&sides[0], i);
 		if (order >= 0)
 			j = behind(&sides[1], j);
-		if (order == 0 && strcmp(x->state, y->state) == 0)
+		if (order == 0 && !states_differ(sides, from, (const size_t[2]){i, j}, state))
 			continue;
 		r.side = order < 0 ? DIFF_ONLY_A : order > 0 ? DIFF_ONLY_B : DIFF_CHANGED;
 		r.kind = (order > 0 ? y : x)->topic->kind;
@@ -235,8 +268,8 @@ int diff_run(struct case_db *c, const char *a, const char *b, const char *kinds,
 		r.event = (order >= 0 ? y : x)->event;
 		if (order == 0) {
 			change.len = 0;
-			buffer_printf(&change, "%s -> %s", *x->state ? x->state : "(none)",
-				      *y->state ? y->state : "(none)");
+			buffer_printf(&change, "%s -> %s", *state[0] ? state[0] : "(none)",
+				      *state[1] ? state[1] : "(none)");
 			r.change = buffer_text(&change);
 		}
 		status = row(data, &r);

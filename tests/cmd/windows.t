@@ -265,6 +265,10 @@ try:
     mine = {k: evil[0].get(k) for k in ('Place', 'Name', 'CommandLine', 'User', 'TargetObject', 'Image', 'Details')}
     theirs = {k: told[0]['fields'].get(k) for k in mine} if told else None
     ok(theirs == mine, f'an autorun is told of in the same words by the exe and by the parser of a hive {theirs} {mine}')
+    run(konseki, 'ingest', '-c', case, '--host', 'other', at('homes'))
+    r = run(konseki, 'diff', '-c', case, '--kind', 'persistence', '--format', 'jsonl', head['host'], 'other')
+    rows = r.stdout.decode().splitlines()
+    ok(r.returncode == 0 and len(rows) > 3 and not [l for l in rows if 'Évil' in l], f'diff finds the autorun on both hosts, whatever it was read from, and others on one {len(rows)} {r.stderr.decode()[:200]} {[l for l in rows if "Évil" in l]}')
 finally:
     subprocess.run(['wineserver', '-k'], stderr=subprocess.DEVNULL) if shutil.which('wineserver') else None
     shutil.rmtree(work, ignore_errors=True)
