@@ -376,6 +376,11 @@ static int on_correlated(void *user, const struct correlated *hit)
 
 	if (hit->rule->level < least_level)
 		return OK;
+	if (suppress_correlated(known, hit) >= 0) {
+		r->tallies[hit->rule->index].suppressed++;
+		r->suppressed++;
+		return OK;
+	}
 	count(r, hit->rule->index, hit->last, host);
 	if (hit->rule->level > r->worst)
 		r->worst = hit->rule->level;

@@ -805,7 +805,8 @@ static int fire(struct correlator *c, const struct held *const *events, size_t c
 	const struct correlation *own = rule->correlation;
 	const struct held *last = events[count - 1];
 	struct buffer list = {0}, group = {0};
-	struct view rest = buffer_as_view(&w->group), text;
+	struct view rest = buffer_as_view(&w->group),
+		    *values = xcalloc(own->group_count + 1, sizeof(*values));
 	struct hit_place place = {.ts = last->ts,
 				  .host = view_text(last->host),
 				  .source = view_text(last->source),
@@ -817,6 +818,9 @@ static int fire(struct correlator *c, const struct held *const *events, size_t c
 				 .place = &place,
 				 .count = count,
 				 .value = value,
+				 .group_by = own->group_by,
+				 .group_values = values,
+				 .group_count = own->group_count,
 				 .one_host = true,
 				 .cut = w->cut};
 	bool there;
@@ -833,10 +837,10 @@ static int fire(struct correlator *c, const struct held *const *events, size_t c
 		hit.one_host &= strcmp(events[i]->host, last->host) == 0;
 	buffer_char(&list, ']');
 	buffer_char(&group, '{');
-	for (uint32_t i = 0; i < own->group_count && text_next(&rest, &text, &there); i++) {
+	for (uint32_t i = 0; i < own->group_count && text_next(&rest, &values[i], &there); i++) {
 		json_text(&group, i ? "," : "", own->group_by[i]);
 		buffer_char(&group, ':');
-		text_json_quoted(&group, text);
+		text_json_quoted(&group, values[i]);
 	}
 	buffer_char(&group, '}');
 	hit.group = buffer_text(&group);
@@ -847,6 +851,7 @@ static int fire(struct correlator *c, const struct held *const *events, size_t c
 		status = feed_outer(c, rule, buffer_as_view(&w->group), &place);
 	buffer_release(&list);
 	buffer_release(&group);
+	free(values);
 	return status;
 }
 

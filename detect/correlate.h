@@ -45,14 +45,17 @@ int correlator_feed(struct correlator *c, uint32_t rule, const struct hit_place 
 /* A correlation that holds. */
 struct correlated {
 	const struct rule *rule;
-	int64_t first, last;	       /* ns, of its events */
-	const struct hit_place *place; /* of the last */
-	uint64_t count;		       /* of events in the window */
-	double value;		       /* what was compared */
-	const char *group;	       /* JSON object */
-	const char *events;	       /* JSON array */
-	bool one_host;		       /* all events are of place->host */
-	bool cut;		       /* LIMIT_WINDOW was reached */
+	int64_t first, last;		 /* ns, of its events */
+	const struct hit_place *place;	 /* of the last */
+	uint64_t count;			 /* of events in the window */
+	double value;			 /* what was compared */
+	const char *group;		 /* JSON object */
+	const char *const *group_by;	 /* the same as names... */
+	const struct view *group_values; /* ...and values */
+	uint32_t group_count;
+	const char *events; /* JSON array */
+	bool one_host;	    /* all events are of place->host */
+	bool cut;	    /* LIMIT_WINDOW was reached */
 };
 typedef int correlated_hit(void *data, const struct correlated *hit);
 /* Walks everything. Status of fn, or ERR_IO. */

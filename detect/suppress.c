@@ -118,6 +118,40 @@ size_t suppress_count(const struct suppress *s)
 	return s ? s->count : 0;
 }
 
+static bool is_meant(const struct entry *e, const struct rule *rule, struct view host)
+{
+	return (!e->rule || (rule->id && view_glob(view_text(rule->id), e->rule)) ||
+		view_glob(view_text(rule->title), e->rule)) &&
+	       (!e->host || view_glob(host, e->host));
+}
+
+static bool is_value(const struct entry *e, struct view text)
+{
+	for (uint32_t k = 0; k < e->values.count; k++)
+		if (view_glob(text, e->values.items[k]))
+			return true;
+	return false;
+}
+
+int suppress_correlated(const struct suppress *s, const struct correlated *hit)
+{
+	struct view host = hit->one_host ? hit->place->host : VIEW_EMPTY;
+
+	for (size_t i = 0; s && i < s->count; i++) {
+		const struct entry *e = &s->entries[i];
+
+		if (!is_meant(e, hit->rule, host))
+			continue;
+		if (!e->field)
+			return (int)i;
+		for (uint32_t k = 0; k < hit->group_count; k++)
+			if (strcmp(hit->group_by[k], e->field) == 0 &&
+			    is_value(e, hit->group_values[k]))
+				return (int)i;
+	}
+	return -1;
+}
+
 int suppress_match(const struct suppress *s, const struct hit *hit, struct view host)
 {
 	struct buffer text = {0};
@@ -127,17 +161,13 @@ int suppress_match(const struct suppress *s, const struct hit *hit, struct view 
 		const struct entry *e = &s->entries[i];
 		bool fits = e->field == NULL;
 
-		if (e->rule && !(hit->rule->id && view_glob(view_text(hit->rule->id), e->rule)) &&
-		    !view_glob(view_text(hit->rule->title), e->rule))
-			continue;
-		if (e->host && !view_glob(host, e->host))
+		if (!is_meant(e, hit->rule, host))
 			continue;
 		if (e->field) {
 			text.len = 0;
 			if (!engine_value(hit->state, e->field, &text))
 				continue;
-			for (uint32_t k = 0; k < e->values.count && !fits; k++)
-				fits = view_glob(buffer_as_view(&text), e->values.items[k]);
+			fits = is_value(e, buffer_as_view(&text));
 		}
 		if (fits)
 			found = (int)i;

@@ -11,7 +11,7 @@
 #ifndef KONSEKI_DETECT_SUPPRESS_H
 #define KONSEKI_DETECT_SUPPRESS_H
 
-#include "detect/engine.h"
+#include "detect/correlate.h"
 
 struct suppress;
 /* NULL with *problem: not such a list. */
@@ -20,5 +20,7 @@ void suppress_free(struct suppress *s);
 size_t suppress_count(const struct suppress *s);
 /* Inside an engine_hit: the number of the entry (from 0) that suppresses it, or -1. */
 int suppress_match(const struct suppress *s, const struct hit *hit, struct view host);
+/* The same of a correlation: its fields are those of its group, its host the one that all its events have. */
+int suppress_correlated(const struct suppress *s, const struct correlated *hit);
 
 #endif

@@ -236,6 +236,10 @@ ok(several(THREE, event(5, A=3) + event(5, A=2) + event(5, A=1)).count('corr') =
 OUTEST = OUTER.replace('title: outer', 'title: outer\nname: outer') + '---\ntitle: outest\nlevel: critical\ncorrelation: {type: temporal, rules: [outer, other], timespan: 1h}\n'
 got = correlated('type: event_count\nrules: [base]\ngroup-by: [User]\ntimespan: 30s\ncondition: {gte: 2}', event(1, A=1, User='u') + event(2, A=1, User='u') + event(301, A=1, User='u') + event(302, A=1, User='u') + event(310, A=2), more=OUTEST, want=('corr', 'outer', 'outest'))
 ok([h['rule_title'] for h in got] == ['outest'], 'three levels', got)
+k = write('known.yml', '- {rule: corr, field: User, value: "U*", who: me, why: a test}\n')
+found, done = hits(BASE + '---\ntitle: corr\nlevel: high\ncorrelation: {type: event_count, rules: [base], group-by: [User], timespan: 1m, condition: {gte: 2}}\n',
+                   event(1, A=1, User='u1') + event(2, A=1, User='u1') + event(3, A=1, User='v') + event(4, A=1, User='v'), '--suppress', k)
+ok([h['group'] for h in found] == [{'User': 'v'}] and '1 hits are suppressed' in done.stderr, 'known good of a correlation, by its group', done.stderr)
 low = BASE.replace('high', 'low') + '---\ntitle: corr\nlevel: high\ncorrelation: {type: event_count, rules: [base], timespan: 1m, condition: {gte: 1}}\n'
 ok(titles(low, event(1, A=1), '--level', 'high') == ['corr'], '--level leaves the rules that a correlation needs')
 r = write('c.yml', BASE + '---\ntitle: corr\nlevel: high\ncorrelation: {type: event_count, rules: [base], timespan: 1m, condition: {gte: 2}}\n')
