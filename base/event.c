@@ -46,6 +46,9 @@ const char *event_flag_text(unsigned flag)
 
 /* ---- shapes ---- */
 
+#define SHAPES_KEPT  4096u
+#define SHAPES_BYTES (16u << 20)
+
 struct shape_table {
 	struct shape **slots; /* open addressing, by hash */
 	size_t mask, count;
@@ -65,6 +68,11 @@ struct shape_table *shape_table_new(void)
 size_t shape_table_count(const struct shape_table *t)
 {
 	return t->count;
+}
+
+bool shape_table_full(const struct shape_table *t)
+{
+	return t->count > SHAPES_KEPT || t->arena.used > SHAPES_BYTES;
 }
 
 void shape_table_free(struct shape_table *t)

@@ -50,8 +50,10 @@ static int put(struct sink *sink, const struct event *e)
 	struct row_sink *s = (struct row_sink *)sink;
 	int status = row_encode(s->encoder, &s->base.out, e);
 
-	if (status == ERR_LIMIT) /* an event beyond all bounds is lost, the artefact is not */
-		return OK;
+	if (status == ERR_LIMIT) /* lost, and told; the artefact goes on */
+		return e->kind == KIND_DAMAGE ? OK
+					      : parse_lost(s->base.task->parse, e->offset,
+							   "an event larger than a case holds");
 	if (status == OK && s->state)
 		status = engine_match(engine, s->state, e, &s->base.origin, on_hit, s);
 	return status < 0 ? status : task_sink_send(&s->base);

@@ -31,7 +31,6 @@
 #define PRINT_HELD  (24u << 20)	 /* held by a job whose turn it is not */
 #define SEGMENTED   (4u << 20)	 /* artefacts below are one job without asking the parser */
 #define MEMORY_HELD (96u << 20)	 /* bytes of contents in memory that wait or are worked on */
-#define SHAPES_KEPT 4096	 /* shapes after which a worker starts a new table */
 #ifdef KONSEKI_TESTING
 #define JOB_SECONDS 1 /* of CPU, and more for its size */
 #else

@@ -344,7 +344,7 @@ static void run_job(struct worker *w, const struct job_message *m, const char *p
 	for (int i = 0; parsers[i]; i++)
 		if (parsers[i] == parser)
 			end.parser = i;
-	if (!w->shapes || shape_table_count(w->shapes) > SHAPES_KEPT) {
+	if (!w->shapes || shape_table_full(w->shapes)) {
 		shape_table_free(w->shapes);
 		w->shapes = shape_table_new();
 		w->shapes_made++;

@@ -56,6 +56,17 @@ os.mkfifo(os.path.join(work, 'fifo'))
 got = run(os.path.join(work, 'fifo'), files[0], timeout=20)
 ok(got.returncode == 1 and len(lines(got)) == 1, 'a pipe is not waited for', got.stderr)
 
+# A file of ever new and very long field names fills what a worker remembers of names; the next file must not pay for it.
+import gzip
+hostile = os.path.join(work, 'hostile.jsonl.gz')
+with gzip.open(hostile, 'wb', 1) as f:
+    for i in range(300):
+        fields = ','.join(f'"{i}_{k}_{"n" * 800}":1' for k in range(900))
+        f.write(('{"ts":null,"ts_desc":"Not a time","kind":"other","message":"","host":null,"user":null,"parser":"x","source":"x","fields":{%s}}\n' % fields).encode())
+got = run('--threads', '1', hostile, files[3])
+last = lines(run(files[3]))
+ok(lines(got)[-len(last):] == last, 'hostile field names leave no want behind', got.stderr[-300:])
+
 # Standard input, as a pipe, a file, compressed, an archive; a pipe that the shell made.
 import gzip, io, tarfile
 log = os.path.join(build, 'fixtures/evtx/healthy.evtx')
