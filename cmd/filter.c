@@ -15,7 +15,7 @@ static bool read_time(const char *text, const char *name, int64_t *ts)
 /* Kinds may come as "logon,logoff", as stack and diff take them. */
 static void split_kinds(struct filter_options *o)
 {
-	size_t given = o->kinds.count, cap = o->kinds.count;
+	size_t given = o->kinds.count, cap = given;
 	struct buffer all = {0};
 
 	for (size_t i = 0; i < given; i++) {

@@ -21,7 +21,11 @@ struct filter_options {
 		{OPTION_TEXT, 0, "since", "TIME", "not before: ISO 8601, or back from now (2h, 7d)", \
 		 &(f).since},                                                                        \
 		{OPTION_TEXT, 0, "until", "TIME", "not after", &(f).until},                          \
-		{OPTION_LIST, 0, "kind", "KIND,...", "events of these kinds (process_start, logon, ...)",  \
+		{OPTION_LIST,                                                                        \
+		 0,                                                                                  \
+		 "kind",                                                                             \
+		 "KIND,...",                                                                         \
+		 "events of these kinds (process_start, logon, ...)",                                \
 		 &(f).kinds},                                                                        \
 		{OPTION_LIST, 0, "grep", "TEXT", "with this text in any value", &(f).greps},         \
 		{OPTION_LIST,                                                                        \
