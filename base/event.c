@@ -164,7 +164,9 @@ static struct shape *shape_new(struct shape_table *t, const struct view *names, 
 		s->names[i] = view_of(copy, names[i].len);
 		copy += names[i].len;
 		for (uint32_t j = i; j-- > 0;) {
-			if (view_equal(s->names[j], names[i])) {
+			if (names[j].len == names[i].len &&
+			    (!names[i].len || names[j].data[0] == names[i].data[0]) &&
+			    view_equal(names[j], names[i])) {
 				s->next_same[j] = i;
 				s->repeats[i] = true;
 				s->unique = false;

@@ -9,54 +9,53 @@
 #define RUN_ZEROS    3	/* how many A a short one has: zero bytes of UTF-16 */
 #define HASHED_LEAST 64 /* bytes of a binary that deserve a hash */
 
-static int8_t sextet(uint8_t c)
+/* The number of a letter of base64, and one; 0 for anything else. */
+static const uint8_t letters[256] = {
+	['A'] = 1,  2,	3,  4,	5,  6,	7,  8,	9,  10, 11,	    12,		13,
+	14,	    15, 16, 17, 18, 19, 20, 21, 22, 23, 24,	    25,		26,
+	['a'] = 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37,	    38,		39,
+	40,	    41, 42, 43, 44, 45, 46, 47, 48, 49, 50,	    51,		52,
+	['0'] = 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, ['+'] = 63, ['/'] = 64,
+};
+
+static int sextet(uint8_t c)
 {
-	if (c >= 'A' && c <= 'Z')
-		return (int8_t)(c - 'A');
-	if (c >= 'a' && c <= 'z')
-		return (int8_t)(c - 'a' + 26);
-	if (c >= '0' && c <= '9')
-		return (int8_t)(c - '0' + 52);
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
+	return letters[c] - 1;
 }
 
-/* The ASCII letter at unit i, 0 for anything else. */
-static uint8_t unit(const struct value *v, size_t i)
+/* Whether there is a run of base64 that is worth a look, in texts of units of `wide` bytes. */
+static inline bool run_in(const uint8_t *text, size_t n, size_t wide)
 {
-	if (v->type == VALUE_UTF16)
-		return v->data[i * 2 + 1] ? 0 : v->data[i * 2];
-	return v->data[i];
+/* A letter beyond ASCII has no low byte of its own. */
+#define LETTER(i) (wide == 2 && text[(i)*2 + 1] ? 0 : letters[text[(i)*wide]])
+	/* Every run of that length has a letter at one of these places: look there, and only then
+	 * back. */
+	for (size_t at = RUN_LEAST - 1; at < n; at += RUN_LEAST) {
+		size_t back = 0, zeros = 0;
+
+		while (back <= at && LETTER(at - back))
+			zeros += LETTER(at - back++) == 1;
+		while (back && at + 1 < n && back < RUN_PLAIN && LETTER(at + 1)) {
+			zeros += LETTER(++at) == 1;
+			back++;
+		}
+		if (back >= RUN_PLAIN || (back >= RUN_LEAST && zeros >= RUN_ZEROS))
+			return true;
+	}
+	return false;
+#undef LETTER
 }
 
 bool encoded_likely(const struct value *v)
 {
-	size_t n, at = RUN_LEAST - 1;
-
 	if (v->type == VALUE_LIST) {
 		for (uint32_t i = 0; i < v->len; i++)
 			if (v->list[i].type != VALUE_LIST && encoded_likely(&v->list[i]))
 				return true;
 		return false;
 	}
-	if (v->type != VALUE_UTF8 && v->type != VALUE_UTF16)
-		return false;
-	n = v->type == VALUE_UTF16 ? v->len / 2 : v->len;
-	/* Every run of that length has a letter at one of these places: look there, and only then
-	 * back. */
-	while (at < n) {
-		size_t back = 0, zeros = 0;
-
-		while (back <= at && sextet(unit(v, at - back)) >= 0)
-			zeros += unit(v, at - back++) == 'A';
-		while (back && at + 1 < n && back < RUN_PLAIN && sextet(unit(v, at + 1)) >= 0) {
-			zeros += unit(v, ++at) == 'A';
-			back++;
-		}
-		if (back >= RUN_PLAIN || (back >= RUN_LEAST && zeros >= RUN_ZEROS))
-			return true;
-		at += RUN_LEAST;
-	}
-	return false;
+	return (v->type == VALUE_UTF16 && run_in(v->data, v->len / 2, 2)) ||
+	       (v->type == VALUE_UTF8 && run_in(v->data, v->len, 1));
 }
 
 static bool mentions(struct view text, const char *word)
@@ -386,21 +385,26 @@ size_t encoded_fields(struct arena *a, const struct encoded *found, struct view 
 
 bool encoded_field(struct view name)
 {
-	static const char *const names[] = {"CommandLine",
-					    "ScriptBlockText",
-					    "HostApplication",
-					    "Payload",
-					    "ContextInfo",
-					    "ImagePath",
-					    "ServiceFileName",
-					    "TaskContent",
-					    "TaskContentNew",
-					    "Data",
-					    "Text",
-					    "ActionArguments"};
+#define NAME(text)                                                                                 \
+	{                                                                                          \
+		(const uint8_t *)(text), sizeof(text) - 1                                          \
+	}
+	static const struct view names[] = {NAME("CommandLine"),
+					    NAME("ScriptBlockText"),
+					    NAME("HostApplication"),
+					    NAME("Payload"),
+					    NAME("ContextInfo"),
+					    NAME("ImagePath"),
+					    NAME("ServiceFileName"),
+					    NAME("TaskContent"),
+					    NAME("TaskContentNew"),
+					    NAME("Data"),
+					    NAME("Text"),
+					    NAME("ActionArguments")};
+#undef NAME
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (view_is(name, names[i]))
+		if (view_equal(name, names[i]))
 			return true;
 	return false;
 }

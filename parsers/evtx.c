@@ -976,13 +976,21 @@ static void compile_message(struct arena *a, const struct shape *shape, const ch
 /* Is it a name of the System part? */
 static bool of_system(struct view name)
 {
-	static const char *const system[] = {
-		"Provider_",  "EventID",  "Version",	  "Level",	   "Task",
-		"Opcode",     "Keywords", "TimeCreated_", "EventRecordID", "Correlation_",
-		"Execution_", "Channel",  "Computer",	  "Security_"};
+#define NAME(text)                                                                                 \
+	{                                                                                          \
+		(const uint8_t *)(text), sizeof(text) - 1                                          \
+	}
+	static const struct view system[] = {
+		NAME("Provider_"),    NAME("EventID"),	    NAME("Version"),
+		NAME("Level"),	      NAME("Task"),	    NAME("Opcode"),
+		NAME("Keywords"),     NAME("TimeCreated_"), NAME("EventRecordID"),
+		NAME("Correlation_"), NAME("Execution_"),   NAME("Channel"),
+		NAME("Computer"),     NAME("Security_")};
+#undef NAME
 
 	for (size_t k = 0; k < sizeof(system) / sizeof(system[0]); k++)
-		if (view_starts(name, system[k], strlen(system[k])))
+		if (name.len && name.data[0] == system[k].data[0] &&
+		    view_starts(name, system[k].data, system[k].len))
 			return true;
 	return false;
 }
@@ -1138,11 +1146,8 @@ static bool gather(struct evtx *e, struct state *s)
 	return plain;
 }
 
-/*
- * Fields of our own behind those of the record: what its commands hide, and the hash of a script that
- * is whole. The shape with them, or the plan's.
- */
-#define OWN_FIELDS (ENCODED_FIELDS + 1)
+/* Fields of our own behind those of the record: what its commands hide. The shape with them, or the plan's. */
+#define OWN_FIELDS ENCODED_FIELDS
 static const struct shape *own_fields(struct evtx *e, const struct evtx_plan *plan,
 				      struct value *values)
 {
@@ -1153,22 +1158,6 @@ static const struct shape *own_fields(struct evtx *e, const struct evtx_plan *pl
 	struct encoded found = {0};
 	size_t n = 0;
 
-	if (plan->script) {
-		const struct value *total = &values[find_name(shape, "MessageTotal")];
-		struct view text = view_text(parse_value_text(
-			&e->scratch, &values[find_name(shape, "ScriptBlockText")]));
-
-		if (text.len && (total->type == VALUE_SIGNED || total->type == VALUE_UNSIGNED) &&
-		    total->u == 1) {
-			uint8_t digest[SHA256_SIZE];
-			char hex[2 * SHA256_SIZE + 1];
-
-			sha256(text, digest);
-			sha256_hex(digest, hex);
-			names[n] = view_text("ScriptSha256");
-			own[n++] = value_text(arena_strndup(&e->scratch, hex, sizeof(hex) - 1));
-		}
-	}
 	for (unsigned i = 0; i < COMMANDS && plan->commands[i] >= 0; i++) {
 		const struct value *v = &values[plan->commands[i]];
 
