@@ -23,27 +23,29 @@ static int sextet(uint8_t c)
 	return letters[c] - 1;
 }
 
-/* Whether there is a run of base64 that is worth a look, in texts of units of `wide` bytes. */
+static inline uint8_t letter(const uint8_t *text, size_t i, size_t wide)
+{
+	return wide == 2 && text[i * 2 + 1] ? 0 : letters[text[i * wide]];
+}
+
+/* Whether there is a run of base64 that is worth a look, in n units of `wide` bytes. */
 static inline bool run_in(const uint8_t *text, size_t n, size_t wide)
 {
-/* A letter beyond ASCII has no low byte of its own. */
-#define LETTER(i) (wide == 2 && text[(i)*2 + 1] ? 0 : letters[text[(i)*wide]])
 	/* Every run of that length has a letter at one of these places: look there, and only then
 	 * back. */
 	for (size_t at = RUN_LEAST - 1; at < n; at += RUN_LEAST) {
 		size_t back = 0, zeros = 0;
+		uint8_t c;
 
-		while (back <= at && LETTER(at - back))
-			zeros += LETTER(at - back++) == 1;
-		while (back && at + 1 < n && back < RUN_PLAIN && LETTER(at + 1)) {
-			zeros += LETTER(++at) == 1;
-			back++;
-		}
+		for (; back <= at && (c = letter(text, at - back, wide)); back++)
+			zeros += c == 1;
+		for (; back && at + 1 < n && back < RUN_PLAIN && (c = letter(text, at + 1, wide));
+		     back++, at++)
+			zeros += c == 1;
 		if (back >= RUN_PLAIN || (back >= RUN_LEAST && zeros >= RUN_ZEROS))
 			return true;
 	}
 	return false;
-#undef LETTER
 }
 
 bool encoded_likely(const struct value *v)
