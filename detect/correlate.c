@@ -2,6 +2,7 @@
 #include "detect/correlate.h"
 
 #include "base/text.h"
+#include "detect/hash.h"
 #include "detect/hit.h"
 
 #include <stdio.h>
@@ -212,26 +213,9 @@ struct correlator *correlator_new(const struct ruleset *set)
 	return c;
 }
 
-static uint64_t hash_bytes(uint64_t h, const void *data, size_t n)
-{
-	const uint8_t *p = data;
-	uint64_t x;
-
-	for (; n >= 8; p += 8, n -= 8) {
-		memcpy(&x, p, 8);
-		h = (h ^ x) * UINT64_C(0x9e3779b97f4a7c15);
-		h ^= h >> 32;
-	}
-	x = n;
-	for (size_t i = 0; i < n; i++)
-		x = x << 8 | p[i];
-	h = (h ^ x) * UINT64_C(0x9e3779b97f4a7c15);
-	return h ^ h >> 32;
-}
-
 static size_t pool_slot(const struct correlator *c, const char *text, size_t n)
 {
-	size_t at = hash_bytes(c->seed, text, n) & c->pool_mask;
+	size_t at = hash_of(c->seed, text, n) & c->pool_mask;
 
 	while (c->pool[at] && (strncmp(c->pool[at], text, n) != 0 || c->pool[at][n]))
 		at = (at + 1) & c->pool_mask;
@@ -1016,7 +1000,7 @@ static int feed_window(struct correlator *c, struct held *h, struct view values)
 		}
 		return status;
 	}
-	h->hash = hash_bytes(c->seed, values.data, values.len) | 1;
+	h->hash = hash_of(c->seed, values.data, values.len) | 1;
 	if (w->count && h->ts - w->held[w->head].ts > own->timespan) {
 		if (judged_late(own))
 			status = judge(c, own);

@@ -2,6 +2,7 @@
 #include "detect/reading.h"
 
 #include "base/limits.h"
+#include "detect/hash.h"
 #include "detect/tree.h"
 
 #include <dirent.h>
@@ -88,25 +89,10 @@ const char *ruleset_text(struct ruleset *set, const char *s)
 	return s ? ruleset_keep(set, s, strlen(s)) : NULL;
 }
 
-static uint64_t hash_bytes(uint64_t h, const void *data, size_t n)
-{
-	const uint8_t *p = data;
-	uint64_t x;
-
-	for (; n >= 8; p += 8, n -= 8) {
-		memcpy(&x, p, 8);
-		h = (h ^ x) * UINT64_C(0x9e3779b97f4a7c15);
-		h ^= h >> 32;
-	}
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ p[i]) * UINT64_C(0x100000001b3);
-	return h ^ h >> 29;
-}
-
 uint32_t ruleset_field(struct ruleset *set, const char *name)
 {
 	struct ruleset_private *x = set->private;
-	uint64_t h = hash_bytes(UINT64_C(0xcbf29ce484222325), name, strlen(name));
+	uint64_t h = hash_of(UINT64_C(0xcbf29ce484222325), name, strlen(name));
 	size_t at = h & x->field_mask;
 
 	for (; x->field_slots[at]; at = (at + 1) & x->field_mask)
@@ -123,7 +109,7 @@ uint32_t ruleset_field(struct ruleset *set, const char *name)
 		for (uint32_t i = 0; i < set->field_count; i++) {
 			const char *s = set->fields[i];
 
-			h = hash_bytes(UINT64_C(0xcbf29ce484222325), s, strlen(s));
+			h = hash_of(UINT64_C(0xcbf29ce484222325), s, strlen(s));
 			for (at = h & x->field_mask; x->field_slots[at];
 			     at = (at + 1) & x->field_mask)
 				;
@@ -136,7 +122,7 @@ uint32_t ruleset_field(struct ruleset *set, const char *name)
 uint32_t ruleset_field_find(const struct ruleset *set, const char *name)
 {
 	const struct ruleset_private *x = set->private;
-	uint64_t h = hash_bytes(UINT64_C(0xcbf29ce484222325), name, strlen(name));
+	uint64_t h = hash_of(UINT64_C(0xcbf29ce484222325), name, strlen(name));
 
 	for (size_t at = h & x->field_mask; x->field_slots[at]; at = (at + 1) & x->field_mask)
 		if (strcmp(set->fields[x->field_slots[at] - 1], name) == 0)
@@ -153,10 +139,10 @@ static uint64_t predicate_hash(const struct predicate *p)
 				   (uint32_t)p->regex_i << 16,
 			   p->field, p->other};
 
-	h = hash_bytes(h, head, sizeof(head));
-	h = hash_bytes(h, p->address, sizeof(p->address));
-	h = hash_bytes(h, &p->number, sizeof(p->number));
-	h = hash_bytes(h, p->text.data, p->text.len);
+	h = hash_of(h, head, sizeof(head));
+	h = hash_of(h, p->address, sizeof(p->address));
+	h = hash_of(h, &p->number, sizeof(p->number));
+	h = hash_of(h, p->text.data, p->text.len);
 	return h ^ h >> 29;
 }
 
