@@ -34,7 +34,7 @@ $(BUILD)/konseki: $(CMD_OBJ) $(BUILD)/libkonseki.a
 	$(CC) $(LDFLAGS) -o $@ $(CMD_OBJ) $(BUILD)/libkonseki.a $(LIBS)
 
 # The collector alone: static (glibc; nothing in it asks NSS), nothing but libc and zstd, stripped.
-STATIC_SRC := cmd/static/main.c cmd/collect.c cmd/host.c cmd/verify.c cmd/message.c $(wildcard collectors/*.c base/*.c)
+STATIC_SRC := cmd/static/main.c cmd/static/image.c cmd/collect.c cmd/host.c cmd/verify.c cmd/message.c $(wildcard collectors/*.c base/*.c)
 STATIC_OBJ := $(STATIC_SRC:%.c=$(BUILD)/small/%.o)
 .PHONY: static
 static: $(BUILD)/konseki-collect
@@ -47,7 +47,7 @@ $(BUILD)/small/%.o: %.c
 # The same for Windows: cross-built, static, only the system's DLLs. Formats of printf are checked by the other builds: mingw's
 # compiler takes ours for Microsoft's.
 WINDOWS_CC := x86_64-w64-mingw32-gcc
-WINDOWS_SRC := cmd/collect.c cmd/message.c $(wildcard cmd/windows/*.c collectors/windows/*.c) \
+WINDOWS_SRC := cmd/static/image.c cmd/collect.c cmd/message.c $(wildcard cmd/windows/*.c collectors/windows/*.c) \
 	collectors/bundle.c collectors/ntfs.c collectors/profile_read.c collectors/windows_triage.c collectors/collection.c \
 	$(addprefix base/,aead.c age.c base64.c buffer.c bundle_format.c curve25519.c ed25519.c fe25519.c memory.c option.c persistence.c \
 	sha256.c sha512.c ssh.c status.c text.c timestamp.c view.c)

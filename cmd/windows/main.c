@@ -2,22 +2,10 @@
 #include "collectors/windows/port.h"
 
 #include "cmd/command.h"
-#include "cmd/image.h"
 
 #include <fcntl.h>
 #include <io.h>
 #include <stdlib.h>
-
-int collect_image(const struct collect_options *o, struct bundle_output *out,
-		  struct collect_result *r)
-{
-	(void)out;
-	*r = (struct collect_result){.start = time_now()};
-	complainf(o->image,
-		  "images need libtsk, which this program is built without: use `konseki "
-		  "collect --image'");
-	return ERR_UNSUPPORTED;
-}
 
 int wmain(int argc, wchar_t **wide);
 int wmain(int argc, wchar_t **wide)
