@@ -65,11 +65,6 @@ struct shape_table *shape_table_new(void)
 	return t;
 }
 
-size_t shape_table_count(const struct shape_table *t)
-{
-	return t->count;
-}
-
 bool shape_table_full(const struct shape_table *t)
 {
 	return t->count > SHAPES_KEPT || t->arena.used > SHAPES_BYTES;

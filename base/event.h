@@ -198,7 +198,6 @@ struct shape {
 struct shape_table;
 struct shape_table *shape_table_new(void);
 void shape_table_free(struct shape_table *t);
-size_t shape_table_count(const struct shape_table *t); /* of shapes */
 /* Whether it has more than honest evidence needs: time for a new one, lest hostile names leave no room for others. */
 bool shape_table_full(const struct shape_table *t);
 /* The shape of these names; the names are copied when it is new. NULL past LIMIT_EVENT_FIELDS. */

@@ -1,7 +1,5 @@
 #include "detect/internal.h"
 
-#include "base/text.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -3,7 +3,6 @@
 
 #include "base/limits.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
